@@ -1,0 +1,109 @@
+"""Documentation that points somewhere: links, docstrings and the stub of the extension."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import mehler
+import pytest
+from mehler import _core
+
+ROOT = Path(__file__).resolve().parents[1]
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
+HEADING = re.compile(r"^#+\s+(.*?)\s*$", re.MULTILINE)
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`[^`\n]*`")
+
+
+def pages() -> list[Path]:
+    top = [p for p in ROOT.glob("*.md")]
+    return sorted(
+        top + [p for d in ("docs", "examples", "bench") for p in (ROOT / d).rglob("*.md")]
+    )
+
+
+def anchors(text: str) -> set[str]:
+    """The fragment of every heading: lower case, punctuation dropped, spaces to hyphens."""
+    heads = HEADING.findall(FENCE.sub("", text))
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in heads}
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_links_resolve(page: Path):
+    text = page.read_text(encoding="utf-8")
+    for target in LINK.findall(INLINE.sub("", FENCE.sub("", text))):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, fragment = unquote(target).partition("#")
+        goal = (page.parent / file).resolve() if file else page
+        assert goal.exists(), f"{page.name} links to {target}, which does not exist"
+        if fragment and goal.suffix == ".md":
+            known = anchors(goal.read_text(encoding="utf-8"))
+            assert fragment in known, f"{page.name} links to {target}; {goal.name} has {known}"
+
+
+def test_every_page_stands_on_the_menu():
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        link = page.relative_to(ROOT / "docs").as_posix()
+        assert page.name == "index.md" or f"({link}" in index, f"docs/index.md leaves out {link}"
+
+
+def public_callables() -> list[str]:
+    return [n for n in mehler.__all__ if callable(getattr(mehler, n))]
+
+
+@pytest.mark.parametrize("public", sorted(mehler.__all__))
+def test_public_name_exists(public: str):
+    assert hasattr(mehler, public)
+
+
+@pytest.mark.parametrize("public", public_callables())
+def test_docstring_names_every_parameter(public: str):
+    thing = getattr(mehler, public)
+    doc = inspect.getdoc(thing)
+    assert doc and doc.strip(), f"mehler.{public} has no docstring"
+    if inspect.isclass(thing) and issubclass(thing, BaseException):
+        return
+    section = "Attributes" if inspect.isclass(thing) else "Parameters"
+    arguments = [
+        p.name
+        for p in inspect.signature(thing).parameters.values()
+        if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and not p.name.startswith("_")
+    ]
+    if not arguments:
+        return
+    headed = re.search(r"^(?:Parameters|Attributes)\n-+\n(.*)", doc, re.MULTILINE | re.DOTALL)
+    assert headed, f"mehler.{public} takes {arguments}; its docstring has no {section} section"
+    # The names stand at the left margin of the section, alone or "a, b : type".
+    words = set(re.findall(r"\w+", "\n".join(re.findall(r"^\S.*", headed[1], re.MULTILINE))))
+    missing = [a for a in arguments if a not in words]
+    assert not missing, f"mehler.{public}: the docstring leaves out {missing}"
+
+
+def test_stub_names_match_the_extension():
+    stub = Path(mehler.__file__).with_name("_core.pyi")
+    tree = ast.parse(stub.read_text(encoding="utf-8"))
+    promised: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            promised.add(node.name)
+            if isinstance(node, ast.ClassDef):
+                members = {
+                    n.name if isinstance(n, ast.FunctionDef) else n.target.id  # type: ignore[union-attr]
+                    for n in node.body
+                    if isinstance(n, ast.FunctionDef | ast.AnnAssign)
+                }
+                actual = getattr(_core, node.name)
+                missing = {m for m in members if not hasattr(actual, m)}
+                assert not missing, f"_core.pyi promises {node.name}.{missing}"
+                public = {m for m in vars(actual) if not m.startswith("_")}
+                assert public <= members, f"_core.pyi leaves out {node.name}.{public - members}"
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            promised.add(node.target.id)
+    actual_names = {n for n in dir(_core) if not n.startswith("_")}
+    assert {p for p in promised if not p.startswith("_")} == actual_names

@@ -1,0 +1,149 @@
+"""Who may know whom: the direction of dependence, read from the sources.
+
+C++: ``core <- kernel <- gram`` and ``core <- solve``; they meet in ``core/operator.hpp``.
+Python: NumPy is the only run-time dependency, and the mathematics of activations knows nothing
+of the compiled extension but ``Profile``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CPP = ROOT / "cpp"
+PACKAGE = ROOT / "python" / "mehler"
+
+# layer -> the layers its files may include
+ALLOWED = {
+    "core": {"core"},
+    "kernel": {"core", "kernel"},
+    "gram": {"core", "kernel", "gram"},
+    "solve": {"core", "solve"},
+    "bindings": {"core", "kernel", "gram", "solve", "bindings"},
+    "tests": {"core", "kernel", "gram", "solve", "tests"},
+}
+MATHEMATICS = ("activations", "hermite", "duals", "profile", "kernels")
+# What a function, when called, may ask for: the extras, and SciPy to hand a LinearOperator over.
+OPTIONAL = {"matplotlib", "scipy", "tqdm"}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]', re.MULTILINE)
+
+
+def cpp_files() -> list[Path]:
+    return sorted(p for p in CPP.rglob("*") if p.suffix in {".hpp", ".cpp", ".h"})
+
+
+def layer(path: Path) -> str:
+    return path.relative_to(CPP).parts[0]
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def includes(path: Path) -> Iterator[tuple[str, Path | None]]:
+    """Every included name, with the file of this project that it means (None: not ours)."""
+    for _, target in INCLUDE.findall(path.read_text(encoding="utf-8")):
+        found = (path.parent / target, CPP / target)
+        yield target, next((f.resolve() for f in found if f.is_file()), None)
+
+
+def python_modules() -> list[Path]:
+    return sorted(PACKAGE.glob("*.py"))
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, list[str]]]:
+    """Every import below ``tree`` as (module, names); relative ones start with a dot."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, []
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            yield module, [alias.name for alias in node.names]
+
+
+def top_level(tree: ast.Module) -> ast.Module:
+    """The statements that run on import: functions and ``if TYPE_CHECKING`` are left out."""
+
+    class Strip(ast.NodeTransformer):
+        def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+            return None
+
+        def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+            return None
+
+        def visit_If(self, node: ast.If) -> ast.AST | None:
+            if "TYPE_CHECKING" in ast.dump(node.test):
+                return None
+            return self.generic_visit(node)
+
+    return Strip().visit(tree)
+
+
+def test_there_is_something_to_read():
+    assert {layer(p) for p in cpp_files()} >= {"core", "kernel", "gram", "solve", "bindings"}
+    assert {p.stem for p in python_modules()} >= set(MATHEMATICS)
+
+
+@pytest.mark.parametrize("path", cpp_files(), ids=name)
+def test_includes_point_one_way(path: Path):
+    for target, ours in includes(path):
+        if ours is not None:
+            assert layer(ours) in ALLOWED[layer(path)], (
+                f"{name(path)} is of layer '{layer(path)}' and includes {target}; "
+                f"it may include {sorted(ALLOWED[layer(path)])} only"
+            )
+
+
+@pytest.mark.parametrize("path", cpp_files(), ids=name)
+def test_python_stays_in_the_bindings(path: Path):
+    foreign = [t for t, _ in includes(path) if t.startswith(("pybind11", "Python.h"))]
+    assert layer(path) == "bindings" or not foreign, f"{name(path)} includes {foreign}"
+
+
+@pytest.mark.parametrize("path", cpp_files(), ids=name)
+def test_openmp_stays_in_one_header(path: Path):
+    if path == CPP / "core" / "parallel.hpp":
+        return
+    text = path.read_text(encoding="utf-8")
+    found = re.findall(r"#\s*pragma\s+omp.*|_Pragma\(\"omp.*|\bomp_\w+\s*\(|<omp\.h>", text)
+    assert not found, f"{name(path)} uses OpenMP outside core/parallel.hpp: {found}"
+
+
+@pytest.mark.parametrize("path", python_modules(), ids=lambda p: p.stem)
+def test_numpy_is_the_only_dependency_of_import(path: Path):
+    known = set(sys.stdlib_module_names) | {"numpy", "mehler"}
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    anywhere = {m.partition(".")[0] for m, _ in imports(tree) if not m.startswith(".")}
+    assert anywhere <= known | OPTIONAL, f"{path.name} imports {anywhere - known - OPTIONAL}"
+    on_import = {m.partition(".")[0] for m, _ in imports(top_level(tree)) if m[0] != "."}
+    assert on_import <= known, f"{path.name} needs {on_import - known} as soon as it is imported"
+
+
+@pytest.mark.parametrize("stem", MATHEMATICS)
+def test_mathematics_knows_only_profiles(stem: str):
+    tree = ast.parse((PACKAGE / f"{stem}.py").read_text(encoding="utf-8"))
+    for module, names in imports(tree):
+        whole_module = module in {".", "mehler"} and "_core" in names
+        assert not whole_module, f"{stem}.py imports all of _core; it may import Profile only"
+        if module in {"._core", "mehler._core"}:
+            assert set(names) <= {"Profile"}, f"{stem}.py imports {names} from _core"
+        core_side = {".gram", ".eigen", ".bounds", ".study", ".plots", ".data"}
+        assert module not in core_side, f"{stem}.py imports {module}: mathematics comes first"
+
+
+def test_import_loads_no_optional_package():
+    code = (
+        "import sys, mehler; "
+        f"print(sorted({OPTIONAL!r} & {{m.partition('.')[0] for m in sys.modules}}))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
