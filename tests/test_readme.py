@@ -1,7 +1,7 @@
-"""The README's Python blocks run, in order, in one fresh interpreter, as a reader would type them.
+"""The code of the README and of CONTRIBUTING runs, as a reader would type it.
 
-A block that is followed by a ``text`` block marked ``<!-- output -->`` is not compared digit by
-digit (times differ): what must hold stands in the blocks as ``assert``.
+Digits that differ between machines are not compared: what must hold stands in the blocks as
+``assert``.
 """
 
 from __future__ import annotations
@@ -11,37 +11,63 @@ import subprocess
 import sys
 from pathlib import Path
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def blocks() -> list[str]:
-    return BLOCK.findall(README.read_text(encoding="utf-8"))
+def blocks(page: str) -> list[str]:
+    return BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
 
 
 def command(which: str) -> str:
     """The shell block below ``<!-- command: which -->``."""
-    text = README.read_text(encoding="utf-8")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     match = re.search(rf"<!-- command: {which} -->\n```sh\n(.*?)\n```", text, re.DOTALL)
     assert match, f"README.md has no ```sh block below <!-- command: {which} -->"
     return match[1]
 
 
-def test_python_blocks_run(tmp_path: Path):
-    found = blocks()
-    assert found, "README.md has no ```python block"
-    script = tmp_path / "readme.py"
-    script.write_text("\n".join(found), encoding="utf-8")
+def run(code: str, folder: Path) -> str:
+    """Run a script in an interpreter and a folder of its own; what it printed."""
+    script = folder / "script.py"
+    script.write_text(code, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, str(script)],
         check=False,
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    assert done.stdout.strip(), "the README's code prints something"
+    return done.stdout
+
+
+def test_readme_runs(tmp_path: Path):
+    found = blocks("README.md")
+    assert found, "README.md has no ```python block"
+    assert run("\n".join(found), tmp_path).strip(), "the README's code prints something"
+
+
+def test_adding_an_activation_is_what_contributing_says(tmp_path: Path):
+    (entry,) = blocks("CONTRIBUTING.md")
+    check = """
+import numpy as np
+import mehler as mh
+
+z = np.linspace(-3.0, 3.0, 13)
+act = mh.activation("snake", a=2.0)
+slope = (act(z + 1e-6) - act(z - 1e-6)) / 2e-6
+np.testing.assert_allclose(act.derivative()(z), slope, atol=1e-8)
+assert "snake" in mh.activations()
+
+# E[phi'(u) phi'(v)] = 1 + E[sin 4u sin 4v] = 1 + exp(-16) sinh(16 rho)
+rho = np.linspace(-1.0, 1.0, 9)
+exact = rho * (1.0 + np.exp(-16.0) * np.sinh(16.0 * rho))
+np.testing.assert_allclose(mh.gradient_kernel(act)(rho), exact, atol=1e-14)
+"""
+    inside = "import mehler.activations\nglobals().update(vars(mehler.activations))\n"
+    run(inside + entry + check, tmp_path)
 
 
 def test_the_two_commands_set_up_everything_themselves():
