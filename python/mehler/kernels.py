@@ -1,0 +1,362 @@
+"""Kernels of wide layers as functions of the cosine, ready for points and for the compiled core.
+
+For unit vectors and preactivations of variance q = weight_var + bias_var and correlation
+
+    c(rho) = (weight_var rho + bias_var) / q,
+
+    nngp(rho)            = E[phi(s u) phi(s v)],                          s = sqrt(q)
+    gradient_kernel(rho) = (weight_var rho + bias_var) E[phi'(s u) phi'(s v)].
+
+``normalized=True`` divides by E[phi(s Z)^2].
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from .activations import Activation, activation
+from .duals import Dual, dual, series_dual
+from .errors import PrecisionWarning
+from .hermite import Array, Function, coefficients_by_quadrature
+from .profile import ProfileTable, compile_profile
+
+OVERSHOOT = 1e-12
+PRECISION_GOAL = 1e-12
+MAX_SERIES = 1_000_000
+MAX_QUADRATURE_SERIES = 4096
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """h(cos) of one activation, as a value: equal parameters, equal kernels.
+
+    Parameters
+    ----------
+    activation
+        The activation phi.
+    kind
+        'gradient' or 'nngp'.
+    depth
+        Number of hidden layers; 1.
+    weight_var, bias_var
+        Variances of weights and biases.
+    normalized
+        Divide by E[phi(s Z)^2].
+    """
+
+    activation: Activation
+    kind: str
+    depth: int = 1
+    weight_var: float = 1.0
+    bias_var: float = 0.0
+    normalized: bool = False
+
+    @cached_property
+    def h(self) -> ProfileTable:
+        """The profile: h on an array of cosines."""
+        return _profile(self)
+
+    @property
+    def error(self) -> float:
+        """Estimated largest absolute error of h."""
+        return self.h.error
+
+    @property
+    def homogeneity(self) -> float | None:
+        """q when K_ij = (|x_i| |x_j|)^q h(cos_ij) for points of any norm, else None."""
+        return self.activation.homogeneity if self.bias_var == 0.0 else None
+
+    def __call__(self, X: Any, Y: Any = None) -> Any:
+        """h of cosines (0-D or 1-D input), or the dense kernel matrix of points (2-D input).
+
+        Cosines beyond +-1 by at most 1e-12 are taken as +-1; farther out is an error.
+        """
+        if Y is None and np.ndim(X) < 2:
+            return self.h(_cosines(X))[()]
+        from .gram import cross_gram, dense_gram
+
+        return dense_gram(X, self) if Y is None else cross_gram(X, Y, self)
+
+    def diag(self, X: Any) -> Array:
+        """K_ii = |x_i|^(2q) h(1) in O(n d)."""
+        X = np.asarray(X)
+        if X.ndim != 2:
+            raise ValueError(f"X must be 2-D, one point a row; got {X.ndim}-D.")
+        square = np.einsum("ij,ij->i", X, X, dtype=np.float64)
+        top = float(self.h.ends[0])
+        if self.homogeneity is not None:
+            return np.asarray(square**self.homogeneity * top)
+        if square.size and float(np.max(np.abs(square - 1.0))) > 2e-12:
+            worst = math.sqrt(float(square[np.argmax(np.abs(square - 1.0))]))
+            raise ValueError(
+                f"points must have unit norm for {self.activation!r}, which is not homogeneous; "
+                f"found a norm of {worst:.6g}. Pass normalize=True, or divide each point by its norm."
+            )
+        return np.full(len(square), top)
+
+    def coefficients(self, kmax: int) -> Array:
+        """A_0, ..., A_kmax of the power series h(rho) = sum_p A_p rho^p, all A_p >= 0."""
+        if kmax < 0:
+            raise ValueError(f"kmax must be >= 0; got {kmax}.")
+        return _coefficients(self, int(kmax))[: kmax + 1]
+
+    def tail(self, N: Any) -> Any:
+        """Lower bounds of sum_{p >= N} A_p = h(1) - sum_{p < N} A_p, safe against rounding.
+
+        For a gradient kernel with weight_var=1 and bias_var=0, tail(N + 1) is the T_N of the
+        Hermite-tail bound: sum_{k >= N} mu_k(phi')^2.
+        """
+        index = np.asarray(N)
+        if index.dtype.kind not in "iu" or (index.size and index.min() < 0):
+            raise ValueError(f"N must hold integers >= 0; got {N!r}.")
+        if index.size == 0:
+            return np.zeros(index.shape)
+        tails = _tails(self, int(index.max()))[index]
+        return float(tails) if index.ndim == 0 else tails
+
+    def __repr__(self) -> str:
+        name = {"gradient": "gradient_kernel"}.get(self.kind, self.kind)
+        words = [repr(self.activation)]
+        if self.weight_var != 1.0:
+            words.append(f"weight_var={self.weight_var!r}")
+        if self.bias_var != 0.0:
+            words.append(f"bias_var={self.bias_var!r}")
+        if self.normalized:
+            words.append("normalized=True")
+        call = f"{name}({', '.join(words)})"
+        return f"<{call}: h(1)={self.h.ends[0]:.6g}, {self.h.form}, error {self.error:.1e}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "h"}
+
+
+def gradient_kernel(
+    act: str | Activation,
+    depth: int = 1,
+    weight_var: float = 1.0,
+    bias_var: float = 0.0,
+    normalized: bool = False,
+) -> Kernel:
+    """h(rho) = (weight_var rho + bias_var) E[phi'(s u) phi'(s v)]: train the hidden layer only.
+
+    The G-matrix of Panigrahi, Shetty and Goyal (2020) at infinite width.
+    """
+    return _kernel("gradient", act, depth, weight_var, bias_var, normalized)
+
+
+def nngp(
+    act: str | Activation,
+    depth: int = 1,
+    weight_var: float = 1.0,
+    bias_var: float = 0.0,
+    normalized: bool = False,
+) -> Kernel:
+    """h(rho) = E[phi(s u) phi(s v)]: train the read-out only."""
+    return _kernel("nngp", act, depth, weight_var, bias_var, normalized)
+
+
+def _kernel(
+    kind: str,
+    act: str | Activation,
+    depth: int,
+    weight_var: float,
+    bias_var: float,
+    normalized: bool,
+) -> Kernel:
+    if depth != 1:
+        raise ValueError(f"depth must be 1, the only supported depth; got {depth!r}.")
+    if not (math.isfinite(weight_var) and weight_var > 0.0):
+        raise ValueError(f"weight_var must be positive and finite; got {weight_var!r}.")
+    if not (math.isfinite(bias_var) and bias_var >= 0.0):
+        raise ValueError(f"bias_var must be >= 0 and finite; got {bias_var!r}.")
+    act = activation(act)
+    if kind == "gradient":
+        act.derivative()  # refuses an activation that jumps
+    kernel = Kernel(act, kind, 1, float(weight_var), float(bias_var), bool(normalized))
+    if kernel.error > PRECISION_GOAL * abs(float(kernel.h.ends[0])):
+        relative = kernel.error / abs(float(kernel.h.ends[0]))
+        warnings.warn(
+            f"the kernel of {act.name!r} is known to {relative:.1e} h(1) only, more than "
+            f"{PRECISION_GOAL:.0e}; kernel.error says so. Declare every kink (kinks=...) and give "
+            "the derivative (df=...).",
+            PrecisionWarning,
+            stacklevel=3,
+        )
+    return kernel
+
+
+def _cosines(rho: Any) -> Array:
+    rho = np.asarray(rho, dtype=np.float64)
+    largest = float(np.max(np.abs(rho))) if rho.size else 0.0
+    if not largest <= 1.0 + OVERSHOOT:
+        raise ValueError(
+            f"cosines must lie in [-1, 1]; found {largest!r} in absolute value. "
+            "Pass points as a 2-D array."
+        )
+    return np.clip(rho, -1.0, 1.0)
+
+
+# -- from the dual of one layer to h ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _OneLayer:
+    """h of depth 1 for the profile compiler: factor(rho) kappa(c(rho))."""
+
+    dual: Dual = field(repr=False)
+    weight: float
+    bias: float
+    gradient: bool
+    divisor: float
+    extra_error: float = 0.0
+
+    def factor(self, rho: Array) -> Array:
+        return self.weight * rho + self.bias if self.gradient else np.ones_like(rho)
+
+    @property
+    def error(self) -> float:
+        size = self.weight + self.bias if self.gradient else 1.0
+        return (size * self.dual.error + self.extra_error) / self.divisor
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        top = self.dual.even_end + self.dual.odd_end
+        plus = float(self.factor(np.array(1.0))) * top / self.divisor
+        minus = self._negative(np.array([0.0]))[0]
+        return plus, float(minus) / self.divisor
+
+    def drops(self, deficit: Array) -> tuple[Array, Array]:
+        deficit = np.asarray(deficit, dtype=np.float64)
+        if self.bias == 0.0:
+            even, odd = self.dual.drops(deficit)
+            if not self.gradient:
+                return even / self.divisor, odd / self.divisor
+            # h(+-r) = r weight (kappa_o +- kappa_e), r = 1 - deficit.
+            a, b = self.dual.even_end, self.dual.odd_end
+            unit = self.weight / self.divisor
+            same = unit * (deficit * b + (1.0 - deficit) * odd)
+            flips = unit * (deficit * a + (1.0 - deficit) * even)
+            return same, flips
+        q = self.weight + self.bias
+        even, odd = self.dual.drops(self.weight / q * deficit)
+        top = self.dual.even_end + self.dual.odd_end
+        slope = self.weight if self.gradient else 0.0
+        plus = slope * deficit * top + self.factor(1.0 - deficit) * (even + odd)
+        minus = self._negative(np.array([0.0])) - self._negative(deficit)
+        return (plus + minus) / (2.0 * self.divisor), (plus - minus) / (2.0 * self.divisor)
+
+    def _negative(self, deficit: Array) -> Array:
+        """h(-(1 - deficit)) times the divisor."""
+        q = self.weight + self.bias
+        above = (2.0 * self.bias + self.weight * deficit) / q  # 1 + c
+        negative = above <= 1.0
+        even, odd = self.dual.drops(np.where(negative, above, 2.0 - above))
+        sign = np.where(negative, -1.0, 1.0)
+        kappa = (self.dual.even_end - even) + sign * (self.dual.odd_end - odd)
+        return np.asarray(self.factor(deficit - 1.0) * kappa)
+
+
+def _scaled(f: Function, s: float) -> Function:
+    return f if s == 1.0 else lambda z: f(s * z)
+
+
+@lru_cache(maxsize=256)
+def _dual(act: Activation, derivative: bool, variance: float) -> Dual:
+    """The dual of phi(s z) or phi'(s z), s = sqrt(variance)."""
+    s = math.sqrt(variance)
+    f = act.derivative() if derivative else act.phi
+    if not act.kinks and act.series is not None and s == 1.0:
+        series = series_dual(f, (), act.hermite_series(128, derivative) ** 2)
+        if series is not None:
+            return series
+    return dual(_scaled(f, s), tuple(c / s for c in act.kinks))
+
+
+@lru_cache(maxsize=256)
+def _profile(kernel: Kernel) -> ProfileTable:
+    q = kernel.weight_var + kernel.bias_var
+    gradient = kernel.kind == "gradient"
+    main = _dual(kernel.activation, gradient, q)
+    divisor = 1.0
+    if kernel.normalized:
+        layer = _dual(kernel.activation, False, q)
+        divisor = layer.even_end + layer.odd_end
+    extra = 0.0
+    if gradient and kernel.activation.dphi_error > 0.0:
+        top = main.even_end + main.odd_end
+        extra = 2.0 * q * math.sqrt(top) * kernel.activation.dphi_error
+    return compile_profile(
+        _OneLayer(main, kernel.weight_var, kernel.bias_var, gradient, divisor, extra)
+    )
+
+
+# -- power series in rho ----------------------------------------------------------------------------
+
+
+def _layer_squares(kernel: Kernel, kmax: int) -> Array:
+    """mu_k^2 of phi'(s z) (gradient) or phi(s z) (nngp), divided by the normalisation."""
+    act, gradient = kernel.activation, kernel.kind == "gradient"
+    s = math.sqrt(kernel.weight_var + kernel.bias_var)
+    if s == 1.0:
+        mu = act.hermite_series(kmax, gradient)
+    elif act.homogeneity is not None:
+        degree = act.homogeneity - 1.0 if gradient else act.homogeneity
+        mu = s**degree * act.hermite_series(kmax, gradient)
+    else:
+        f = act.derivative() if gradient else act.phi
+        kinks = tuple(c / s for c in act.kinks)
+        mu = coefficients_by_quadrature(_scaled(f, s), kinks, kmax)
+    squares = mu * mu
+    if kernel.normalized:
+        layer = _dual(act, False, kernel.weight_var + kernel.bias_var)
+        squares = squares / (layer.even_end + layer.odd_end)
+    return np.asarray(squares)
+
+
+@lru_cache(maxsize=64)
+def _coefficients(kernel: Kernel, kmax: int) -> Array:
+    weight, bias = kernel.weight_var, kernel.bias_var
+    if bias == 0.0:
+        a = _layer_squares(kernel, kmax)
+        return a if kernel.kind == "nngp" else weight * np.concatenate([[0.0], a[:-1]])
+    # c^k = sum_j C(k, j) w^j (1-w)^(k-j) rho^j: mix with binomial probabilities, then (L_1).
+    terms = min(MAX_QUADRATURE_SERIES, max(4 * kmax + 200, 400))
+    a = _layer_squares(kernel, terms)
+    w = weight / (weight + bias)
+    row, mixed = np.zeros(kmax + 1), np.zeros(kmax + 1)
+    row[0] = 1.0
+    for k in range(terms + 1):
+        mixed += a[k] * row
+        row = (1.0 - w) * row + w * np.concatenate([[0.0], row[:-1]])
+    if kernel.kind == "nngp":
+        return mixed
+    return bias * mixed + weight * np.concatenate([[0.0], mixed[:-1]])
+
+
+@lru_cache(maxsize=64)
+def _tails(kernel: Kernel, nmax: int) -> Array:
+    """Lower bounds of sum_{p >= N} A_p for N = 0..nmax."""
+    top, eps = float(kernel.h.ends[0]), 2.3e-16
+    closed = kernel.activation.series is not None and kernel.bias_var == 0.0
+    limit = MAX_SERIES if closed else MAX_QUADRATURE_SERIES
+    known = min(max(nmax + 64, 512), limit)
+    a = np.asarray(kernel.coefficients(known))
+    # Each coefficient is a square of mu, known to 4e-15 sqrt(h(1)) absolutely.
+    noise = 4e-15 * np.sqrt(top * a) + 2e-29 * top
+    # Route 1: add up what is known beyond N. All terms are positive: no cancellation.
+    sure = np.maximum(a - noise, 0.0)
+    ahead = np.cumsum(sure[::-1])[::-1] * (1.0 - 4.0 * eps * math.log2(known + 2) - known * eps)
+    # Route 2: subtract what stands before N from h(1): right when the series is long.
+    before = np.concatenate([[0.0], np.cumsum(a + noise)[:-1]])
+    count = np.arange(known + 1)
+    left = top - kernel.error - before * (1.0 + count * eps)
+    tails = np.maximum(np.maximum(ahead, left), 0.0)
+    if nmax > known:
+        tails = np.concatenate([tails, np.zeros(nmax - known)])
+    return np.asarray(tails[: nmax + 1])
