@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -241,7 +242,7 @@ class SpectralDerivative:
         stops = sorted({-self.radius, self.radius, *(c for c in kinks if abs(c) < self.radius)})
         parts = [
             np.linspace(a, b, 1 + math.ceil((b - a) / width))[:-1]
-            for a, b in zip(stops, stops[1:], strict=False)
+            for a, b in itertools.pairwise(stops)
         ]
         return np.concatenate([*parts, np.array([self.radius])])
 

@@ -15,6 +15,7 @@ coefficient and so reach millions of terms.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -105,7 +106,7 @@ def line_rule(f: Function, kinks: Sequence[float], kmax: int) -> tuple[Array, Ar
     edges = np.concatenate(
         [
             np.linspace(a, b, 1 + math.ceil((b - a) / width))[:-1]
-            for a, b in zip(stops, stops[1:], strict=False)
+            for a, b in itertools.pairwise(stops)
         ]
         + [np.array([radius])]
     )

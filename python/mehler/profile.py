@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
@@ -146,7 +146,7 @@ def compile_profile(kernel: CosineKernel) -> ProfileTable:
         table = _parity_table(kernel, variable, scale)
         error = _measured_error(table, kernel, tests, truth)
         table = _with_error(table, error, kernel, scale)
-        good = error <= 1.5e-15 * scale and _near_drop_holds(table, tests, truth)
+        good = error <= 2.2e-15 * scale and _near_drop_holds(table, tests, truth)
         if good and (best is None or _cost(table) < _cost(best)):
             best = table
     if best is not None:
@@ -276,7 +276,7 @@ def _leaves(kernel: CosineKernel, scale: float) -> list[Leaf]:
         ):
             c, d = _chebyshev(one / row), _chebyshev(two / row)
             tail = max(float(np.max(np.abs(c[-3:]))), float(np.max(np.abs(d[-3:]))))
-            if tail * b <= 0.5 * EPS * scale or depth == MAX_DEPTH:
+            if tail * b <= 2.0 * EPS * scale or depth == MAX_DEPTH:
                 leaves.append((a, b, c, d))
             else:
                 middle = 0.5 * (a + b)
@@ -310,7 +310,7 @@ def _piecewise_table(kernel: CosineKernel, scale: float) -> ProfileTable:
     for count in (16, 32, 64, 128, 256):
         pieces, tail = _resample(slopes, kernel.ends, count, scale)
         cost = pieces.shape[2] + 0.02 * count  # arithmetic, and the cache that the table takes
-        resolved = tail <= EPS * scale
+        resolved = tail <= 4.0 * EPS * scale
         if resolved and (best is None or cost < best[0]):
             best = (cost, pieces)
     if best is None:
@@ -339,21 +339,25 @@ def _resample(
     weights = np.ones((1, count, 1))
     weights[0, 0, 0] = 1.0 / count
     sizes = np.max(np.abs(c) * weights, axis=(0, 1))
-    tails = np.cumsum(sizes[::-1])[::-1]
-    kept = int(np.count_nonzero(tails > 0.5 * EPS * scale))
-    kept = min(max(kept, 1), n)
-    cut = float(tails[kept]) if kept < n else float(sizes[-1] + sizes[-2])
-    pieces = np.zeros((2, count, kept + 1))
+    # As in _chop: what stays below the noise of the last coefficients is noise.
+    noise = float(np.max(sizes[-4:]))
+    level = EPS * scale if noise > 4.0 * EPS * scale else max(EPS * scale, 2.0 * noise)
+    large = np.nonzero(sizes > level)[0]
+    kept = int(large[-1]) + 1 if large.size else 1
+    # The first piece is one degree longer than its slope; shorten the slope if that is free.
+    first = kept - (kept > 1 and float(np.max(np.abs(c[:, 0, kept - 1]))) / count <= level)
+    width = max(kept, first + 1)
+    pieces = np.zeros((2, count, width))
     for i, end in enumerate(ends):
         for j in range(count):
-            mono = _shift_to_unit(_monomials(c[i, j, :kept]))
+            mono = _shift_to_unit(_monomials(c[i, j, : first if j == 0 else kept]))
             if j == 0:
                 pieces[i, 0, 0] = end
-                pieces[i, 0, 1:] = -mono / count
+                pieces[i, 0, 1 : first + 1] = -mono / count
             else:
-                pieces[i, j, :-1] = -mono
+                pieces[i, j, :kept] = -mono
                 pieces[i, j, 0] += end
-    return pieces, cut
+    return pieces, noise
 
 
 def _shift_to_unit(c: Array) -> Array:
