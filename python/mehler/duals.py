@@ -29,8 +29,9 @@ import numpy as np
 from .hermite import Array, Function, coefficients_by_quadrature, density, gauss_legendre, reach
 
 EPS = float(np.finfo(np.float64).eps)
-MAX_TERMS = 1200
-LEVELS = (1, 2, 4, 8)
+TERMS = (600, 2400, 20_000)
+LEVELS = (1, 2, 4)
+UNRESOLVED = 1e-10
 
 
 class Dual(Protocol):
@@ -162,49 +163,62 @@ def _parts(f: Function, z: Array) -> tuple[Array, Array]:
     return 0.5 * (right + left), 0.5 * (right - left)
 
 
-def panel_dual(f: Function, kinks: Sequence[float]) -> PanelDual:
-    """The PanelDual at the lowest level that a doubling no longer changes."""
+def panel_dual(f: Function, kinks: Sequence[float], noise: float = 0.0) -> PanelDual:
+    """The PanelDual at the lowest level that a doubling no longer changes.
+
+    ``noise`` is the relative error of f itself: no change below it is meant.
+    """
     kinks = tuple(kinks)
-    radius = reach(f)
     checks = np.array([1e-6, 0.03, 0.4, 1.0])
-    best: PanelDual | None = None
-    before: Array | None = None
+    trial = PanelDual(f, kinks, radius=reach(f))
+    before: tuple[PanelDual, Array] | None = None
     for level in LEVELS:
-        trial = PanelDual(f, kinks, level=level, radius=radius)
+        trial = replace(trial, level=level)
         even, odd = trial.ends()
         total = even + odd
-        drops = np.stack(trial.drops(checks))
-        here = np.concatenate([drops.ravel(), [even, odd]])
-        change = math.inf if before is None else float(np.max(np.abs(here - before)))
-        if best is not None and change <= 8 * EPS * total:
-            return best  # doubling changed nothing: the coarser one is good
-        error = max(4 * EPS * total, change if math.isfinite(change) else 0.0)
-        best = replace(trial, error=error, even_end=even, odd_end=odd)
-        before = here
-    assert best is not None
-    return best
+        trial = replace(trial, even_end=even, odd_end=odd, error=4 * EPS * total)
+        here = np.concatenate([np.ravel(trial.drops(checks)), [even, odd]])
+        if before is not None:
+            coarse, there = before
+            change = float(np.max(np.abs(here - there)))
+            if change <= max(8 * EPS, noise) * total:
+                return coarse
+            trial = replace(trial, error=max(change, 4 * EPS * total))
+            if change > UNRESOLVED * total and level == LEVELS[-1]:
+                return replace(coarse, error=2.0 * change)  # finer panels do not help: be quick
+        before = trial, here
+    return trial
 
 
-def series_dual(
-    f: Function, kinks: Sequence[float], squares: Array | None = None
-) -> SeriesDual | None:
-    """The SeriesDual, or None when the coefficients have not died out after MAX_TERMS terms."""
-    if squares is None:
-        if kinks:
+def series_dual(f: Function, kinks: Sequence[float] = ()) -> SeriesDual | None:
+    """The SeriesDual of an analytic f, or None when its coefficients do not die out in time."""
+    if kinks:
+        return None
+    for terms in TERMS:
+        squares = coefficients_by_quadrature(f, (), terms) ** 2
+        series = truncated(squares)
+        if series is not None:
+            return series
+        # Coefficients exp(-tau sqrt(k)) gain tau sqrt(k) digits; algebraic ones gain nothing.
+        total, tail = float(np.sum(squares)), float(np.max(squares[-terms // 8 :]))
+        if tail > 1e-9 * total:
             return None
-        squares = coefficients_by_quadrature(f, (), MAX_TERMS) ** 2
+    return None
+
+
+def truncated(squares: Array) -> SeriesDual | None:
+    """The series without its negligible tail, or None when the tail is not negligible yet."""
     total = float(np.sum(squares))
     if total == 0.0:
         return SeriesDual(np.zeros(2))
-    # What is left beyond the end is judged by the last quarter: noise squares are 1e-33 of it.
-    if float(np.sum(squares[-len(squares) // 4 :])) > 1e-22 * total and len(squares) > MAX_TERMS:
+    # Rounding alone leaves squares of about 1e-33; what is above them at the end is signal.
+    if float(np.sum(squares[-len(squares) // 8 :])) > 1e-24 * total:
         return None
     beyond = np.cumsum(squares[::-1])[::-1]
-    keep = int(np.count_nonzero(beyond > 1e-19 * total))
-    return SeriesDual(squares[: max(keep, 2)].copy())
+    return SeriesDual(squares[: max(int(np.count_nonzero(beyond > 1e-19 * total)), 2)].copy())
 
 
-def dual(f: Function, kinks: Sequence[float] = ()) -> Dual:
+def dual(f: Function, kinks: Sequence[float] = (), noise: float = 0.0) -> Dual:
     """The dual of f by whichever route resolves it."""
     series = series_dual(f, kinks)
-    return series if series is not None else panel_dual(f, kinks)
+    return series if series is not None else panel_dual(f, kinks, noise)

@@ -110,8 +110,10 @@ def line_rule(f: Function, kinks: Sequence[float], kmax: int) -> tuple[Array, Ar
     # psi_k sqrt(gamma) decays like exp(-z^2/4) only, so the range is wider than for f^2 gamma.
     radius = max(13.0, 1.3 * reach(f))
     if not kinks:
-        half = int(radius * 32)
-        return np.arange(-half, half + 1) / 32.0, np.full(2 * half + 1, 1.0 / 32.0)
+        # The integrand's bandwidth, sqrt(k) and that of f, must stay below 2 pi / step.
+        step = 1.0 / 32.0 if kmax <= 2400 else 1.0 / 64.0
+        half = int(radius / step)
+        return step * np.arange(-half, half + 1), np.full(2 * half + 1, step)
     width = min(0.5, 10.0 / math.sqrt(kmax + 1))
     stops = sorted({-radius, radius, 0.0, *(c for c in kinks if abs(c) < radius)})
     edges = np.concatenate(

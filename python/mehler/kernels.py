@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from .activations import Activation, activation
-from .duals import Dual, dual, series_dual
+from .duals import Dual, dual, truncated
 from .errors import PrecisionWarning
 from .hermite import Array, Function, coefficients_by_quadrature
 from .profile import ProfileTable, compile_profile
@@ -272,10 +272,11 @@ def _dual(act: Activation, derivative: bool, variance: float) -> Dual:
     s = math.sqrt(variance)
     f = act.derivative() if derivative else act.phi
     if not act.kinks and act.series is not None and s == 1.0:
-        series = series_dual(f, (), act.hermite_series(128, derivative) ** 2)
+        series = truncated(act.hermite_series(128, derivative) ** 2)
         if series is not None:
             return series
-    return dual(_scaled(f, s), tuple(c / s for c in act.kinks))
+    noise = act.dphi_error if derivative else 0.0
+    return dual(_scaled(f, s), tuple(c / s for c in act.kinks), noise)
 
 
 @lru_cache(maxsize=256)
