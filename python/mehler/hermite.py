@@ -19,6 +19,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,9 +47,10 @@ def gauss_legendre(points: int) -> tuple[Array, Array]:
     NumPy's weights are right to a few 1e-15 only; Newton steps in extended precision (where the
     machine has it) give w = 1 / ((1 - x^2) P_n'(x)^2) on the half line.
     """
-    x = np.polynomial.legendre.leggauss(points)[0].astype(np.longdouble)
+    x: NDArray[Any] = np.polynomial.legendre.leggauss(points)[0].astype(np.longdouble)
     for _ in range(3):
-        before, p = np.ones_like(x), x.copy()
+        before: NDArray[Any] = np.ones_like(x)
+        p: NDArray[Any] = x.copy()
         for k in range(2, points + 1):
             before, p = p, ((2 * k - 1) * x * p - (k - 1) * before) / k
         slope = points * (x * p - before) / (x * x - 1)
@@ -80,8 +82,8 @@ def hermite_at_point(c: float, kmax: int) -> Array:
     h[0] = 1.0
     if c == 0.0:
         # h_k(0) = -sqrt((k-1)/k) h_{k-2}(0); odd ones vanish.
-        k = np.arange(2, kmax + 1, 2)
-        h[2::2] = np.cumprod(-np.sqrt((k - 1) / k)) if k.size else 0.0
+        even = np.arange(2, kmax + 1, 2)
+        h[2::2] = np.cumprod(-np.sqrt((even - 1) / even))
         return h
     previous, current = 0.0, 1.0
     for k in range(kmax):
@@ -113,7 +115,8 @@ def line_rule(f: Function, kinks: Sequence[float], kmax: int) -> tuple[Array, Ar
         # The integrand's bandwidth, sqrt(k) and that of f, must stay below 2 pi / step.
         step = 1.0 / 32.0 if kmax <= 2400 else 1.0 / 64.0
         half = int(radius / step)
-        return step * np.arange(-half, half + 1), np.full(2 * half + 1, step)
+        z: Array = step * np.arange(-half, half + 1, dtype=np.float64)
+        return z, np.full(2 * half + 1, step)
     width = min(0.5, 10.0 / math.sqrt(kmax + 1))
     stops = sorted({-radius, radius, 0.0, *(c for c in kinks if abs(c) < radius)})
     edges = np.concatenate(

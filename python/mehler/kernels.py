@@ -199,7 +199,7 @@ def _cosines(rho: Any) -> Array:
             f"cosines must lie in [-1, 1]; found {largest!r} in absolute value. "
             "Pass points as a 2-D array."
         )
-    return np.clip(rho, -1.0, 1.0)
+    return np.asarray(np.clip(rho, -1.0, 1.0))
 
 
 # -- from the dual of one layer to h ---------------------------------------------------------------
