@@ -281,6 +281,14 @@ def test_functions_with_declared_kinks_reach_the_catalogue(f, kinks, same):
         assert mine.error <= 1e-12 * truth(1.0)
 
 
+def test_a_polynomial_object_is_a_function_too():
+    f = np.polynomial.Polynomial([0.0, 1.0, 0.5])
+    truth = gradient_kernel(activation("polynomial", coefficients=(0.0, 1.0, 0.5)))
+    np.testing.assert_allclose(
+        gradient_kernel(Activation.from_function(f))(RHO), truth(RHO), atol=1e-13
+    )
+
+
 def test_an_undeclared_kink_warns_and_the_error_is_honest():
     act = Activation.from_function(lambda z: np.maximum(z, 0.0))
     for kernel in BUILD.values():

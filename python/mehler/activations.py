@@ -13,6 +13,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,10 @@ class Activation:
         if not finite:
             raise ValueError(f"f must be finite on the real line; {label!r} is not near zero.")
         phi: Function = _AsFloat(f)
+        if getattr(f, "__hash__", None) is None:  # such as a NumPy Polynomial: known by identity
+            f = partial(f)
+        if df is not None and getattr(df, "__hash__", None) is None:
+            df = partial(df)
         error = 0.0
         if df is not None:
             dphi: Function = _AsFloat(df)
