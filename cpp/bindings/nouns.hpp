@@ -1,0 +1,11 @@
+// One register function a noun.
+#pragma once
+#include <pybind11/pybind11.h>
+
+namespace mehler {
+void bind_build(pybind11::module_& m);
+void bind_profile(pybind11::module_& m);
+void bind_gram(pybind11::module_& m);
+void bind_solve(pybind11::module_& m);
+void bind_rates(pybind11::module_& m);
+}  // namespace mehler

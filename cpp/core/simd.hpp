@@ -1,0 +1,42 @@
+// Vectors of the width that the target has, by the compiler's own extension: no intrinsics.
+#pragma once
+#include <cstring>
+
+namespace mehler {
+
+#if defined(__AVX__)
+inline constexpr int vector_bytes = 32;
+#else
+inline constexpr int vector_bytes = 16;
+#endif
+
+template <class T>
+struct Simd {
+  typedef T type __attribute__((vector_size(vector_bytes)));
+  static constexpr int lanes = vector_bytes / static_cast<int>(sizeof(T));
+};
+template <class T>
+using Vec = typename Simd<T>::type;
+
+template <class T>
+inline Vec<T> load(const T* p) {
+  Vec<T> v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+template <class T>
+inline void store(T* p, Vec<T> v) {
+  std::memcpy(p, &v, sizeof v);
+}
+template <class T>
+inline Vec<T> splat(T x) {
+  return x - Vec<T>{};
+}
+template <class T>
+inline T sum(Vec<T> v) {
+  T s = 0;
+  for (int l = 0; l < Simd<T>::lanes; ++l) s += v[l];
+  return s;
+}
+
+}  // namespace mehler
