@@ -1,7 +1,7 @@
 """Points: scale them to the unit sphere, and say what they are before a kernel sees them.
 
-With unit rows u_i = x_i / |x_i|, what decides the smallest eigenvalue of a kernel matrix is how near
-two of them come, as points or as antipodes:
+With unit rows u_i = x_i / |x_i|, what decides the smallest eigenvalue of a kernel matrix is how
+near two of them come, as points or as antipodes:
 
     separation = min over i < j of min(|u_i - u_j|, |u_i + u_j|).
 """
@@ -142,7 +142,7 @@ def describe(X: Any) -> DataSummary:
     from ._arrays import as_array, as_points
 
     given = as_array(X, "X")
-    zero = np.zeros(0, dtype=bool)
+    zero: Any = np.zeros(len(given) if given.ndim else 0, dtype=bool)
     if given.ndim == 2 and given.size:
         zero = ~given.any(axis=1)
         if zero.all():

@@ -36,9 +36,10 @@ def load(path: str | os.PathLike[str], rows: int | None = None, key: str | None 
     Parameters
     ----------
     path
-        .npy: memory-mapped, read-only. .npz: the single array in it, or ``key``. .csv, .tsv, .txt:
-        cells separated by comma, semicolon, tab or blanks, with or without a header row, '#' starts a
-        comment. IDX, all its types: images are flattened to (n, pixels). Text and IDX may be gzipped.
+        .npy: memory-mapped, read-only. .npz: the single array in it, or ``key``. .csv, .tsv,
+        .txt: cells separated by comma, semicolon, tab or blanks, with or without a header row,
+        '#' starts a comment. IDX, all its types: images are flattened to (n, pixels). Text and
+        IDX may be gzipped.
     rows
         The first ``rows`` only; the rest is not read.
     key
@@ -94,7 +95,7 @@ def _enough(rows: int | None, held: int, name: str) -> None:
         raise ValueError(f"rows={rows} asked for, but {name} holds {held}; ask for at most {held}.")
 
 
-# -- NumPy's own files ------------------------------------------------------------------------------
+# -- NumPy's own files ---------------------------------------------------------------------------
 
 
 def _npy(file: Path, rows: int | None) -> Any:
@@ -130,7 +131,7 @@ def _npz(file: Path, rows: int | None, key: str | None) -> Any:
 
 
 def _npy_stream(stream: IO[bytes], rows: int | None, name: str) -> Any:
-    """The .npy format from a stream that cannot be mapped, its first rows only where order allows."""
+    """The .npy format from a stream that cannot be mapped; first rows only where order allows."""
     try:
         version = np.lib.format.read_magic(stream)
         reader = {(1, 0): np.lib.format.read_array_header_1_0}.get(
@@ -156,7 +157,7 @@ def _npy_stream(stream: IO[bytes], rows: int | None, name: str) -> Any:
     return array if rows is None else array[:rows]
 
 
-def _exactly(stream: IO[bytes], size: int) -> bytearray:
+def _exactly(stream: Any, size: int) -> bytearray:
     """Up to ``size`` bytes, never asking for more memory than the stream has bytes to fill."""
     data = bytearray()
     while len(data) < size:
@@ -167,11 +168,11 @@ def _exactly(stream: IO[bytes], size: int) -> bytearray:
     return data
 
 
-# -- IDX ------------------------------------------------------------------------------------------------
+# -- IDX -----------------------------------------------------------------------------------------
 
 
 def _idx(file: Path, zipped: bool, rows: int | None) -> Any:
-    """Magic 0 0 type ndim, ndim big-endian uint32 sizes, then the values, big-endian, last index first."""
+    """Bytes 0 0 type ndim, ndim sizes (big-endian uint32), then the values, big-endian, C order."""
     with gzip.open(file, "rb") if zipped else open(file, "rb") as stream:
         magic = stream.read(4)
         if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _IDX_TYPES or magic[3] == 0:
@@ -204,7 +205,7 @@ def _idx(file: Path, zipped: bool, rows: int | None) -> Any:
     return values if ndim == 1 else values.reshape(shape[0], math.prod(shape[1:]))
 
 
-# -- delimited text ---------------------------------------------------------------------------------------
+# -- delimited text ------------------------------------------------------------------------------
 
 
 def _lines(file: Path, zipped: bool) -> Iterator[str]:
