@@ -20,13 +20,16 @@ Pairs fill_dense(const Points& P, const Profile& h, T* K, int threads, Monitor& 
     Index I, J;
     tiling.tile(tiles - 1 - t, I, J);
     Pairs mine;
-    fill_lower(P, h, tiling, I, J, work.data(), tile.data(), &mine);
-    const Index ld = tiling.columns(I, J), columns = J < I ? edge : tiling.rows(I);
-    for (Index r = 0; r < tiling.rows(I); ++r)
-      std::copy(tile.data() + r * ld, tile.data() + r * ld + columns, K + (I * edge + r) * n + J * edge);
-    if (J < I)
-      for (Index c = 0; c < columns; ++c)
-        for (Index r = 0; r < tiling.rows(I); ++r) K[(J * edge + c) * n + I * edge + r] = tile[r * ld + c];
+    const TileRange at{I * edge, tiling.rows(I), J * edge, tiling.rows(J)};
+    fill_tile(P, P, true, h, at, work.data(), &mine, [&](Index r, Index start, Index count, const double* values) {
+      for (Index c = 0; c < count; ++c) tile[r * edge + start + c] = static_cast<T>(values[c]);
+    });
+    for (Index r = 0; r < at.rows; ++r) {
+      const Index used = I == J ? r + 1 : at.columns;
+      std::copy(tile.data() + r * edge, tile.data() + r * edge + used, K + (at.row + r) * n + at.column);
+    }
+    for (Index c = 0; c < at.columns; ++c)
+      for (Index r = I == J ? c + 1 : 0; r < at.rows; ++r) K[(at.column + c) * n + at.row + r] = tile[r * edge + c];
     monitor.done.fetch_add(1, std::memory_order_relaxed);
     const std::lock_guard lock(guards[static_cast<std::size_t>(I)]);
     seen[static_cast<std::size_t>(I)].merge(mine);
@@ -44,7 +47,9 @@ inline void fill_cross(const Points& P, const Points& Q, const Profile& h, doubl
     thread_local Buffer<double> work(edge* edge);
     const Index i = t / across * edge, j = t % across * edge;
     const TileRange at{i, std::min(edge, P.n() - i), j, std::min(edge, Q.n() - j)};
-    fill_tile<double>(P, Q, false, h, at, work.data(), K + i * Q.n() + j, Q.n(), nullptr);
+    fill_tile(P, Q, false, h, at, work.data(), nullptr, [&](Index r, Index start, Index count, const double* values) {
+      std::copy(values, values + count, K + (i + r) * Q.n() + j + start);
+    });
   });
 }
 

@@ -8,18 +8,24 @@
 
 namespace mehler {
 
-// The lower tile (I, J) into out; zero padding; a diagonal tile is mirrored, so it is symmetric to the bit.
+// The lower tile (I, J) in strips. A diagonal tile is mirrored: symmetric to the bit.
 template <class T>
 void fill_lower(const Points& P, const Profile& h, const Tiling& tiling, Index I, Index J, double* work, T* out,
                 Pairs* pairs) {
   constexpr Index edge = Tiling::edge;
-  const Index rows = tiling.rows(I), columns = J < I ? edge : rows, ld = tiling.columns(I, J);
-  fill_tile(P, P, true, h, {I * edge, rows, J * edge, columns}, work, out, ld, pairs);
+  const Index rows = tiling.rows(I), columns = tiling.columns(I, J), used = J < I ? edge : rows;
+  if (I == J || rows % strip) std::fill(out, out + tiling.height(I) * columns, T(0));
+  fill_tile(P, P, true, h, {I * edge, rows, J * edge, used}, work, pairs,
+            [&](Index r, Index start, Index count, const double* values) {
+              for (Index c = 0; c < count; c += line<T>) {
+                T* to = out + Tiling::within<T>(r, start + c, columns);
+                for (Index l = 0; l < std::min(line<T>, count - c); ++l) to[l] = static_cast<T>(values[c + l]);
+              }
+            });
   if (I != J) return;
-  for (Index r = 0; r < rows; ++r) {
-    for (Index c = r + 1; c < columns; ++c) out[r * ld + c] = out[c * ld + r];
-    for (Index c = columns; c < ld; ++c) out[r * ld + c] = T(0);
-  }
+  for (Index r = 0; r < rows; ++r)
+    for (Index c = r + 1; c < rows; ++c)
+      out[Tiling::within<T>(r, c, columns)] = out[Tiling::within<T>(c, r, columns)];
 }
 
 template <class T>
@@ -67,7 +73,8 @@ class PackedGram final : public Operator {
   double entry(Index i, Index j) const {
     if (j > i) std::swap(i, j);
     const Index I = i / Tiling::edge, J = j / Tiling::edge;
-    return data_[tiling_.offset(I, J) + (i - I * Tiling::edge) * tiling_.columns(I, J) + (j - J * Tiling::edge)];
+    return data_[tiling_.offset(I, J) +
+                 Tiling::within<T>(i - I * Tiling::edge, j - J * Tiling::edge, tiling_.columns(I, J))];
   }
   // The full (n, n) row-major matrix.
   template <class S>

@@ -5,7 +5,6 @@
 // depend on the number of threads.
 #pragma once
 #include "core/parallel.hpp"
-#include "gram/panel_product.hpp"
 #include "gram/tiling.hpp"
 
 namespace mehler {
@@ -21,9 +20,9 @@ void one_tile(const T* tile, const Tiling& tiling, Index I, Index J, const T* pa
   T *yi = work, *yj = work + edge * B;
   std::fill(work, work + 2 * edge * B, T(0));
   if (I == J)
-    tile_times_panels<T, B, false>(tile, columns, rows, columns, xj, xi, yi, yj, edge);
+    tile_times_panels<T, B, false>(tile, tiling.height(I), columns, xj, xi, yi, yj, edge);
   else
-    tile_times_panels<T, B, true>(tile, columns, rows, columns, xj, xi, yi, yj, edge);
+    tile_times_panels<T, B, true>(tile, tiling.height(I), columns, xj, xi, yi, yj, edge);
   for (int b = 0; b < B; ++b) {
     double* s = sums + b * tiling.n;
     for (Index r = 0; r < rows; ++r) s[I * edge + r] += yi[b * edge + r];

@@ -66,9 +66,11 @@ class Profile {
   void evaluate_block(const double* rho, double* out) const {
     double x[block];
     for (Index l = 0; l < block; ++l) {
-      const double deficit = std::max(0.0, 1.0 - std::fabs(rho[l]));
-      x[l] = root_ ? std::sqrt(deficit) : deficit;
+      const double deficit = 1.0 - std::fabs(rho[l]);
+      x[l] = deficit > 0.0 ? deficit : 0.0;
     }
+    if (root_)
+      for (Index l = 0; l < block; ++l) x[l] = std::sqrt(x[l]);
     if (count_ > 0) {
       for (Index l = 0; l < block; ++l) out[l] = piece(!std::signbit(rho[l]), x[l]);
       return;

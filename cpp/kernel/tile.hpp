@@ -54,11 +54,39 @@ struct TileRange {
   Index row, rows, column, columns;
 };
 
-// out (rows, columns) row-major, leading dimension ld, T = float or double; work holds rows*columns
-// doubles. `same`: P and Q are one set of points, so that i == j is the diagonal.
-template <class T>
+// Smallest and largest of count values, on SIMD lanes.
+inline void extremes(const double* x, Index count, double& low, double& high) {
+  using V = Vec<double>;
+  constexpr int lanes = Simd<double>::lanes;
+  low = high = x[0];
+  Index c = 0;
+  if (count >= 4 * lanes) {
+    V l[4], h[4];
+    for (int v = 0; v < 4; ++v) l[v] = h[v] = load(x + v * lanes);
+    for (c = 4 * lanes; c + 4 * lanes <= count; c += 4 * lanes)
+      for (int v = 0; v < 4; ++v) {
+        const V t = load(x + c + v * lanes);
+        l[v] = t < l[v] ? t : l[v];
+        h[v] = t > h[v] ? t : h[v];
+      }
+    for (int v = 0; v < 4; ++v)
+      for (int i = 0; i < lanes; ++i) {
+        low = std::min(low, l[v][i]);
+        high = std::max(high, h[v][i]);
+      }
+  }
+  for (; c < count; ++c) {
+    low = std::min(low, x[c]);
+    high = std::max(high, x[c]);
+  }
+}
+
+// Entries of the tile, handed over a stretch at a time as sink(r, start, count, values), start a multiple
+// of 512; work holds rows * columns doubles. `same`: P and Q are one set of points, so that i == j is the
+// diagonal.
+template <class Sink>
 void fill_tile(const Points& P, const Points& Q, bool same, const Profile& profile, const TileRange& at, double* work,
-               T* out, Index ld, Pairs* pairs) {
+               Pairs* pairs, const Sink& sink) {
   using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   const Index d = P.d();
   Eigen::Map<const Rows> A(P.unit() + at.row * d, at.rows, d), B(Q.unit() + at.column * d, at.columns, d);
@@ -73,11 +101,8 @@ void fill_tile(const Points& P, const Points& Q, bool same, const Profile& profi
     for (Index start = 0; start < at.columns; start += span) {
       const Index count = std::min(span, at.columns - start);
       const double* rho = work + r * at.columns + start;
-      double high = -1.0, low = 1.0;
-      for (Index c = 0; c < count; ++c) {
-        high = std::max(high, rho[c]);
-        low = std::min(low, rho[c]);
-      }
+      double high, low;
+      extremes(rho, count, low, high);
       profile.evaluate(rho, h, count);
       const bool close = high > 1.0 - near || low < near - 1.0;
       if (pairs && !close) {
@@ -111,14 +136,12 @@ void fill_tile(const Points& P, const Points& Q, bool same, const Profile& profi
           h[c] = profile.at(positive, deficit);
           if (pairs && (!same || j < i)) pairs->see(i, j, positive, deficit);
         }
-      T* row = out + r * ld + start;
       if (scaled) {
         const double* q = Q.scales() + at.column + start;
         const double p = P.scale(i);
-        for (Index c = 0; c < count; ++c) row[c] = static_cast<T>(p * q[c] * h[c]);
-      } else {
-        for (Index c = 0; c < count; ++c) row[c] = static_cast<T>(h[c]);
+        for (Index c = 0; c < count; ++c) h[c] *= p * q[c];
       }
+      sink(r, start, count, h);
     }
   }
 }
