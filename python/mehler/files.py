@@ -235,18 +235,23 @@ def read_text(lines: Callable[[], Iterable[str]], name: str, rows: int | None = 
     number, line = first
     delimiter = next((c for c in ";\t," if c in line), None)
     cells = _cells(line, delimiter)
-    header = not any(_is_number(c) for c in cells)
+    header = not any(_is_number(c.replace(",", ".")) for c in cells)  # '1,5;2,5' is no header
     start = number if header else number - 1
     body = itertools.islice(_filled(itertools.islice(lines(), start, None), start), rows)
+    top = next(body, None)
+    if top is None:
+        raise ValueError(f"{name} holds a header but no row; expected one point a line.")
     try:
         table = np.loadtxt(
-            (text for _, text in body), delimiter=delimiter, ndmin=2, quotechar='"', comments=None
+            (text for _, text in itertools.chain([top], body)),
+            delimiter=delimiter,
+            ndmin=2,
+            quotechar='"',
+            comments=None,
         )
     except ValueError:
         _explain(lines(), start, delimiter, len(cells), name)
         raise
-    if not table.size:
-        raise ValueError(f"{name} holds a header but no row; expected one point a line.")
     if table.shape[1] != len(cells):
         _explain(lines(), start, delimiter, len(cells), name)
     _enough(rows, table.shape[0], name)
