@@ -42,7 +42,7 @@ STYLE: dict[str, Any] = {
 
 
 def look(name: str, place: int = 0) -> dict[str, Any]:
-    """Colour and marker of an activation; ``place`` is for names that have no colour of their own."""
+    """Colour and marker of an activation; ``place`` is for names without a colour of their own."""
     known = list(COLOURS)
     if name in COLOURS:
         return {"color": COLOURS[name], "marker": MARKERS[known.index(name)]}
@@ -143,7 +143,6 @@ def _finish(ax: Axes, unseen: list[float], floors: list[float]) -> None:
     """
     for patch in list(ax.patches):
         if patch.get_gid() == BAND:  # of an earlier call on the same axes
-            unseen = [*unseen, float(patch.get_y() + patch.get_height())] if unseen else unseen
             patch.remove()
     for text in list(ax.texts):
         if text.get_gid() == BAND:

@@ -1,8 +1,9 @@
 """The study: how the activation and the dimension of the data decide the smallest eigenvalue.
 
 Generated points, one set of low dimension and one of high dimension; the G-matrix of each
-activation; its spectrum, and its smallest eigenvalue as the dimension grows. Kinked activations keep
-their smallest eigenvalue in low dimension, smooth ones lose it; in high dimension they are alike.
+activation; its spectrum, and its smallest eigenvalue as the dimension grows. Kinked activations
+keep their smallest eigenvalue in low dimension, smooth ones lose it; in high dimension they are
+alike.
 
 An eigenvalue at or below n eps lambda_max is noise of float64: it is given as "<= floor".
 """

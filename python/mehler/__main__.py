@@ -1,0 +1,332 @@
+"""The command line, ``python -m mehler``: the library's own words.
+
+Results go to stdout, everything else to stderr. Exit codes: 0 ok, 2 usage or bad input, 3 not
+resolved, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import json
+import math
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+OK, BAD, UNRESOLVED, INTERRUPTED = 0, 2, 3, 130
+KERNELS = ("gradient", "nngp")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    argv
+        Arguments; those of the process when None.
+    """
+    options = _parser().parse_args(argv)
+    say = _silent if getattr(options, "quiet", False) else _say
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *rest: _say(f"warning: {message}")
+            code: int = options.run(options, say)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of stdout left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except (ValueError, TypeError, OSError, MemoryError, ImportError) as problem:
+        _say(f"error: {problem}" if str(problem) else f"error: {type(problem).__name__}")
+        return BAD
+    return code
+
+
+def _say(line: str) -> None:
+    print(f"mehler: {line}", file=sys.stderr, flush=True)
+
+
+def _silent(line: str) -> None:
+    return None
+
+
+Say = Callable[[str], None]
+
+
+# -- commands --------------------------------------------------------------------------------------
+
+
+def _min_eig(options: argparse.Namespace, say: Say) -> int:
+    from .activations import activation
+    from .eigen import min_eig
+
+    name, given = parse_activation(options.activation, options.param)
+    act = activation(name, **given)
+    X = _points(options, say)
+    if act.homogeneity is None and not options.normalize:
+        _unit_norm(X, act.name)
+    result = min_eig(
+        X,
+        act,
+        kernel=options.kernel,
+        normalize=options.normalize,
+        tol=options.tol,
+        method=options.method,
+        precision=options.precision,
+        threads=options.threads,
+        max_memory=options.max_memory,
+        rng=options.seed,
+        progress=not options.quiet and sys.stderr.isatty(),
+    )
+    if options.json:
+        asked = {"data": options.data, "activation": _call(act), "kernel": options.kernel}
+        _json(asked | result.to_dict())
+    else:
+        print(result)
+    if "interrupt" in str(result.message).lower():
+        return INTERRUPTED
+    return OK if result.status == "resolved" else UNRESOLVED
+
+
+def _describe(options: argparse.Namespace, say: Say) -> int:
+    from .data import describe
+
+    summary = describe(_points(options, say))
+    if options.json:
+        _json({"data": options.data} | summary.to_dict())
+    else:
+        print(summary)
+    return OK
+
+
+def _study(options: argparse.Namespace, say: Say) -> int:
+    from .study import run_study, save
+
+    study = run_study(
+        n=options.n, seed=options.seed, quick=options.quick, threads=options.threads, report=say
+    )
+    files, missing = save(study, Path(options.out))
+    if options.json:
+        _json(study.to_dict() | {"files": [str(f) for f in files]})
+    else:
+        print(study)
+    say(f"{study.seconds:.1f} s; wrote {', '.join(map(str, files))}")
+    if missing:
+        _say(missing)
+    return OK
+
+
+def _info(options: argparse.Namespace, say: Say) -> int:
+    import mehler
+
+    info = mehler.build_info()
+    if options.json:
+        _json(info)
+    else:
+        print("\n".join(f"{key:18} {value}" for key, value in info.items()))
+    return OK
+
+
+def _activations(options: argparse.Namespace, say: Say) -> int:
+    from .activations import _CATALOGUE, activations
+
+    rows = []
+    for name in activations():
+        parameters = inspect.signature(_CATALOGUE[name]).parameters.values()
+        needed = [p.name for p in parameters if p.default is p.empty]
+        entry = _CATALOGUE[name](**{k: (0.0, 1.0) if k == "coefficients" else 1 for k in needed})
+        words = [p.name if p.name in needed else f"{p.name}={p.default:g}" for p in parameters]
+        text = {key: str(entry.get(key, "")) for key in ("formula", "source")}
+        rows.append({"name": name, "parameters": ", ".join(words)} | text)
+    if options.json:
+        _json(rows)
+        return OK
+    first, second = (max(len(row[key]) for row in rows) for key in ("name", "parameters"))
+    for row in rows:
+        print(f"{row['name']:{first}}  {row['parameters']:{second}}  {row['formula']}")
+    return OK
+
+
+# -- input and output ------------------------------------------------------------------------------
+
+
+def _points(options: argparse.Namespace, say: Say) -> Any:
+    """The points of DATA; '-' is delimited text on stdin."""
+    from .files import _count, load, read_text
+
+    start = time.perf_counter()
+    if options.data == "-":
+        lines = sys.stdin.read().splitlines(keepends=True)
+        rows = None if options.rows is None else _count(options.rows)
+        X = read_text(lambda: lines, "stdin", rows)
+    else:
+        X = load(options.data, rows=options.rows, key=options.key)
+    seconds = time.perf_counter() - start
+    say(f"read {' x '.join(f'{s:,}' for s in X.shape)} {X.dtype} in {seconds:.1f} s")
+    return X
+
+
+def _unit_norm(X: Any, name: str) -> None:
+    """Say before any work that the points have the wrong norm."""
+    from ._arrays import UNIT, as_points
+
+    norms = np.linalg.norm(as_points(X), axis=1)
+    worst = int(np.argmax(np.abs(norms - 1.0)))
+    if not abs(norms[worst] - 1.0) <= UNIT:
+        raise ValueError(
+            f"the points must have unit norm for {name!r}, which is not homogeneous; row {worst} "
+            f"has norm {norms[worst]:.6g}. Pass --normalize to divide every row by its norm."
+        )
+
+
+def _json(value: Any) -> None:
+    print(json.dumps(_plain(value), indent=2, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    """What JSON knows: no arrays, no NumPy numbers, no NaN."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _call(act: Any) -> str:
+    words = ", ".join(f"{key}={value!r}" for key, value in act.params)
+    return f"{act.name}({words})" if words else str(act.name)
+
+
+def parse_activation(text: str, params: Sequence[str] = ()) -> tuple[str, dict[str, Any]]:
+    """Name and parameters of ``"leaky_relu(negative_slope=0.1)"`` and of ``["alpha=0.5"]``.
+
+    Parameters
+    ----------
+    text
+        A name, with keyword arguments in parentheses if any.
+    params
+        More parameters, each 'name=value'.
+    """
+    name, bracket, inside = text.strip().partition("(")
+    given: dict[str, Any] = {}
+    if bracket:
+        try:
+            call = ast.parse(f"f({inside}", mode="eval").body
+            if not isinstance(call, ast.Call) or call.args or not text.strip().endswith(")"):
+                raise ValueError
+            given = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
+        except (ValueError, SyntaxError):
+            raise ValueError(
+                f"cannot read the activation {text!r}; expected a name with keyword numbers, as in "
+                '"leaky_relu(negative_slope=0.1)".'
+            ) from None
+    for item in params:
+        key, equals, value = item.partition("=")
+        try:
+            given[key.strip()] = ast.literal_eval(value.strip())
+        except (ValueError, SyntaxError):
+            equals = ""
+        if not equals or not key.strip().isidentifier():
+            raise ValueError(f"--param takes name=number, as in alpha=0.5; got {item!r}.")
+    return name.strip(), given
+
+
+# -- options ---------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mehler",
+        description="How small is the smallest eigenvalue of the Gram matrix that an activation "
+        "function and a data set give a neural network?",
+        epilog="Exit codes: 0 ok, 2 usage or bad input, 3 not resolved, 130 interrupted.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[..., int], text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        sub.add_argument("--json", action="store_true", help="print JSON")
+        return sub
+
+    def data(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument(
+            "data",
+            metavar="DATA",
+            help=".npy, .npz, .csv or IDX file, the last two also gzipped; - reads CSV from stdin",
+        )
+        sub.add_argument("--rows", type=int, metavar="N", help="take the first N rows only")
+        sub.add_argument("--key", metavar="NAME", help="array to take from an .npz file")
+        sub.add_argument("--quiet", action="store_true", help="nothing on stderr but errors")
+
+    sub = command("min-eig", _min_eig, "Smallest eigenvalue of a kernel matrix, with bounds.")
+    data(sub)
+    sub.add_argument(
+        "--activation",
+        default="relu",
+        metavar="NAME",
+        help='name, with parameters as in "elu(alpha=0.5)"; default relu',
+    )
+    sub.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the activation; may be repeated",
+    )
+    sub.add_argument(
+        "--kernel",
+        choices=KERNELS,
+        default="gradient",
+        help="gradient: train the hidden layer; nngp: train the read-out; default gradient",
+    )
+    sub.add_argument("--normalize", action="store_true", help="divide every point by its norm")
+    sub.add_argument("--tol", type=float, default=1e-6, help="largest relative error; default 1e-6")
+    sub.add_argument("--method", default="auto", help="auto, dense or lanczos; default auto")
+    sub.add_argument("--precision", default="auto", help="auto, single or double; default auto")
+    sub.add_argument("--threads", type=int, metavar="N", help="threads; default OpenMP's")
+    sub.add_argument(
+        "--max-memory", metavar="SIZE", help="as in 512MiB or 10GB; default 80%% of what is free"
+    )
+    sub.add_argument("--seed", type=int, default=0, help="of the random start; default 0")
+
+    data(command("describe", _describe, "Size, rank, norms and nearest pairs of a data set."))
+
+    sub = command("study", _study, "How activation and dimension decide the smallest eigenvalue.")
+    sub.add_argument(
+        "--out",
+        default="mehler-study",
+        metavar="DIR",
+        help="folder for study.csv and study.png; default ./mehler-study",
+    )
+    from .study import POINTS, QUICK_POINTS, SEED
+
+    sub.add_argument("--n", type=int, help=f"points; default {POINTS}, {QUICK_POINTS} when quick")
+    sub.add_argument("--seed", type=int, default=SEED, help=f"of the points; default {SEED}")
+    sub.add_argument("--quick", action="store_true", help="fewer points and dimensions")
+    sub.add_argument("--threads", type=int, metavar="N", help="threads; default OpenMP's")
+    sub.add_argument("--quiet", action="store_true", help="no progress on stderr")
+
+    command("activations", _activations, "The catalogue of activations.")
+    command("info", _info, "What was built, and what it runs on.")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
