@@ -1,0 +1,49 @@
+"""Smallest eigenvalues of the Gram matrices that activation functions and data give neural networks.
+
+>>> import mehler as mh
+>>> X = mh.generate("sphere-random", n=500, d=10, rng=0)
+>>> r = mh.min_eig(X, "relu")
+>>> r.status
+'resolved'
+"""
+
+from importlib.metadata import PackageNotFoundError as _NotFound
+from importlib.metadata import version as _version
+
+from ._build import build_info
+from .activations import Activation, activation, activations
+from .data import DataSummary, describe, normalize
+from .eigen import eigsh, min_eig
+from .errors import ConvergenceWarning, PrecisionWarning
+from .files import load
+from .generated import generate
+from .gram import Gram, gram
+from .kernels import Kernel, gradient_kernel, nngp
+from .result import EigenResult
+
+try:
+    __version__ = _version("mehler")
+except _NotFound:  # run from the source tree
+    __version__ = "0+unknown"
+
+__all__ = [
+    "Activation",
+    "ConvergenceWarning",
+    "DataSummary",
+    "EigenResult",
+    "Gram",
+    "Kernel",
+    "PrecisionWarning",
+    "activation",
+    "activations",
+    "build_info",
+    "describe",
+    "eigsh",
+    "generate",
+    "gradient_kernel",
+    "gram",
+    "load",
+    "min_eig",
+    "nngp",
+    "normalize",
+]

@@ -1,0 +1,28 @@
+"""build_info: half of all bug reports answered before they are asked."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from typing import Any
+
+import numpy as np
+
+from . import _core
+
+
+def build_info() -> dict[str, Any]:
+    """What was built, and what it runs on, as plain texts and numbers."""
+    from . import __version__
+
+    return {
+        "mehler": __version__,
+        **_core.build_info(),
+        "threads": int(_core.default_threads()),
+        "processors": os.cpu_count(),
+        "python": sys.version.split()[0],
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+        "system": platform.platform(),
+    }

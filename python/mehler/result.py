@@ -1,0 +1,147 @@
+"""EigenResult: an eigenvalue that says how sure it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ._arrays import Array, size_text
+
+
+@dataclass(frozen=True, eq=False)
+class EigenResult:
+    """What :func:`min_eig` and :func:`eigsh` know, and how they know it.
+
+    Attributes
+    ----------
+    value
+        The extreme eigenvalue: a Rayleigh quotient of the float64 matrix.
+    lower, upper
+        lower <= eigenvalue <= upper.
+    lower_kind
+        How ``lower`` is known: 'dense' (residuals of all computed eigenpairs, with rounding),
+        'theory' (Hermite-tail bound, loose), 'structure' (an exact dependence between points),
+        'none' (nothing but the residual: see ``residual``).
+    status
+        'resolved': an eigenvalue lies within tol * |value| of ``value``, by the residual.
+        'rounding-limited': below what this precision can see; ``floor`` says what that is.
+        'budget-limited': iterations, memory or patience ran out; what is known is here.
+    residual
+        |K v - value v| / |v| in float64, v = ``vector``.
+    vector
+        The eigenvector, of unit norm, shape (n,).
+    method
+        'dense', 'lanczos' or 'structure', with the storage, and what led to it.
+    applications
+        Products with the matrix, each with a block of vectors.
+    floor
+        Rounding of the matrix and of its products, as an absolute error of the eigenvalue.
+    tol
+        The relative accuracy that was asked for.
+    n
+        Order of the matrix.
+    dtype
+        Precision in which the matrix was stored.
+    threads
+        Number of threads.
+    seconds, nbytes
+        Wall time, and the bytes of matrix and basis.
+    values, vectors, residuals
+        All wanted eigenpairs, the extreme one first: (k,), (n, k), (k,).
+    history
+        (applications, value, residual) as they came.
+    message
+        What happened, in a sentence.
+    interrupted
+        Ended by Ctrl-C.
+    """
+
+    value: float
+    lower: float
+    upper: float
+    lower_kind: str
+    status: str
+    residual: float
+    vector: Array | None
+    method: str
+    applications: int
+    floor: float
+    tol: float
+    n: int
+    dtype: str
+    threads: int
+    seconds: float
+    nbytes: int
+    values: Array = field(repr=False)
+    vectors: Array | None = field(repr=False)
+    residuals: Array = field(repr=False)
+    history: tuple[tuple[int, float, float], ...] = field(default=(), repr=False)
+    message: str = ""
+    interrupted: bool = False
+
+    @property
+    def resolved(self) -> bool:
+        """status == 'resolved'."""
+        return self.status == "resolved"
+
+    def to_dict(self, vectors: bool = False) -> dict[str, Any]:
+        """Plain numbers, texts and lists, ready for JSON (NaN and infinity become None).
+
+        Parameters
+        ----------
+        vectors
+            Include the eigenvectors.
+        """
+        out: dict[str, Any] = {}
+        for name in self.__dataclass_fields__:
+            value = getattr(self, name)
+            if name in ("vector", "vectors") and not vectors:
+                continue
+            out[name] = _plain(value)
+        return out
+
+    def __str__(self) -> str:
+        if math.isnan(self.value):
+            value = "not known"
+        elif self.status == "rounding-limited" and abs(self.value) <= self.floor:
+            value = f"<= {self.floor:.1e} (rounding floor)"
+        else:
+            digits = 8 if self.resolved else max(2, _digits(self.value, max(self.residual, self.floor)))
+            value = f"{self.value:.{digits}g}"
+        lower = f"{self.lower:.6g} ({self.lower_kind})" if self.lower > -math.inf else "-"
+        rows = [
+            ("value", value),
+            ("status", self.status),
+            ("lower", lower),
+            ("upper", f"{self.upper:.8g}"),
+            ("residual", f"{self.residual:.1e}"),
+            ("method", self.method),
+            ("products", str(self.applications)),
+            ("n", f"{self.n} ({self.dtype})"),
+            ("time", f"{self.seconds:.3g} s, {self.threads} thread{'s' * (self.threads != 1)}"),
+            ("memory", size_text(self.nbytes)),
+        ]
+        if len(self.values) > 1:
+            rows.insert(1, ("values", " ".join(f"{v:.6g}" for v in self.values)))
+        if self.message:
+            rows.append(("note", self.message))
+        return "\n".join(f"{name:<10}{text}" for name, text in rows)
+
+
+def _digits(value: float, error: float) -> int:
+    if not (value and error > 0 and math.isfinite(error)):
+        return 8
+    return min(8, int(math.log10(max(abs(value) / error, 1.0))) + 1)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return [_plain(v) for v in value.tolist()]
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

@@ -1,0 +1,67 @@
+"""Zero eigenvalues that the points force, whatever a solver would say.
+
+Two points of one direction give proportional rows of K. Two opposite points do when
+|h(-1)| = h(1) (odd or even activations). And when the odd part of h is linear (ReLU, leaky ReLU,
+GELU, SiLU, softplus: phi = c z + even), e_i - e_j of an opposite pair sees that linear part alone:
+more opposite pairs than the dimension that they span are linearly dependent.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._arrays import Array
+from .kernels import Kernel
+
+
+class Zero(NamedTuple):
+    """A null vector of K and the reason for it."""
+
+    vector: Array
+    reason: str
+
+
+def forced_zero(pairs: dict[str, Any], X: Array, norms: Array, kernel: Kernel) -> Zero | None:
+    """A null vector that coinciding or opposite points force, or None."""
+    n, q = len(X), kernel.homogeneity or 0.0
+    scale = norms**q if q else np.ones(n)
+
+    def combine(indices: list[int], weights: list[float]) -> Array:
+        v = np.zeros(n)
+        for i, w in zip(indices, weights, strict=True):
+            v[i] += w / scale[i]
+        return np.asarray(v / np.linalg.norm(v))
+
+    if pairs["equal"]:
+        i, j = pairs["equal"][0]
+        more = f"; {pairs['equal_count']} such pairs" if pairs["equal_count"] > 1 else ""
+        return Zero(combine([i, j], [1.0, -1.0]), f"points {j} and {i} have the same direction{more}")
+    if not pairs["opposite"]:
+        return None
+    plus, minus = map(float, kernel.h.ends)
+    if abs(plus - abs(minus)) <= 1e-14 * plus:
+        i, j = pairs["opposite"][0]
+        parity = "odd" if minus < 0 else "even"
+        more = f"; {pairs['opposite_count']} such pairs" if pairs["opposite_count"] > 1 else ""
+        return Zero(
+            combine([i, j], [1.0, 1.0 if minus < 0 else -1.0]),
+            f"points {j} and {i} are opposite, and the kernel is {parity}{more}",
+        )
+    if kernel.activation.parity != "linear-even" or kernel.bias_var != 0.0:
+        return None
+    U = X / norms[:, None]
+    chosen = pairs["opposite"][: X.shape[1] + 1]
+    A = np.array([U[i] for i, _ in chosen])
+    left, singular, _ = np.linalg.svd(A)
+    if len(chosen) <= X.shape[1] and singular[-1] > 1e-14 * singular[0]:
+        return None
+    c = left[:, -1]
+    indices = [index for pair in chosen for index in pair]
+    weights = [float(s * w) for w in c for s in (1.0, -1.0)]
+    return Zero(
+        combine(indices, weights),
+        f"{pairs['opposite_count']} opposite pairs of points, more than the dimension they span, "
+        "and the odd part of the kernel is linear",
+    )
