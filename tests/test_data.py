@@ -129,6 +129,7 @@ def test_csv_of_one_column(tmp_path: Path):
         ("a,b\n1,2,3\n4,5,6\n", r"line 2: found 3 columns, expected 2"),
         ("1,two\n3,4\n", r"line 1, column 2: 'two' is not a number"),
         ("1_0,2\n", r"line 1, column 1: '1_0' is not a number"),
+        ("1,5;2,5\n1;2\n", r"line 1, column 1: '1,5' is not a number"),  # and no header
         ("a,b\n", r"holds a header but no row"),
         ("\n# nothing\n", r"holds no row"),
     ],
@@ -235,6 +236,15 @@ def test_a_damaged_gzip_is_named(tmp_path: Path):
         mh.load(path)
 
 
+def test_damage_behind_the_rows_is_not_met(tmp_path: Path):
+    A = np.random.default_rng(0).integers(0, 256, (4000, 300), dtype=np.uint8)
+    data = gzip.compress(idx_bytes(A, 0x08))
+    (tmp_path / "x-idx2-ubyte.gz").write_bytes(data[: len(data) // 2])
+    np.testing.assert_array_equal(mh.load(tmp_path / "x-idx2-ubyte.gz", rows=10), A[:10])
+    with pytest.raises(ValueError, match="damaged or cut short"):
+        mh.load(tmp_path / "x-idx2-ubyte.gz")
+
+
 def test_fashion_mnist():
     if not IMAGES.parent.is_dir():
         pytest.skip("the images do not lie beside the clone")
@@ -290,6 +300,21 @@ def test_normalize_at_any_scale(scale: float):
     tolerance = 1e-2 if scale < 1e-300 else 4e-16
     np.testing.assert_allclose(U, X / np.linalg.norm(X, axis=1)[:, None], atol=tolerance)
     np.testing.assert_allclose(np.linalg.norm(U, axis=1), 1.0, atol=4e-16)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    rows=st.lists(
+        st.lists(st.integers(-999, 999), min_size=3, max_size=3).filter(any),
+        min_size=1,
+        max_size=5,
+    ),
+    power=st.integers(-1000, 1000),
+)
+def test_normalize_ignores_powers_of_two(rows: list[list[int]], power: int):
+    """To the bit: 2^power x and x have one direction, also at the ends of the range."""
+    X = np.array(rows, dtype=np.float64)
+    np.testing.assert_array_equal(mh.normalize(np.ldexp(X, power)), mh.normalize(X))
 
 
 def test_normalize_takes_what_arrays_there_are():
@@ -353,6 +378,32 @@ def test_near_pairs_keep_their_digits():
     s = mh.describe(np.stack([np.cos(angle), np.sin(angle)], axis=1))
     assert s.nearest == pytest.approx(1e-10, rel=1e-5)
     assert s.nearest_pair == (1, 2) and s.duplicates == 0
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("gap", [1e-3, 1e-9, 1e-12])
+def test_the_nearest_of_many_near_pairs(gap: float, sign: int):
+    """Pairs at gap and 3 gap: below 1e-8 both cosines round to one."""
+    X = np.random.default_rng(1).standard_normal((200, 5))
+    u, v = np.linalg.qr(np.random.default_rng(2).standard_normal((5, 2)))[0].T
+    X[20], X[150] = sign * u, u * math.cos(gap) + v * math.sin(gap)
+    X[60], X[61] = v, sign * (v + 3.0 * gap * u)
+    s = mh.describe(X)
+    found = {1: (s.nearest, s.nearest_pair), -1: (s.nearest_antipodal, s.nearest_antipodal_pair)}
+    assert found[sign][1] == (20, 150)
+    assert found[sign][0] == pytest.approx(2.0 * math.sin(gap / 2.0), abs=4e-16)
+    assert s.duplicates == s.antipodal_pairs == 0
+
+
+def test_rank_is_that_of_the_directions():
+    """Norms from 1e-100 to 1e100 do not hide a dimension."""
+    X = (
+        mh.generate("subspace-random", 200, 10, span=3, rng=0)
+        * np.logspace(-100, 100, 200)[:, None]
+    )
+    s = mh.describe(X)
+    assert s.rank == 3
+    assert (s.norm_min, s.norm_max) == (pytest.approx(1e-100), pytest.approx(1e100))
 
 
 def test_rank_sees_through_rounding():
