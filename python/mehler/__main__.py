@@ -47,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except (ValueError, TypeError, OSError, MemoryError, ImportError) as problem:
-        _say(f"error: {problem}" if str(problem) else f"error: {type(problem).__name__}")
+        text = str(problem).replace("normalize=True", "--normalize")  # the option's name here
+        _say(f"error: {text or type(problem).__name__}")
         return BAD
     return code
 
@@ -73,12 +74,12 @@ def _min_eig(options: argparse.Namespace, say: Say) -> int:
     name, given = parse_activation(options.activation, options.param)
     act = activation(name, **given)
     X = _points(options, say)
-    if act.homogeneity is None and not options.normalize:
-        _unit_norm(X, act.name)
     result = min_eig(
         X,
         act,
         kernel=options.kernel,
+        weight_var=options.weight_var,
+        bias_var=options.bias_var,
         normalize=options.normalize,
         tol=options.tol,
         method=options.method,
@@ -93,7 +94,7 @@ def _min_eig(options: argparse.Namespace, say: Say) -> int:
         _json(asked | result.to_dict())
     else:
         print(result)
-    if "interrupt" in str(result.message).lower():
+    if result.interrupted:
         return INTERRUPTED
     return OK if result.status == "resolved" else UNRESOLVED
 
@@ -174,19 +175,6 @@ def _points(options: argparse.Namespace, say: Say) -> Any:
     seconds = time.perf_counter() - start
     say(f"read {' x '.join(f'{s:,}' for s in X.shape)} {X.dtype} in {seconds:.1f} s")
     return X
-
-
-def _unit_norm(X: Any, name: str) -> None:
-    """Say before any work that the points have the wrong norm."""
-    from ._arrays import UNIT, as_points
-
-    norms = np.linalg.norm(as_points(X), axis=1)
-    worst = int(np.argmax(np.abs(norms - 1.0)))
-    if not abs(norms[worst] - 1.0) <= UNIT:
-        raise ValueError(
-            f"the points must have unit norm for {name!r}, which is not homogeneous; row {worst} "
-            f"has norm {norms[worst]:.6g}. Pass --normalize to divide every row by its norm."
-        )
 
 
 def _json(value: Any) -> None:
@@ -296,6 +284,8 @@ def _parser() -> argparse.ArgumentParser:
         default="gradient",
         help="gradient: train the hidden layer; nngp: train the read-out; default gradient",
     )
+    sub.add_argument("--weight-var", type=float, default=1.0, help="variance of weights; default 1")
+    sub.add_argument("--bias-var", type=float, default=0.0, help="variance of biases; default 0")
     sub.add_argument("--normalize", action="store_true", help="divide every point by its norm")
     sub.add_argument("--tol", type=float, default=1e-6, help="largest relative error; default 1e-6")
     sub.add_argument("--method", default="auto", help="auto, dense or lanczos; default auto")
