@@ -6,6 +6,7 @@ import gzip
 import io
 import itertools
 import math
+import re
 import struct
 import zipfile
 from pathlib import Path
@@ -491,3 +492,14 @@ def test_circles_are_equally_spaced():
 def test_generate_refuses(arguments: tuple, error: type[Exception], message: str):
     with pytest.raises(error, match=message):
         mh.generate(*arguments)
+
+
+# -- the page ------------------------------------------------------------------------------------
+
+
+def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    page = Path(__file__).resolve().parents[1] / "docs" / "data.md"
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 4
+    monkeypatch.chdir(tmp_path)
+    exec("\n".join(blocks), {})
