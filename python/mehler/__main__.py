@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from .errors import ConvergenceWarning, PrecisionWarning
+
 OK, BAD, UNRESOLVED, INTERRUPTED = 0, 2, 3, 130
 KERNELS = ("gradient", "nngp")
 
@@ -37,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     say = _silent if getattr(options, "quiet", False) else _say
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *rest: _say(f"warning: {message}")
+            for ours in (ConvergenceWarning, PrecisionWarning):
+                warnings.simplefilter("always", ours)
+            warnings.showwarning = lambda message, *rest: say(f"warning: {message}")
             code: int = options.run(options, say)
         sys.stdout.flush()
     except KeyboardInterrupt:

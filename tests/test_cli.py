@@ -1,0 +1,199 @@
+"""The command line: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mehler as mh
+from mehler.__main__ import main, parse_activation
+
+POINTS = np.random.default_rng(3).standard_normal((60, 6))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    np.save(tmp_path / "x.npy", POINTS)
+    return str(tmp_path / "x.npy")
+
+
+def test_min_eig_prints_what_the_library_gives(data: str, capsys: pytest.CaptureFixture[str]):
+    argv = ["min-eig", data, "--activation", "elu(alpha=0.5)", "--normalize", "--json"]
+    assert main([*argv, "--rows", "50", "--threads", "1", "--tol", "1e-8"]) == 0
+    out = capsys.readouterr()
+    found = json.loads(out.out)
+    r = mh.min_eig(POINTS[:50], mh.activation("elu", alpha=0.5), normalize=True, tol=1e-8)
+    assert found["value"] == pytest.approx(r.value, rel=1e-12)
+    assert found["n"] == 50 and found["threads"] == 1 and found["tol"] == 1e-8
+    assert found["activation"] == "elu(alpha=0.5)" and found["kernel"] == "gradient"
+    assert "read 50 x 6 float64" in out.err
+
+
+def test_min_eig_as_a_table(data: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["min-eig", data, "--quiet"]) == 0
+    out = capsys.readouterr()
+    assert "value" in out.out and "resolved" in out.out and out.err == ""
+
+
+def test_kernel_options_reach_the_kernel(data: str, capsys: pytest.CaptureFixture[str]):
+    options = ["--kernel", "nngp", "--weight-var", "2", "--bias-var", "0.5", "--normalize"]
+    options += ["--activation", "tanh", "--method", "dense", "--precision", "double", "--json"]
+    assert main(["min-eig", data, "--max-memory", "1GB", "--seed", "4", *options]) == 0
+    r = mh.min_eig(POINTS, "tanh", kernel="nngp", weight_var=2.0, bias_var=0.5, normalize=True)
+    assert json.loads(capsys.readouterr().out)["value"] == pytest.approx(r.value, rel=1e-9)
+
+
+def test_not_resolved_is_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    np.save(tmp_path / "c.npy", mh.generate("circle-full", 51, 2))
+    assert main(["min-eig", str(tmp_path / "c.npy"), "--activation", "swish", "--normalize"]) == 3
+    out = capsys.readouterr()
+    assert "rounding-limited" in out.out and "<=" in out.out
+    assert "mehler: warning: not resolved" in out.err
+
+
+def test_points_on_stdin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    text = "x;y\n" + "\n".join(f"{a!r};{b!r}" for a, b in POINTS[:, :2].tolist())
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert main(["describe", "-", "--rows", "20", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["nearest"] == mh.describe(POINTS[:20, :2]).nearest
+    monkeypatch.setattr("sys.stdin", io.StringIO("1,2\n3,four\n"))
+    assert main(["describe", "-"]) == 2
+    assert "stdin, line 2, column 2: 'four' is not a number" in capsys.readouterr().err
+
+
+def test_describe(data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["describe", data]) == 0
+    assert capsys.readouterr().out.rstrip() == str(mh.describe(POINTS))
+    np.savez(tmp_path / "x.npz", a=POINTS, b=POINTS)
+    assert main(["describe", str(tmp_path / "x.npz"), "--key", "a", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rank"] == 6
+
+
+def test_info_and_activations(capsys: pytest.CaptureFixture[str]):
+    assert main(["info"]) == 0
+    assert "cpu_level" in capsys.readouterr().out
+    assert main(["info", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["eigen"] == mh.build_info()["eigen"]
+    assert main(["activations", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [r["name"] for r in rows] == mh.activations()
+    assert {"name": "celu", "parameters": "alpha=1"}.items() <= rows[2].items()
+    assert main(["activations"]) == 0
+    assert "max(z, 0)" in capsys.readouterr().out
+
+
+def test_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "out"
+    assert main(["study", "--quick", "--n", "30", "--seed", "7", "--out", str(out)]) == 0
+    printed = capsys.readouterr()
+    assert "(seed 7)" in printed.out and "In 3 dimensions" in printed.out
+    assert "wrote" in printed.err and (out / "study.png").is_file()
+    argv = ["study", "--quick", "--n", "30", "--seed", "7", "--out", str(out), "--json", "--quiet"]
+    assert main(argv) == 0
+    printed = capsys.readouterr()
+    assert printed.err == "" and json.loads(printed.out)["files"] == [
+        str(out / "study.csv"),
+        str(out / "study.png"),
+    ]
+
+
+def test_study_without_matplotlib_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["study", "--quick", "--n", "10", "--quiet", "--out", str(tmp_path)]) == 0
+    assert "pip install 'mehler[plot]'" in capsys.readouterr().err
+    assert (tmp_path / "study.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["none.npy"], "none.npy does not exist"),
+        (["{data}", "--activation", "tanh"], "not homogeneous; .*Pass --normalize"),
+        (["{data}", "--activation", "rellu"], "'rellu'.*relu"),
+        (["{data}", "--activation", "elu(0.5)"], "expected a name with keyword numbers"),
+        (["{data}", "--activation", "elu(alpha="], "cannot read the activation"),
+        (["{data}", "--param", "alpha"], "--param takes name=number, as in alpha=0.5; got 'alpha'"),
+        (["{data}", "--param", "alpha=os"], "--param takes name=number"),
+        (["{data}", "--param", "alpha=1"], "'relu' has no parameter 'alpha'"),
+        (["{data}", "--rows", "61"], "rows=61 asked for, but x.npy holds 60"),
+        (["{data}", "--rows", "0"], "rows must be >= 1"),
+        (["{data}", "--tol", "-1"], "tol"),
+        (["{data}", "--threads", "-2"], "threads must be >= 1"),
+        (["{data}", "--method", "magic"], "method"),
+        (["{data}", "--precision", "half"], "precision"),
+        (["{data}", "--max-memory", "much"], "max_memory must be bytes or a text"),
+        (["{data}", "--max-memory", "1kB"], "memory"),
+    ],
+)
+def test_bad_input_is_2_with_a_message(
+    data: str, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+):
+    import re
+
+    assert main(["min-eig", *(o.format(data=data) for o in options), "--quiet"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("mehler: error: ") and "Traceback" not in err
+    assert re.search(message, err), err
+
+
+@pytest.mark.parametrize("argv", [[], ["dance"], ["min-eig"], ["min-eig", "x", "--kernel", "ntk"]])
+def test_bad_usage_is_2(argv: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as stopped:
+        main(argv)
+    assert stopped.value.code == 2 and "usage: mehler" in capsys.readouterr().err
+
+
+def test_interrupted_is_130(
+    data: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mehler.data.describe", interrupt)
+    assert main(["describe", data]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["min-eig", "describe", "study", "info", "activations"])
+def test_every_option_is_documented(command: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "--help"])
+    assert stopped.value.code == 0
+    page = Path(__file__).resolve().parents[1] / "docs" / "command-line.md"
+    text, shown = page.read_text(encoding="utf-8"), capsys.readouterr().out
+    for option in {w.strip("[],") for w in shown.split() if w.strip("[],").startswith("--")}:
+        assert option == "--help" or f"`{option}" in text, f"command-line.md leaves out {option}"
+
+
+def test_a_process_of_its_own(tmp_path: Path):
+    np.save(tmp_path / "x.npy", POINTS)
+    run = [sys.executable, "-m", "mehler"]
+    done = subprocess.run(
+        [*run, "min-eig", "x.npy", "--json"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and json.loads(done.stdout)["status"] == "resolved"
+    done = subprocess.run([*run, "min-eig", "y.npy"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("mehler: error: y.npy does not exist")
+
+
+@pytest.mark.parametrize(
+    ("text", "params", "name", "given"),
+    [
+        ("relu", [], "relu", {}),
+        (" leaky_relu ( negative_slope = 0.1 ) ", [], "leaky_relu", {"negative_slope": 0.1}),
+        ("elu()", ["alpha=-2"], "elu", {"alpha": -2}),
+        ("polynomial(coefficients=(1, 2.5))", [], "polynomial", {"coefficients": (1, 2.5)}),
+        ("elu(alpha=1)", ["alpha=2"], "elu", {"alpha": 2}),
+    ],
+)
+def test_parse_activation(text: str, params: list[str], name: str, given: dict[str, object]):
+    assert parse_activation(text, params) == (name, given)
