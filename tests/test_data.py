@@ -45,7 +45,8 @@ def test_npz_keeps_dtype_and_order(tmp_path: Path, dtype: str, order: str):
     A = np.arange(12.0).reshape(4, 3).astype(dtype, order=order)
     np.savez(tmp_path / "x.npz", A)
     np.savez_compressed(tmp_path / "y.npz", points=A, labels=np.arange(4))
-    for X in (mh.load(tmp_path / "x.npz"), mh.load(tmp_path / "y.npz", key="points")):
+    named = (mh.load(tmp_path / "y.npz", key="points"), mh.load(f"{tmp_path}/y.npz:points"))
+    for X in (mh.load(tmp_path / "x.npz"), *named):
         assert X.dtype == A.dtype
         np.testing.assert_array_equal(X, A)
     np.testing.assert_array_equal(mh.load(tmp_path / "y.npz", key="points", rows=2), A[:2])
@@ -57,6 +58,12 @@ def test_npz_errors_name_the_arrays(tmp_path: Path):
         mh.load(tmp_path / "x.npz")
     with pytest.raises(ValueError, match="has no array 'z'; it holds: labels, points"):
         mh.load(tmp_path / "x.npz", key="z")
+    with pytest.raises(ValueError, match="has no array 'z'"):
+        mh.load(tmp_path / "x.npz:z")
+    with pytest.raises(ValueError, match="names the array 'points', and key='labels' another"):
+        mh.load(tmp_path / "x.npz:points", key="labels")
+    with pytest.raises(FileNotFoundError, match=r"y\.npz does not exist"):
+        mh.load(tmp_path / "y.npz:points")
     np.savez(tmp_path / "o.npz", np.array([{}], dtype=object))
     with pytest.raises(ValueError, match="it holds Python objects"):
         mh.load(tmp_path / "o.npz")

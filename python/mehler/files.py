@@ -36,7 +36,8 @@ def load(path: str | os.PathLike[str], rows: int | None = None, key: str | None 
     Parameters
     ----------
     path
-        .npy: memory-mapped, read-only. .npz: the single array in it, or ``key``. .csv, .tsv,
+        .npy: memory-mapped, read-only. .npz: the single array in it, or ``key``, which may also
+        be written behind the path, as in 'file.npz:key'. .csv, .tsv,
         .txt: cells separated by comma, semicolon, tab or blanks, with or without a header row,
         '#' starts a comment. IDX, all its types: images are flattened to (n, pixels). Text and
         IDX may be gzipped.
@@ -50,7 +51,7 @@ def load(path: str | os.PathLike[str], rows: int | None = None, key: str | None 
     numpy.ndarray
         As it stands in the file; `normalize` scales rows to unit norm.
     """
-    file = Path(path)
+    file, key = _split(Path(path), key)
     if rows is not None:
         rows = _count(rows)
     if file.is_dir():
@@ -78,6 +79,18 @@ def load(path: str | os.PathLike[str], rows: int | None = None, key: str | None 
             f"{file.name} is damaged or cut short ({broken}); fetch it again."
         ) from None
     raise ValueError(f"{file.name} is of no kind that can be read; expected {_KNOWN}.")
+
+
+def _split(file: Path, key: str | None) -> tuple[Path, str | None]:
+    """(path, key) of 'file.npz:key'; a file that has such a name comes first."""
+    name, colon, behind = file.name.rpartition(":")
+    if not colon or not name.lower().endswith(".npz") or file.exists():
+        return file, key
+    if key is not None and key != behind:
+        raise ValueError(
+            f"{file.name} names the array {behind!r}, and key={key!r} another; give one."
+        )
+    return file.with_name(name), behind
 
 
 def _count(rows: Any) -> int:
@@ -121,7 +134,8 @@ def _npz(file: Path, rows: int | None, key: str | None) -> Any:
         names = ", ".join(sorted(members)) or "none"
         if key is None and len(members) != 1:
             raise ValueError(
-                f"{file.name} holds {len(members)} arrays ({names}); name one of them with key=."
+                f"{file.name} holds {len(members)} arrays ({names}); name one of them "
+                f"as in {file.name}:{min(members, default='key')}, or with key=."
             )
         if key is not None and key not in members:
             raise ValueError(f"{file.name} has no array {key!r}; it holds: {names}.")
