@@ -103,6 +103,12 @@ def test_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     ]
 
 
+def test_study_looks_at_its_folder_first(data: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["study", "--out", data]) == 2
+    printed = capsys.readouterr().err
+    assert "--out must be a folder, or a name that is free" in printed and "spectrum" not in printed
+
+
 def test_study_without_matplotlib_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

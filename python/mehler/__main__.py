@@ -117,10 +117,13 @@ def _describe(options: argparse.Namespace, say: Say) -> int:
 def _study(options: argparse.Namespace, say: Say) -> int:
     from .study import run_study, save
 
+    folder = Path(options.out)
+    if folder.exists() and not folder.is_dir():  # said before the work, not after it
+        raise ValueError(f"--out must be a folder, or a name that is free; {folder} is a file.")
     study = run_study(
         n=options.n, seed=options.seed, quick=options.quick, threads=options.threads, report=say
     )
-    files, missing = save(study, Path(options.out))
+    files, missing = save(study, folder)
     if options.json:
         _json(study.to_dict() | {"files": [str(f) for f in files]})
     else:
