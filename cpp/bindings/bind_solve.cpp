@@ -53,64 +53,56 @@ class Negated final : public Operator {
   const Operator& K_;
 };
 
-const char* name(LanczosResult::End end) {
+const char* name(End end) {
   switch (end) {
-    case LanczosResult::End::converged: return "converged";
-    case LanczosResult::End::basis_full: return "basis full";
-    case LanczosResult::End::below: return "below";
-    case LanczosResult::End::stopped: return "stopped";
+    case End::converged: return "converged";
+    case End::basis_full: return "basis full";
+    case End::below: return "below";
+    case End::stopped: return "stopped";
   }
   return "";
 }
 
-py::dict lanczos(const Operator& K, Index wanted, Index block, Index most_basis, double tol, double floor, double below,
-                 std::uint64_t seed, bool largest, int threads, py::object ask) {
+// Block Lanczos on `fast`, then the residual by `exact`, refined when they differ.
+py::dict lanczos(const Operator& fast, const Operator& exact, Index wanted, Index block, Index most_basis, double tol,
+                 double goal, double floor, double floor_relative, double below, std::uint64_t seed, bool largest,
+                 Index rounds, int threads, py::object ask) {
   PythonMonitor monitor{std::move(ask)};
-  LanczosResult r;
-  const bool interrupted = monitor.run_partial([&](Monitor& m) {
-    const Negated negated(K);
-    const Operator& A = largest ? static_cast<const Operator&>(negated) : K;
-    r = Lanczos(A, {wanted, block, most_basis, tol, floor, below, seed, threads}, m).run();
+  const Negated minus_fast(fast), minus_exact(exact);
+  const Operator& A = largest ? static_cast<const Operator&>(minus_fast) : fast;
+  const Operator& A_exact = largest ? static_cast<const Operator&>(minus_exact) : exact;
+  Lanczos solver(A, {wanted, block, most_basis, tol, floor, floor_relative, below, seed, threads}, monitor.monitor);
+  RefineOptions options;
+  options.tol = goal;
+  options.floor = floor_relative > 0.0 ? 0.0 : floor;
+  options.rounds = rounds;
+  options.threads = threads;
+  Refine finish(A, A_exact, solver, options, monitor.monitor);
+  Matrix V;
+  const bool interrupted = monitor.run_partial([&](Monitor&) {
+    solver.run();
+    if (solver.values.size() == 0) return;
+    V = solver.vectors();
+    if (solver.end == End::converged || solver.end == End::basis_full) finish.run(V);
   });
   const double sign = largest ? -1.0 : 1.0;
   py::dict d;
-  d["values"] = Eigen::VectorXd(sign * r.values);
-  d["residuals"] = r.residuals;
-  d["vectors"] = r.vectors;
-  d["next"] = Eigen::VectorXd(sign * r.next);
-  d["norm"] = r.norm;
-  d["applications"] = r.applications;
-  d["basis"] = r.basis;
-  d["nbytes"] = r.bytes;
-  d["end"] = name(r.end);
+  d["ritz_values"] = Vector(sign * solver.values);
+  d["ritz_residuals"] = solver.residuals;
+  d["values"] = Vector(sign * finish.values);
+  d["residuals"] = finish.residuals;
+  d["vectors"] = V;
+  d["norm"] = solver.norm;
+  d["applications"] = solver.applications;
+  d["fast_applications"] = finish.fast_applications;
+  d["exact_applications"] = finish.exact_applications;
+  d["basis"] = solver.order();
+  d["end"] = name(solver.end);
+  d["stopped"] = solver.end == End::stopped || finish.stopped;
   d["interrupted"] = interrupted;
   py::list history;
-  for (const LanczosStep& s : r.history) history.append(py::make_tuple(s.applications, sign * s.value, s.residual));
+  for (const LanczosStep& s : solver.history) history.append(py::make_tuple(s.applications, sign * s.value, s.residual));
   d["history"] = history;
-  return d;
-}
-
-py::dict refine(const Operator& fast, const Operator& exact, const Matrix& start, double tol, double floor,
-                Index rounds, int threads, py::object ask) {
-  PythonMonitor monitor{std::move(ask)};
-  RefineResult r;
-  Matrix V = start;
-  const bool interrupted = monitor.run_partial([&](Monitor& m) {
-    RefineOptions options;
-    options.tol = tol;
-    options.floor = floor;
-    options.rounds = rounds;
-    options.threads = threads;
-    r = Refine(fast, exact, options, m).run(V);
-  });
-  py::dict d;
-  d["values"] = r.values;
-  d["residuals"] = r.residuals;
-  d["vectors"] = V;
-  d["fast_applications"] = r.fast_applications;
-  d["exact_applications"] = r.exact_applications;
-  d["stopped"] = r.stopped;
-  d["interrupted"] = interrupted;
   return d;
 }
 
@@ -119,11 +111,10 @@ py::dict refine(const Operator& fast, const Operator& exact, const Matrix& start
 void bind_solve(py::module_& m) {
   py::class_<CallableOperator, Operator, std::shared_ptr<CallableOperator>>(m, "CallableOperator")
       .def(py::init<py::object, Index>(), py::arg("product"), py::arg("n"));
-  m.def("lanczos", &lanczos, py::arg("operator"), py::arg("wanted"), py::arg("block"), py::arg("most_basis"),
-        py::arg("tol"), py::arg("floor"), py::arg("below"), py::arg("seed"), py::arg("largest"), py::arg("threads"),
+  m.def("lanczos", &lanczos, py::arg("fast"), py::arg("exact"), py::arg("wanted"), py::arg("block"),
+        py::arg("most_basis"), py::arg("tol"), py::arg("goal"), py::arg("floor"), py::arg("floor_relative"),
+        py::arg("below"), py::arg("seed"), py::arg("largest"), py::arg("rounds"), py::arg("threads"),
         py::arg("ask") = py::none());
-  m.def("refine", &refine, py::arg("fast"), py::arg("exact"), py::arg("vectors"), py::arg("tol"), py::arg("floor"),
-        py::arg("rounds"), py::arg("threads"), py::arg("ask") = py::none());
 }
 
 }  // namespace mehler

@@ -74,6 +74,23 @@ class Band {
     return result;
   }
 
+  // (T - theta)^+ y for theta at the low end: the first `beside` Ritz vectors are left out. The factor
+  // is made once for a band that grows no more.
+  Eigen::VectorXd solve_beside(Eigen::VectorXd y, const Pairs& ritz, Index beside) const {
+    constexpr double eps = std::numeric_limits<double>::epsilon();
+    if (beside_.cols() != order_) {
+      beside_ = Eigen::MatrixXd(width_ + 1, order_);
+      const double step = 16.0 * eps * std::max(norm(), std::numeric_limits<double>::min());
+      double shift = ritz.values[0] - step;
+      for (double back = 2.0 * step; !factor(shift, beside_); back *= 2.0) shift = ritz.values[0] - back;
+    }
+    const Eigen::MatrixXd S = ritz.vectors.leftCols(beside);
+    Eigen::MatrixXd X = y - S * (S.transpose() * y).eval();
+    solve(beside_, X);
+    y = X;
+    return y - S * (S.transpose() * y).eval();
+  }
+
  private:
   static Eigen::MatrixXd symmetric(const Eigen::MatrixXd& A) { return 0.5 * (A + A.transpose()); }
   static void orthonormalise(Eigen::MatrixXd& X) {
@@ -119,6 +136,7 @@ class Band {
 
   Index width_, order_ = 0;
   Eigen::MatrixXd entries_;
+  mutable Eigen::MatrixXd beside_;
 };
 
 }  // namespace mehler

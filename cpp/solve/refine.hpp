@@ -1,16 +1,18 @@
 // The true residual, and the way from a cheap matrix to the exact one.
 //
-// `fast` is K rounded to float32, `exact` is K. Lanczos on `fast` leaves v with |K v - theta v| at the
-// rounding of `fast`. Each round solves the correction equation of Jacobi and Davidson,
+// `fast` is K rounded to float32, `exact` is K. Lanczos on `fast` leaves v with r = K v - theta v at the
+// rounding of `fast`. A round solves the correction equation (Jacobi and Davidson) on v's complement,
 //
-//     (I - V V^t) (fast - theta) (I - V V^t) z = -r,     v <- (v + z) / |v + z|,
+//     (fast - theta) z = -r,    v <- (v + z) / |v + z|,
 //
-// by some steps of MINRES, and measures theta = v^t K v and r = K v - theta v with `exact`.
+// by conjugate gradients, preconditioned by what the Lanczos basis knows of fast - theta:
+//
+//     M^-1 = Q (T - theta)^+ Q^t + (I - Q Q^t) / tau,
+//
+// tau the mean of the spectrum outside Q, which is narrow: rounding errors live there. A round ends
+// with theta = v^t K v and r = K v - theta v by `exact`. Rounds go on while r falls.
 #pragma once
-#include <array>
-
-#include "core/operator.hpp"
-#include "solve/blocks.hpp"
+#include "solve/lanczos.hpp"
 
 namespace mehler {
 
@@ -20,57 +22,49 @@ struct RefineOptions {
   int threads = 1;
 };
 
-struct RefineResult {
-  Eigen::VectorXd values, residuals;  // of `exact`
-  Index fast_applications = 0, exact_applications = 0;
-  bool stopped = false;
-};
-
 class Refine {
  public:
-  // V (n, k): approximate eigenvectors, improved in place. residuals_at_start: measured once for all.
-  Refine(const Operator& fast, const Operator& exact, const RefineOptions& options, Monitor& monitor)
-      : fast_(fast), exact_(exact), options_(options), monitor_(monitor), n_(exact.size()),
-        tall_(n_, options.threads, monitor) {}
+  Refine(const Operator& fast, const Operator& exact, Lanczos& lanczos, const RefineOptions& options, Monitor& monitor)
+      : fast_(fast), exact_(exact), lanczos_(lanczos), options_(options), monitor_(monitor), n_(exact.size()) {}
 
-  RefineResult run(Matrix& V) {
+  // V (n, wanted), improved in place.
+  void run(Matrix& V) {
     const Index k = V.cols();
-    result_.values = Eigen::VectorXd::Constant(k, std::nan(""));
-    result_.residuals = result_.values;
+    values = residuals = Vector::Constant(k, std::nan(""));
     try {
       Matrix R = measure(V);
-      for (Index round = 0; round < options_.rounds && !good(); ++round) {
+      for (Index round = 0; round < options_.rounds && !good() && !lanczos_.complete(); ++round) {
         Matrix next = V;
         for (Index i = 0; i < k; ++i)
           if (!good(i)) {
             next.col(i) += correction(V, i, R.col(i));
             next.col(i).normalize();
           }
-        const RefineResult before = result_;
-        const Matrix S = measure(next);
-        if (result_.residuals.maxCoeff() > 0.7 * before.residuals.maxCoeff()) {  // no progress
-          if (result_.residuals.maxCoeff() < before.residuals.maxCoeff()) {
-            V = next;
-          } else {
-            result_.values = before.values;
-            result_.residuals = before.residuals;
-          }
-          break;
+        const Vector old_values = values, old_residuals = residuals;
+        R = measure(next);
+        const bool fell = residuals.maxCoeff() < old_residuals.maxCoeff();
+        if (fell) {
+          V = next;
+        } else {
+          values = old_values;
+          residuals = old_residuals;
         }
-        V = next;
-        R = S;
+        if (!(residuals.maxCoeff() < 0.7 * old_residuals.maxCoeff())) break;
       }
     } catch (const Interrupted&) {
-      result_.stopped = true;
+      stopped = true;
     }
-    return result_;
   }
 
+  Vector values, residuals;  // of `exact`; NaN before the first measurement
+  Index fast_applications = 0, exact_applications = 0;
+  bool stopped = false;
+
  private:
-  double goal(Index i) const { return std::max(options_.tol * std::fabs(result_.values[i]), options_.floor); }
-  bool good(Index i) const { return result_.residuals[i] <= goal(i); }
+  double goal(Index i) const { return std::max(options_.tol * std::fabs(values[i]), options_.floor); }
+  bool good(Index i) const { return residuals[i] <= goal(i); }
   bool good() const {
-    for (Index i = 0; i < result_.values.size(); ++i)
+    for (Index i = 0; i < values.size(); ++i)
       if (!good(i)) return false;
     return true;
   }
@@ -80,74 +74,74 @@ class Refine {
     monitor_.phase("residual", 1);
     Matrix R(n_, V.cols());
     exact_.apply(V.data(), R.data(), V.cols(), options_.threads, monitor_);
-    ++result_.exact_applications;
-    Eigen::VectorXd values(V.cols()), residuals(V.cols());
+    ++exact_applications;
+    Vector theta(V.cols()), size(V.cols());
     for (Index i = 0; i < V.cols(); ++i) {
-      values[i] = V.col(i).dot(R.col(i)) / V.col(i).squaredNorm();
-      R.col(i) -= values[i] * V.col(i);
-      residuals[i] = R.col(i).norm() / V.col(i).norm();
+      theta[i] = V.col(i).dot(R.col(i)) / V.col(i).squaredNorm();
+      R.col(i) -= theta[i] * V.col(i);
+      size[i] = R.col(i).norm() / V.col(i).norm();
     }
-    result_.values = values;  // both or none: an interruption leaves the last complete pair
-    result_.residuals = residuals;
-    monitor_.progress.value = values[0];
-    monitor_.progress.residual = residuals[0];
+    values = theta;  // both or none: an interruption leaves the last complete pair
+    residuals = size;
+    monitor_.progress.value = theta[0];
+    monitor_.progress.residual = size[0];
     return R;
   }
 
-  void project(const Matrix& V, double* w) const {
-    tall_.add(V.data(), V.cols(), -tall_.inner(V.data(), V.cols(), w, 1), w);
+  void leave_out(const Matrix& V, Vector& w) const { w -= V * (V.transpose() * w).eval(); }
+
+  void multiply(const Vector& p, double theta, Vector& image) {
+    fast_.apply(p.data(), image.data(), 1, options_.threads, monitor_);
+    ++fast_applications;
+    image -= theta * p;
   }
 
-  // MINRES (Paige and Saunders 1975) on the projected equation, started from zero.
-  Eigen::VectorXd correction(const Matrix& V, Index i, const Eigen::VectorXd& r) {
+  // M^-1 s
+  Vector precondition(const Matrix& V, const Vector& s, double tau) const {
+    const Basis& Q = lanczos_.basis();
+    const Index k = lanczos_.order();
+    const Vector h = Q.inner(s.data(), 1).topRows(k);
+    const Vector y = lanczos_.band().solve_beside(h, lanczos_.ritz(), V.cols()) - h / tau;
+    Vector z = s / tau;
+    Q.add(y, z.data());
+    leave_out(V, z);
+    return z;
+  }
+
+  Vector correction(const Matrix& V, Index i, const Vector& r) {
     monitor_.phase("refine", options_.inner);
-    const double theta = result_.values[i];
-    Eigen::VectorXd z = Eigen::VectorXd::Zero(n_), v = -r, v_old = z, w = z, w_old = z, Av(n_);
-    project(V, v.data());
-    double beta = v.norm();
-    if (beta == 0.0) return z;
-    const double enough = 0.3 * std::max(1e-2 * beta, std::min(goal(i), beta));
-    double eta = beta, c = 1.0, c_old = 1.0, s = 0.0, s_old = 0.0, left = beta;
-    v /= beta;
-    double beta_old = 0.0;
-    for (Index step = 0; step < options_.inner && left > enough; ++step) {
-      fast_.apply(v.data(), Av.data(), 1, options_.threads, monitor_);
-      ++result_.fast_applications;
+    const double theta = values[i];
+    Vector z = Vector::Zero(n_), s = -r, image(n_);
+    leave_out(V, s);
+    const double enough = std::max(0.5 * goal(i), 1e-3 * s.norm());
+    multiply(s, theta, image);
+    double tau = s.dot(image) / s.squaredNorm();
+    if (!(tau > 0.0)) tau = 1.0;
+    Vector p = precondition(V, s, tau), q = p;
+    double sq = s.dot(q);
+    for (Index step = 0; step < options_.inner && s.norm() > enough; ++step) {
+      multiply(p, theta, image);
+      leave_out(V, image);
       monitor_.done.store(step);
-      Av -= theta * v;
-      project(V, Av.data());
-      const double alpha = v.dot(Av);
-      Av -= alpha * v + beta_old * v_old;
-      const double next = Av.norm();
-      // rotations of the tridiagonal matrix
-      const double delta = c * alpha - c_old * s * beta_old;
-      const double rho = std::hypot(delta, next), rho2 = s * alpha + c_old * c * beta_old, rho3 = s_old * beta_old;
-      if (!(rho > 0.0)) break;
-      c_old = c;
-      s_old = s;
-      c = delta / rho;
-      s = next / rho;
-      const Eigen::VectorXd w_new = (v - rho3 * w_old - rho2 * w) / rho;
-      z += c * eta * w_new;
-      w_old = w;
-      w = w_new;
-      eta = -s * eta;
-      left = std::fabs(eta);
-      if (!(next > 0.0)) break;
-      v_old = v;
-      v = Av / next;
-      beta_old = next;
+      const double curvature = p.dot(image);
+      if (!(curvature > 0.0) || !(sq > 0.0)) break;  // theta is not below the rest: rounding
+      const double alpha = sq / curvature;
+      z += alpha * p;
+      s -= alpha * image;
+      q = precondition(V, s, tau);
+      const double now = s.dot(q);
+      p = q + now / sq * p;
+      sq = now;
     }
     return z;
   }
 
   const Operator& fast_;
   const Operator& exact_;
+  Lanczos& lanczos_;
   const RefineOptions options_;
   Monitor& monitor_;
   const Index n_;
-  const Tall tall_;
-  RefineResult result_;
 };
 
 }  // namespace mehler

@@ -67,24 +67,18 @@ def dense_gram(
 ) -> tuple[np.ndarray[Any, Any], dict[str, Any]]: ...
 def cross_gram(X: Points, Y: Points, profile: Profile, threads: int) -> _Array: ...
 def lanczos(
-    operator: Operator,
+    fast: Operator,
+    exact: Operator,
     wanted: int,
     block: int,
     most_basis: int,
     tol: float,
+    goal: float,
     floor: float,
+    floor_relative: float,
     below: float,
     seed: int,
     largest: bool,
-    threads: int,
-    ask: _Ask = None,
-) -> dict[str, Any]: ...
-def refine(
-    fast: Operator,
-    exact: Operator,
-    vectors: _Array,
-    tol: float,
-    floor: float,
     rounds: int,
     threads: int,
     ask: _Ask = None,

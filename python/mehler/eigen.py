@@ -357,7 +357,7 @@ def _lanczos_route(
             f"lanczos, {storage}",
             ker.error * _largest_scale(points, ker),
             noise=noise,
-            below=0.0 if last else 50.0 * noise,
+            below=-math.inf if last else 50.0 * noise,
             earlier=before,
         )
         before = result.applications
@@ -393,7 +393,7 @@ def _solve(
     method: str,
     entry_error: float,
     noise: float = 0.0,
-    below: float = 0.0,
+    below: float = -math.inf,
     earlier: int = 0,
 ) -> EigenResult:
     """Block Lanczos on ``op``, then the float64 residual, refined if ``op`` is not ``exact``."""
@@ -402,21 +402,35 @@ def _solve(
     room = max(task.limit - nbytes, 0) // (8 * n) - 72
     most = int(min(n, max(room, LEAST_BASIS), max(MOST_BASIS, 20 * k)))
     single = dtype == "float32"
-    # In float32 the Lanczos residual stands for that of `op` only: refinement takes it from there.
-    goal = max(task.tol, 1e-5) if single else task.tol
-    floor = 0.0 if single else 0.5 * EPS
+    # Lanczos sees float32 entries only; refinement takes the residual on from there, in float64.
     found = _core.lanczos(
-        op, k, block, most, 0.5 * goal, floor, below, task.seed, largest, task.threads, task.report.ask
+        op,
+        exact,
+        k,
+        block,
+        most,
+        2.0 * task.tol if single else 0.5 * task.tol,
+        0.7 * task.tol,
+        0.3 * noise,
+        0.0 if single else 0.5 * EPS,
+        below,
+        task.seed,
+        largest,
+        8 if single else 1,
+        task.threads,
+        task.report.ask,
     )
     history = [(earlier + a, v, r) for a, v, r in found["history"]]
-    applications = earlier + found["applications"]
-    size = found["norm"]
-    rounding = _rounding(n, size, entry_error)
-    bytes_used = nbytes + 8 * n * (found["basis"] + 2 * block)
+    applications = (
+        earlier + found["applications"] + found["fast_applications"] + found["exact_applications"]
+    )
+    rounding = _rounding(n, found["norm"], entry_error)
+    bytes_used = nbytes + 8 * n * (found["basis"] + 3 * block)
     interrupted = found["interrupted"]
-    V = np.asfortranarray(found["vectors"])
     ended = interrupted or task.report.stopped
-    if len(found["values"]) == 0 or V.size == 0:
+    V = np.asfortranarray(found["vectors"])
+    values, residuals = found["ritz_values"], found["ritz_residuals"]
+    if len(values) == 0:
         return _result(
             task,
             values=np.array([math.nan]),
@@ -436,29 +450,20 @@ def _solve(
             interrupted=interrupted,
             history=history,
         )
-    values, residuals = found["values"], found["residuals"]
-    if not ended and found["end"] != "below":
-        done = _core.refine(
-            op, exact, V, 0.7 * task.tol, 0.25 * rounding, 6 if single else 1, task.threads, task.report.ask
-        )
-        applications += done["fast_applications"] + done["exact_applications"]
-        interrupted = done["interrupted"]
-        ended = interrupted or task.report.stopped
-        if not np.isnan(done["values"]).any():
-            values, residuals, V = done["values"], done["residuals"], done["vectors"]
-            history.append((applications, float(values[0]), float(np.max(residuals))))
+    measured = len(found["values"]) == len(values) and not np.isnan(found["values"]).any()
+    if measured:
+        values, residuals = found["values"], found["residuals"]
         order = np.argsort(-values if largest else values, kind="stable")
         values, residuals, V = values[order], residuals[order], V[:, order]
-    elif single:
+        history.append((applications, float(values[0]), float(np.max(residuals))))
+    else:
         residuals = residuals + noise  # of the rounded matrix: not yet measured in float64
     value = float(values[0])
-    resolved = bool(np.all(residuals + rounding <= task.tol * np.abs(values))) and not (
-        found["end"] == "below" or (ended and single and noise > 0.0 and residuals[0] > task.tol * abs(value))
-    )
+    resolved = measured and bool(np.all(residuals + rounding <= task.tol * np.abs(values)))
     message = ""
     if resolved:
         status = "resolved"
-    elif interrupted or task.report.stopped:
+    elif ended:
         status, message = "budget-limited", "interrupted" if interrupted else "stopped by the callback"
     elif np.all(residuals <= np.maximum(8.0 * rounding, task.tol * np.abs(values))):
         status, message = "rounding-limited", _remedy(value, rounding)
@@ -478,7 +483,7 @@ def _solve(
         vectors=V,
         residuals=residuals,
         lower=-math.inf,
-        upper=math.inf if largest and not resolved else value + rounding + (noise if ended and single else 0.0),
+        upper=math.inf if largest and not resolved else value + rounding + (0.0 if measured else noise),
         lower_kind="none",
         status=status,
         method=f"{method} {dtype}, blocks of {block}",
