@@ -74,7 +74,6 @@ py::dict lanczos(const Operator& fast, const Operator& exact, Index wanted, Inde
   Lanczos solver(A, {wanted, block, most_basis, tol, floor, floor_relative, below, seed, threads}, monitor.monitor);
   RefineOptions options;
   options.tol = goal;
-  options.floor = floor_relative > 0.0 ? 0.0 : floor;
   options.rounds = rounds;
   options.threads = threads;
   Refine finish(A, A_exact, solver, options, monitor.monitor);

@@ -9,7 +9,7 @@
 
 namespace mehler {
 
-inline constexpr Index most_shares = 32;
+inline constexpr Index most_shares = 24;
 inline Index shares_of(const Tiling& tiling) { return std::min(most_shares, tiling.tiles()); }
 
 template <class T, int B>
@@ -29,6 +29,11 @@ void one_tile(const T* tile, const Tiling& tiling, Index I, Index J, const T* pa
     if (I != J)
       for (Index c = 0; c < edge; ++c) s[J * edge + c] += yj[b * edge + c];
   }
+}
+
+template <class T>
+void at_least(Buffer<T>& buffer, Index count) {
+  if (buffer.size() < count) buffer = Buffer<T>(count);
 }
 
 // Share s of the tiles into its sums (n, B).
@@ -53,22 +58,27 @@ void symmetric_product(const Tiling& tiling, const double* V, double* Y, int thr
                        const TileOf& tile_of) {
   constexpr Index edge = Tiling::edge;
   const Index n = tiling.n, shares = shares_of(tiling);
-  Buffer<T> panels(tiling.panels * edge * B);
-  Buffer<double> sums(shares * n * B);
+  // Kept from product to product: fresh pages would cost a third of its time.
+  thread_local Buffer<T> panels;
+  thread_local Buffer<double> sums;
+  at_least(panels, tiling.panels * edge * B);
+  at_least(sums, shares * n * B);
+  T* const packed = panels.data();
+  double* const added = sums.data();
   parallel_for(tiling.panels, threads, monitor, [&](Index I) {
     for (int b = 0; b < B; ++b)
       for (Index r = 0; r < edge; ++r)
-        panels[(I * B + b) * edge + r] = r < tiling.rows(I) ? static_cast<T>(V[b * n + I * edge + r]) : T(0);
+        packed[(I * B + b) * edge + r] = r < tiling.rows(I) ? static_cast<T>(V[b * n + I * edge + r]) : T(0);
   });
   const auto share = [&](Index s) {
-    add_share<T, B>(tiling, s, panels.data(), sums.data() + s * n * B, monitor, tile_of);
+    add_share<T, B>(tiling, s, packed, added + s * n * B, monitor, tile_of);
   };
   parallel_for(shares, threads, monitor, share);
   parallel_for(tiling.panels, threads, monitor, [&](Index I) {
     for (int b = 0; b < B; ++b)
       for (Index r = I * edge; r < I * edge + tiling.rows(I); ++r) {
         double total = 0.0;
-        for (Index s = 0; s < shares; ++s) total += sums[(s * B + b) * n + r];
+        for (Index s = 0; s < shares; ++s) total += added[(s * B + b) * n + r];
         Y[b * n + r] = total;
       }
   });

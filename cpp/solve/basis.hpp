@@ -50,13 +50,9 @@ class Basis {
     each_chunk([&](Index c) {
       Matrix& H = parts[static_cast<std::size_t>(c)];
       H.setZero(k, b);
-      alignas(64) double w[chunk];
-      for (Index i = 0; i < b; ++i) {
-        fetch(W + i * n_, c, w);
-        Index j = 0;
-        for (; j + 4 <= k; j += 4) dots<4>(at(c, from + j), w, &H(j, i));
-        for (; j < k; ++j) dots<1>(at(c, from + j), w, &H(j, i));
-      }
+      const Buffer<double> w = fetch(W, b, c);
+      for (Index j = 0; j < k; ++j)
+        for (Index i = 0; i < b; ++i) H(j, i) = dot(at(c, from + j), w.data() + i * chunk);
     });
     Matrix H = Matrix::Zero(k, b);
     for (const Matrix& part : parts) H += part;
@@ -67,14 +63,14 @@ class Basis {
   void add(const Matrix& H, double* W, Index from = 0) const {
     const Index k = H.rows();
     each_chunk([&](Index c) {
-      alignas(64) double w[chunk];
-      for (Index i = 0; i < H.cols(); ++i) {
-        fetch(W + i * n_, c, w);
-        Index j = 0;
-        for (; j + 4 <= k; j += 4) axpys<4>(at(c, from + j), &H(j, i), w);
-        for (; j < k; ++j) axpys<1>(at(c, from + j), &H(j, i), w);
-        std::copy(w, w + rows_of(c), W + i * n_ + c * chunk);
-      }
+      Buffer<double> w = fetch(W, H.cols(), c);
+      Index j = 0;
+      for (; j + 2 <= k; j += 2)
+        for (Index i = 0; i < H.cols(); ++i) axpys<2>(&H(j, i), at(c, from + j), w.data() + i * chunk);
+      for (; j < k; ++j)
+        for (Index i = 0; i < H.cols(); ++i) axpys<1>(&H(j, i), at(c, from + j), w.data() + i * chunk);
+      for (Index i = 0; i < H.cols(); ++i)
+        std::copy(w.data() + i * chunk, w.data() + i * chunk + rows_of(c), W + i * n_ + c * chunk);
     });
   }
 
@@ -92,32 +88,36 @@ class Basis {
   double* at(Index c, Index column) { return data_.data() + (c * most_ + column) * chunk; }
   const double* at(Index c, Index column) const { return data_.data() + (c * most_ + column) * chunk; }
   Index rows_of(Index c) const { return std::min(chunk, n_ - c * chunk); }
-  void fetch(const double* column, Index c, double* w) const {
+  // Chunk c of the columns of W, padded with zeros.
+  Buffer<double> fetch(const double* W, Index b, Index c) const {
+    Buffer<double> w(b * chunk);
     const Index rows = rows_of(c);
-    std::copy(column + c * chunk, column + c * chunk + rows, w);
-    std::fill(w + rows, w + chunk, 0.0);
+    for (Index i = 0; i < b; ++i) {
+      std::copy(W + i * n_ + c * chunk, W + i * n_ + c * chunk + rows, w.data() + i * chunk);
+      std::fill(w.data() + i * chunk + rows, w.data() + (i + 1) * chunk, 0.0);
+    }
+    return w;
   }
   template <class Work>
   void each_chunk(const Work& work) const {
     parallel_for(chunks_, threads_, *monitor_, work);
   }
 
-  template <int R>
-  static void dots(const double* q, const double* w, double* h) {
-    V acc[R][2] = {};
-    for (Index l = 0; l < chunk; l += 2 * lanes)
-      for (int r = 0; r < R; ++r) {
-        acc[r][0] += load(q + r * chunk + l) * load(w + l);
-        acc[r][1] += load(q + r * chunk + l + lanes) * load(w + l + lanes);
-      }
-    for (int r = 0; r < R; ++r) h[r] = sum<double>(acc[r][0] + acc[r][1]);
+  // One column at a time: a column stays in the nearest cache for all of W, and memory is one stream.
+  static double dot(const double* q, const double* w) {
+    V acc[4] = {};
+    for (Index l = 0; l < chunk; l += 4 * lanes)
+      for (int v = 0; v < 4; ++v) acc[v] += load(q + l + v * lanes) * load(w + l + v * lanes);
+    return sum<double>((acc[0] + acc[1]) + (acc[2] + acc[3]));
   }
-  template <int R>
-  static void axpys(const double* q, const double* h, double* w) {
+  template <int R>  // R columns side by side: one load and store of w for all
+  static void axpys(const double* h, const double* q, double* w) {
+    V s[R];
+    for (int r = 0; r < R; ++r) s[r] = splat(h[r]);
     for (Index l = 0; l < chunk; l += lanes) {
-      V s = load(w + l);
-      for (int r = 0; r < R; ++r) s += load(q + r * chunk + l) * splat(h[r]);
-      store(w + l, s);
+      V t = load(w + l);
+      for (int r = 0; r < R; ++r) t += load(q + r * chunk + l) * s[r];
+      store(w + l, t);
     }
   }
 

@@ -161,7 +161,7 @@ class Lanczos {
     if (k_ < options_.wanted + 1 && k_ < n_) return false;
     const Index step = k_ / b_;
     const bool last = k_ + b_ > most_ || k_ >= n_;
-    if (!last && step % 2 && step > 8) return false;
+    if (!last && step % (step > 64 ? 4 : step > 8 ? 2 : 1)) return false;
     ritz_ = T_.lowest(options_.wanted + 2, ritz_.vectors);
     const Index wanted = std::min(options_.wanted, k_);
     norm = T_.norm();

@@ -357,7 +357,7 @@ def _lanczos_route(
             f"lanczos, {storage}",
             ker.error * _largest_scale(points, ker),
             noise=noise,
-            below=-math.inf if last else 50.0 * noise,
+            below=-math.inf if last else 10.0 * noise,
             earlier=before,
         )
         before = result.applications
@@ -411,7 +411,7 @@ def _solve(
         most,
         2.0 * task.tol if single else 0.5 * task.tol,
         0.7 * task.tol,
-        0.3 * noise,
+        noise,
         0.0 if single else 0.5 * EPS,
         below,
         task.seed,
@@ -507,9 +507,9 @@ def _rounding(n: int, size: float, entry_error: float) -> float:
 
 
 def _single_noise(K: Gram, task: _Task) -> float:
-    """|E v| for a unit v, E the rounding of K to float32: about 2e-8 |K|_F / sqrt(n)."""
+    """|E v| for a unit v, E what float32 leaves of K in a product: about 2e-7 |K|_F / sqrt(n)."""
     g = np.asfortranarray(np.random.default_rng(task.seed).standard_normal((K.shape[0], 2)))
-    return 4e-8 * float(np.linalg.norm(K.op.multiply(g, task.threads)) / np.linalg.norm(g))
+    return 2e-7 * float(np.linalg.norm(K.op.multiply(g, task.threads)) / np.linalg.norm(g))
 
 
 def _theory(
