@@ -17,11 +17,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
+from mpmath import mpf
+
 import reference
 from mehler import _core
 from mehler.activations import activation
 from mehler.kernels import gradient_kernel, nngp
-from mpmath import mpf
 
 
 def cosines() -> np.ndarray:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import pytest
+
 from cases import HIGH, IMAGES, SMALL, Case
 from peers import PEERS, SLOW, Run, compare, run, table
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from statistics import median
 
-import mehler as mh
 import numpy as np
 import pytest
+
+import mehler as mh
 from cases import NARROW, WIDE, Case
 from mehler import _core
 from peers import numpy_gram

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from statistics import median
 from time import perf_counter
 
-import mehler as mh
 import numpy as np
 import pytest
+
+import mehler as mh
 from cases import PRODUCT
 from mehler import _core
 

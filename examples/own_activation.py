@@ -1,6 +1,6 @@
 """An activation of your own: any vectorised function, its kinks declared.
 
-    python examples/own_activation.py
+python examples/own_activation.py
 """
 
 import numpy as np

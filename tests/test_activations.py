@@ -8,6 +8,7 @@ import pickle
 import mpmath
 import numpy as np
 import pytest
+
 import reference
 from mehler.activations import Activation, activation, activations
 from mehler.hermite import coefficients_by_quadrature

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from mehler.bounds import gershgorin_tail
 from mehler.kernels import gradient_kernel, nngp
 

@@ -8,8 +8,9 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
-import mehler
 import pytest
+
+import mehler
 from mehler import _core
 
 ROOT = Path(__file__).resolve().parents[1]

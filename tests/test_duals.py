@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 import reference
 from mehler.activations import activation
 from mehler.duals import PanelDual, SeriesDual, dual, dual_at, panel_dual

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mehler.hermite import (
     coefficients_by_quadrature,
     exponential_branch,

@@ -6,13 +6,14 @@ import pickle
 
 import numpy as np
 import pytest
-import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mpmath import mpf
+
+import reference
 from mehler.activations import Activation, activation
 from mehler.errors import PrecisionWarning
 from mehler.kernels import gradient_kernel, nngp
-from mpmath import mpf
 
 # The table of 200 cosines is bench/accuracy_table.py; here, the ends and a few between.
 POINTS = [(1, 0.0), (1, 1e-14), (1, 3e-6), (1, 0.27), (-1, 0.6), (-1, 1e-3), (-1, 1e-14)]
@@ -217,7 +218,7 @@ def test_homogeneity_and_diagonal():
     assert gradient_kernel("relu").homogeneity == 1.0
     assert gradient_kernel("relu", bias_var=0.1).homogeneity is None
     assert gradient_kernel("tanh").homogeneity is None
-    with pytest.raises(ValueError, match="found a norm of 5. Pass normalize=True"):
+    with pytest.raises(ValueError, match=r"found a norm of 5\. Pass normalize=True"):
         gradient_kernel("tanh").diag(X)
     with pytest.raises(ValueError, match="X must be 2-D, one point a row; got 1-D"):
         gradient_kernel("tanh").diag(X[0])

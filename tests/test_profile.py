@@ -6,13 +6,14 @@ import pickle
 
 import numpy as np
 import pytest
-import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mpmath import mp, mpf
+
+import reference
 from mehler.activations import activation
 from mehler.kernels import gradient_kernel, nngp
 from mehler.profile import ProfileTable, compile_profile
-from mpmath import mp, mpf
 
 RNG = np.random.default_rng(5)
 DEFICITS = np.sort(np.concatenate([10.0 ** -np.arange(1.0, 16.0), RNG.random(60), [0.0, 1.0]]))

@@ -66,7 +66,10 @@ rho = np.linspace(-1.0, 1.0, 9)
 exact = rho * (1.0 + np.exp(-16.0) * np.sinh(16.0 * rho))
 np.testing.assert_allclose(mh.gradient_kernel(act)(rho), exact, atol=1e-14)
 """
-    inside = "import mehler.activations\nglobals().update(vars(mehler.activations))\n"
+    # mehler.activations is the function; the module of that name holds the catalogue
+    inside = (
+        "import importlib\nglobals().update(vars(importlib.import_module('mehler.activations')))\n"
+    )
     run(inside + entry + check, tmp_path)
 
 

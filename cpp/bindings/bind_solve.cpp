@@ -12,108 +12,119 @@ namespace {
 
 // Any Python callable V (n, b) -> K V as an operator. It takes the GIL for each product.
 class CallableOperator final : public Operator {
- public:
-  CallableOperator(py::object product, Index n) : product_(std::move(product)), n_(n) {}
-  ~CallableOperator() override {
-    py::gil_scoped_acquire acquire;
-    product_ = py::none();
-  }
-  Index size() const override { return n_; }
-  Index bytes() const override { return 0; }
-  void apply(const double* V, double* Y, Index b, int, Monitor& monitor) const override {
-    {
-      py::gil_scoped_acquire acquire;
-      Array in = column_major(n_, b);
-      std::copy(V, V + n_ * b, in.mutable_data());
-      const py::array_t<double, py::array::f_style | py::array::forcecast> out(product_(in));
-      if (out.ndim() != 2 || out.shape(0) != n_ || out.shape(1) != b)
-        throw py::value_error("the product with an (n, b) block must have the shape (n, b)");
-      std::copy(out.data(), out.data() + n_ * b, Y);
+public:
+    CallableOperator(py::object product, Index n) : product_(std::move(product)), n_(n) {}
+    ~CallableOperator() override {
+        py::gil_scoped_acquire acquire;
+        product_ = py::none();
     }
-    monitor.check();
-  }
+    Index size() const override { return n_; }
+    Index bytes() const override { return 0; }
+    void apply(const double* V, double* Y, Index b, int, Monitor& monitor) const override {
+        {
+            py::gil_scoped_acquire acquire;
+            Array in = column_major(n_, b);
+            std::copy(V, V + n_ * b, in.mutable_data());
+            const py::array_t<double, py::array::f_style | py::array::forcecast> out(product_(in));
+            if (out.ndim() != 2 || out.shape(0) != n_ || out.shape(1) != b)
+                throw py::value_error(
+                    "the product with an (n, b) block must have the shape (n, b)");
+            std::copy(out.data(), out.data() + n_ * b, Y);
+        }
+        monitor.check();
+    }
 
- private:
-  py::object product_;
-  Index n_;
+private:
+    py::object product_;
+    Index n_;
 };
 
 // -K: its lowest eigenvalues are the largest of K, with the sign turned.
 class Negated final : public Operator {
- public:
-  explicit Negated(const Operator& K) : K_(K) {}
-  Index size() const override { return K_.size(); }
-  Index bytes() const override { return K_.bytes(); }
-  void apply(const double* V, double* Y, Index b, int threads, Monitor& monitor) const override {
-    K_.apply(V, Y, b, threads, monitor);
-    for (Index i = 0; i < b * K_.size(); ++i) Y[i] = -Y[i];
-  }
+public:
+    explicit Negated(const Operator& K) : K_(K) {}
+    Index size() const override { return K_.size(); }
+    Index bytes() const override { return K_.bytes(); }
+    void apply(const double* V, double* Y, Index b, int threads, Monitor& monitor) const override {
+        K_.apply(V, Y, b, threads, monitor);
+        for (Index i = 0; i < b * K_.size(); ++i)
+            Y[i] = -Y[i];
+    }
 
- private:
-  const Operator& K_;
+private:
+    const Operator& K_;
 };
 
 const char* name(End end) {
-  switch (end) {
-    case End::converged: return "converged";
-    case End::basis_full: return "basis full";
-    case End::below: return "below";
-    case End::stopped: return "stopped";
-  }
-  return "";
+    switch (end) {
+    case End::converged:
+        return "converged";
+    case End::basis_full:
+        return "basis full";
+    case End::below:
+        return "below";
+    case End::stopped:
+        return "stopped";
+    }
+    return "";
 }
 
 // Block Lanczos on `fast`, then the residual by `exact`, refined when they differ.
-py::dict lanczos(const Operator& fast, const Operator& exact, Index wanted, Index block, Index most_basis, double tol,
-                 double goal, double floor, double floor_relative, double below, std::uint64_t seed, bool largest,
-                 Index rounds, int threads, py::object ask) {
-  PythonMonitor monitor{std::move(ask)};
-  const Negated minus_fast(fast), minus_exact(exact);
-  const Operator& A = largest ? static_cast<const Operator&>(minus_fast) : fast;
-  const Operator& A_exact = largest ? static_cast<const Operator&>(minus_exact) : exact;
-  Lanczos solver(A, {wanted, block, most_basis, tol, floor, floor_relative, below, seed, threads}, monitor.monitor);
-  RefineOptions options;
-  options.tol = goal;
-  options.rounds = rounds;
-  options.threads = threads;
-  Refine finish(A, A_exact, solver, options, monitor.monitor);
-  Matrix V;
-  const bool interrupted = monitor.run_partial([&](Monitor&) {
-    solver.run();
-    if (solver.values.size() == 0) return;
-    V = solver.vectors();
-    if (solver.end == End::converged || solver.end == End::basis_full) finish.run(V);
-  });
-  const double sign = largest ? -1.0 : 1.0;
-  py::dict d;
-  d["ritz_values"] = Vector(sign * solver.values);
-  d["ritz_residuals"] = solver.residuals;
-  d["values"] = Vector(sign * finish.values);
-  d["residuals"] = finish.residuals;
-  d["vectors"] = V;
-  d["norm"] = solver.norm;
-  d["applications"] = solver.applications;
-  d["fast_applications"] = finish.fast_applications;
-  d["exact_applications"] = finish.exact_applications;
-  d["basis"] = solver.order();
-  d["end"] = name(solver.end);
-  d["stopped"] = solver.end == End::stopped || finish.stopped;
-  d["interrupted"] = interrupted;
-  py::list history;
-  for (const LanczosStep& s : solver.history) history.append(py::make_tuple(s.applications, sign * s.value, s.residual));
-  d["history"] = history;
-  return d;
+py::dict lanczos(const Operator& fast, const Operator& exact, Index wanted, Index block,
+                 Index most_basis, double tol, double goal, double floor, double floor_relative,
+                 double below, std::uint64_t seed, bool largest, Index rounds, int threads,
+                 py::object ask) {
+    PythonMonitor monitor{std::move(ask)};
+    const Negated minus_fast(fast), minus_exact(exact);
+    const Operator& A = largest ? static_cast<const Operator&>(minus_fast) : fast;
+    const Operator& A_exact = largest ? static_cast<const Operator&>(minus_exact) : exact;
+    Lanczos solver(A, {wanted, block, most_basis, tol, floor, floor_relative, below, seed, threads},
+                   monitor.monitor);
+    RefineOptions options;
+    options.tol = goal;
+    options.rounds = rounds;
+    options.threads = threads;
+    Refine finish(A, A_exact, solver, options, monitor.monitor);
+    Matrix V;
+    const bool interrupted = monitor.run_partial([&](Monitor&) {
+        solver.run();
+        if (solver.values.size() == 0)
+            return;
+        V = solver.vectors();
+        if (solver.end == End::converged || solver.end == End::basis_full)
+            finish.run(V);
+    });
+    const double sign = largest ? -1.0 : 1.0;
+    py::dict d;
+    d["ritz_values"] = Vector(sign * solver.values);
+    d["ritz_residuals"] = solver.residuals;
+    d["values"] = Vector(sign * finish.values);
+    d["residuals"] = finish.residuals;
+    d["vectors"] = V;
+    d["norm"] = solver.norm;
+    d["applications"] = solver.applications;
+    d["fast_applications"] = finish.fast_applications;
+    d["exact_applications"] = finish.exact_applications;
+    d["basis"] = solver.order();
+    d["end"] = name(solver.end);
+    d["stopped"] = solver.end == End::stopped || finish.stopped;
+    d["interrupted"] = interrupted;
+    py::list history;
+    for (const LanczosStep& s : solver.history)
+        history.append(py::make_tuple(s.applications, sign * s.value, s.residual));
+    d["history"] = history;
+    return d;
 }
 
-}  // namespace
+} // namespace
 
 void bind_solve(py::module_& m) {
-  py::class_<CallableOperator, Operator, std::shared_ptr<CallableOperator>>(m, "CallableOperator")
-      .def(py::init<py::object, Index>(), py::arg("product"), py::arg("n"));
-  m.def("lanczos", &lanczos, py::arg("fast"), py::arg("exact"), py::arg("wanted"), py::arg("block"),
-        py::arg("most_basis"), py::arg("tol"), py::arg("goal"), py::arg("floor"), py::arg("floor_relative"),
-        py::arg("below"), py::arg("seed"), py::arg("largest"), py::arg("rounds"), py::arg("threads"),
-        py::arg("ask") = py::none());
+    py::class_<CallableOperator, Operator, std::shared_ptr<CallableOperator>>(m, "CallableOperator")
+        .def(py::init<py::object, Index>(), py::arg("product"), py::arg("n"));
+    m.def("lanczos", &lanczos, py::arg("fast"), py::arg("exact"), py::arg("wanted"),
+          py::arg("block"), py::arg("most_basis"), py::arg("tol"), py::arg("goal"),
+          py::arg("floor"), py::arg("floor_relative"), py::arg("below"), py::arg("seed"),
+          py::arg("largest"), py::arg("rounds"), py::arg("threads"), py::arg("ask") = py::none());
 }
 
-}  // namespace mehler
+} // namespace mehler

@@ -8,4 +8,4 @@ void bind_profile(pybind11::module_& m);
 void bind_gram(pybind11::module_& m);
 void bind_solve(pybind11::module_& m);
 void bind_rates(pybind11::module_& m);
-}  // namespace mehler
+} // namespace mehler

@@ -6,8 +6,8 @@
 namespace mehler {
 
 struct Held {
-  std::shared_ptr<const Operator> op;
-  py::object keep;
+    std::shared_ptr<const Operator> op;
+    py::object keep;
 };
 
-}  // namespace mehler
+} // namespace mehler

@@ -11,46 +11,50 @@
 namespace mehler {
 
 struct Progress {
-  const char* phase = "";
-  Index done = 0, total = 0;
-  double value = 0.0, residual = 0.0;  // best Ritz value and its residual, when there is one
+    const char* phase = "";
+    Index done = 0, total = 0;
+    double value = 0.0, residual = 0.0; // best Ritz value and its residual, when there is one
 };
 
 class Monitor {
- public:
-  using Ask = std::function<bool(const Progress&)>;  // true: stop
-  Monitor() = default;
-  explicit Monitor(Ask ask) : ask_(std::move(ask)) {}
+public:
+    using Ask = std::function<bool(const Progress&)>; // true: stop
+    Monitor() = default;
+    explicit Monitor(Ask ask) : ask_(std::move(ask)) {}
 
-  // Called by the calling thread between pieces of work.
-  void tick() {
-    if (!ask_ || stopped()) return;
-    const auto now = Clock::now();
-    if (now - last_ < std::chrono::milliseconds(100)) return;
-    last_ = now;
-    progress.done = done.load(std::memory_order_relaxed);
-    if (ask_(progress)) stop_.store(true, std::memory_order_relaxed);
-  }
-  bool stopped() const { return stop_.load(std::memory_order_relaxed); }
-  void check() {
-    tick();
-    if (stopped()) throw Interrupted();
-  }
+    // Called by the calling thread between pieces of work.
+    void tick() {
+        if (!ask_ || stopped())
+            return;
+        const auto now = Clock::now();
+        if (now - last_ < std::chrono::milliseconds(100))
+            return;
+        last_ = now;
+        progress.done = done.load(std::memory_order_relaxed);
+        if (ask_(progress))
+            stop_.store(true, std::memory_order_relaxed);
+    }
+    bool stopped() const { return stop_.load(std::memory_order_relaxed); }
+    void check() {
+        tick();
+        if (stopped())
+            throw Interrupted();
+    }
 
-  void phase(const char* name, Index total) {
-    progress.phase = name;
-    progress.total = total;
-    done.store(0, std::memory_order_relaxed);
-  }
+    void phase(const char* name, Index total) {
+        progress.phase = name;
+        progress.total = total;
+        done.store(0, std::memory_order_relaxed);
+    }
 
-  Progress progress;           // written by the calling thread alone
-  std::atomic<Index> done{0};  // pieces of the phase that are done
+    Progress progress;          // written by the calling thread alone
+    std::atomic<Index> done{0}; // pieces of the phase that are done
 
- private:
-  using Clock = std::chrono::steady_clock;
-  Ask ask_;
-  Clock::time_point last_ = Clock::now();
-  std::atomic<bool> stop_{false};
+private:
+    using Clock = std::chrono::steady_clock;
+    Ask ask_;
+    Clock::time_point last_ = Clock::now();
+    std::atomic<bool> stop_{false};
 };
 
-}  // namespace mehler
+} // namespace mehler

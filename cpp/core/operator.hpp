@@ -5,12 +5,13 @@
 namespace mehler {
 
 class Operator {
- public:
-  virtual ~Operator() = default;
-  virtual Index size() const = 0;
-  virtual Index bytes() const = 0;
-  // Y = K V; V, Y (n, b) column-major with leading dimension n.
-  virtual void apply(const double* V, double* Y, Index b, int threads, Monitor& monitor) const = 0;
+public:
+    virtual ~Operator() = default;
+    virtual Index size() const = 0;
+    virtual Index bytes() const = 0;
+    // Y = K V; V, Y (n, b) column-major with leading dimension n.
+    virtual void apply(const double* V, double* Y, Index b, int threads,
+                       Monitor& monitor) const = 0;
 };
 
-}  // namespace mehler
+} // namespace mehler

@@ -12,31 +12,32 @@ inline constexpr int vector_bytes = 16;
 
 template <class T>
 struct Simd {
-  typedef T type __attribute__((vector_size(vector_bytes)));
-  static constexpr int lanes = vector_bytes / static_cast<int>(sizeof(T));
+    typedef T type __attribute__((vector_size(vector_bytes)));
+    static constexpr int lanes = vector_bytes / static_cast<int>(sizeof(T));
 };
 template <class T>
 using Vec = typename Simd<T>::type;
 
 template <class T>
 inline Vec<T> load(const T* p) {
-  Vec<T> v;
-  std::memcpy(&v, p, sizeof v);
-  return v;
+    Vec<T> v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
 }
 template <class T>
 inline void store(T* p, Vec<T> v) {
-  std::memcpy(p, &v, sizeof v);
+    std::memcpy(p, &v, sizeof v);
 }
 template <class T>
 inline Vec<T> splat(T x) {
-  return x - Vec<T>{};
+    return x - Vec<T>{};
 }
 template <class T>
 inline T sum(Vec<T> v) {
-  T s = 0;
-  for (int l = 0; l < Simd<T>::lanes; ++l) s += v[l];
-  return s;
+    T s = 0;
+    for (int l = 0; l < Simd<T>::lanes; ++l)
+        s += v[l];
+    return s;
 }
 
-}  // namespace mehler
+} // namespace mehler

@@ -16,48 +16,52 @@ using Index = std::int64_t;
 
 // Work was ended by the monitor: Ctrl-C, a callback that said stop, or a time limit.
 struct Interrupted : std::runtime_error {
-  Interrupted() : std::runtime_error("interrupted") {}
+    Interrupted() : std::runtime_error("interrupted") {}
 };
 
-inline Index round_up(Index a, Index b) { return (a + b - 1) / b * b; }
+inline Index round_up(Index a, Index b) {
+    return (a + b - 1) / b * b;
+}
 
-// Uninitialised storage, aligned for any vector register. Large ones ask for huge pages: a fill then
-// spends no time in page faults, and a product none in address translation.
+// Uninitialised storage, aligned for any vector register. Large ones ask for huge pages: a fill
+// then spends no time in page faults, and a product none in address translation.
 template <class T>
 class Buffer {
- public:
-  Buffer() = default;
-  explicit Buffer(Index count) : size_(count) {
-    const std::size_t wanted = sizeof(T) * static_cast<std::size_t>(count);
-    const std::size_t align = wanted >= 2 * huge ? huge : 64;
-    data_ = static_cast<T*>(std::aligned_alloc(align, (wanted + align - 1) / align * align));
-    if (!data_ && wanted > 0) throw std::bad_alloc();
+public:
+    Buffer() = default;
+    explicit Buffer(Index count) : size_(count) {
+        const std::size_t wanted = sizeof(T) * static_cast<std::size_t>(count);
+        const std::size_t align = wanted >= 2 * huge ? huge : 64;
+        data_ = static_cast<T*>(std::aligned_alloc(align, (wanted + align - 1) / align * align));
+        if (!data_ && wanted > 0)
+            throw std::bad_alloc();
 #if defined(MADV_HUGEPAGE)
-    if (align == huge) madvise(data_, wanted, MADV_HUGEPAGE);  // a wish: its failure costs speed only
+        if (align == huge)
+            madvise(data_, wanted, MADV_HUGEPAGE); // a wish: its failure costs speed only
 #endif
-  }
-  Buffer(Buffer&& other) noexcept : size_(other.size_), data_(other.data_) {
-    other.size_ = 0;
-    other.data_ = nullptr;
-  }
-  Buffer& operator=(Buffer&& other) noexcept {
-    std::swap(size_, other.size_);
-    std::swap(data_, other.data_);
-    return *this;
-  }
-  ~Buffer() { std::free(data_); }
+    }
+    Buffer(Buffer&& other) noexcept : size_(other.size_), data_(other.data_) {
+        other.size_ = 0;
+        other.data_ = nullptr;
+    }
+    Buffer& operator=(Buffer&& other) noexcept {
+        std::swap(size_, other.size_);
+        std::swap(data_, other.data_);
+        return *this;
+    }
+    ~Buffer() { std::free(data_); }
 
-  T* data() { return data_; }
-  const T* data() const { return data_; }
-  T& operator[](Index i) { return data_[i]; }
-  const T& operator[](Index i) const { return data_[i]; }
-  Index size() const { return size_; }
-  Index bytes() const { return size_ * static_cast<Index>(sizeof(T)); }
+    T* data() { return data_; }
+    const T* data() const { return data_; }
+    T& operator[](Index i) { return data_[i]; }
+    const T& operator[](Index i) const { return data_[i]; }
+    Index size() const { return size_; }
+    Index bytes() const { return size_ * static_cast<Index>(sizeof(T)); }
 
- private:
-  static constexpr std::size_t huge = std::size_t{1} << 21;
-  Index size_ = 0;
-  T* data_ = nullptr;
+private:
+    static constexpr std::size_t huge = std::size_t{1} << 21;
+    Index size_ = 0;
+    T* data_ = nullptr;
 };
 
-}  // namespace mehler
+} // namespace mehler

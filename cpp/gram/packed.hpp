@@ -10,88 +10,99 @@ namespace mehler {
 
 // The lower tile (I, J) in strips. A diagonal tile is mirrored: symmetric to the bit.
 template <class T>
-void fill_lower(const Points& P, const Profile& h, const Tiling& tiling, Index I, Index J, double* work, T* out,
-                Pairs* pairs) {
-  constexpr Index edge = Tiling::edge;
-  const Index rows = tiling.rows(I), columns = tiling.columns(I, J), used = J < I ? edge : rows;
-  if (I == J || rows % strip) std::fill(out, out + tiling.height(I) * columns, T(0));
-  fill_tile(P, P, true, h, {I * edge, rows, J * edge, used}, work, pairs,
-            [&](Index r, Index start, Index count, const double* values) {
-              for (Index c = 0; c < count; c += line<T>) {
-                T* to = out + Tiling::within<T>(r, start + c, columns);
-                for (Index l = 0; l < std::min(line<T>, count - c); ++l) to[l] = static_cast<T>(values[c + l]);
-              }
-            });
-  if (I != J) return;
-  for (Index r = 0; r < rows; ++r)
-    for (Index c = r + 1; c < rows; ++c)
-      out[Tiling::within<T>(r, c, columns)] = out[Tiling::within<T>(c, r, columns)];
+void fill_lower(const Points& P, const Profile& h, const Tiling& tiling, Index I, Index J,
+                double* work, T* out, Pairs* pairs) {
+    constexpr Index edge = Tiling::edge;
+    const Index rows = tiling.rows(I), columns = tiling.columns(I, J), used = J < I ? edge : rows;
+    if (I == J || rows % strip)
+        std::fill(out, out + tiling.height(I) * columns, T(0));
+    fill_tile(P, P, true, h, {I * edge, rows, J * edge, used}, work, pairs,
+              [&](Index r, Index start, Index count, const double* values) {
+                  for (Index c = 0; c < count; c += line<T>) {
+                      T* to = out + Tiling::within<T>(r, start + c, columns);
+                      for (Index l = 0; l < std::min(line<T>, count - c); ++l)
+                          to[l] = static_cast<T>(values[c + l]);
+                  }
+              });
+    if (I != J)
+        return;
+    for (Index r = 0; r < rows; ++r)
+        for (Index c = r + 1; c < rows; ++c)
+            out[Tiling::within<T>(r, c, columns)] = out[Tiling::within<T>(c, r, columns)];
 }
 
 template <class T>
 class PackedGram final : public Operator {
- public:
-  PackedGram(std::shared_ptr<const Points> points, std::shared_ptr<const Profile> profile, int threads,
-             Monitor& monitor)
-      : points_(std::move(points)), profile_(std::move(profile)), tiling_(points_->n()), data_(tiling_.entries()) {
-    const Index tiles = tiling_.tiles();
-    monitor.phase("fill", tiles);
-    std::vector<Pairs> seen(static_cast<std::size_t>(tiling_.panels));
-    std::vector<std::mutex> guards(static_cast<std::size_t>(tiling_.panels));
-    parallel_for(tiles, threads, monitor, [&](Index t) {
-      thread_local Buffer<double> work(Tiling::edge* Tiling::edge);
-      // the longest panels first
-      Index I, J;
-      tiling_.tile(tiles - 1 - t, I, J);
-      Pairs mine;
-      fill_lower(*points_, *profile_, tiling_, I, J, work.data(), data_.data() + tiling_.offset(I, J), &mine);
-      {
-        const std::lock_guard lock(guards[static_cast<std::size_t>(I)]);
-        seen[static_cast<std::size_t>(I)].merge(mine);
-      }
-      monitor.done.fetch_add(1, std::memory_order_relaxed);
-    });
-    for (const Pairs& p : seen) pairs_.merge(p);
-    pairs_.order();
-  }
+public:
+    PackedGram(std::shared_ptr<const Points> points, std::shared_ptr<const Profile> profile,
+               int threads, Monitor& monitor)
+        : points_(std::move(points)), profile_(std::move(profile)), tiling_(points_->n()),
+          data_(tiling_.entries()) {
+        const Index tiles = tiling_.tiles();
+        monitor.phase("fill", tiles);
+        std::vector<Pairs> seen(static_cast<std::size_t>(tiling_.panels));
+        std::vector<std::mutex> guards(static_cast<std::size_t>(tiling_.panels));
+        parallel_for(tiles, threads, monitor, [&](Index t) {
+            thread_local Buffer<double> work(Tiling::edge * Tiling::edge);
+            // the longest panels first
+            Index I, J;
+            tiling_.tile(tiles - 1 - t, I, J);
+            Pairs mine;
+            fill_lower(*points_, *profile_, tiling_, I, J, work.data(),
+                       data_.data() + tiling_.offset(I, J), &mine);
+            {
+                const std::lock_guard lock(guards[static_cast<std::size_t>(I)]);
+                seen[static_cast<std::size_t>(I)].merge(mine);
+            }
+            monitor.done.fetch_add(1, std::memory_order_relaxed);
+        });
+        for (const Pairs& p : seen)
+            pairs_.merge(p);
+        pairs_.order();
+    }
 
-  Index size() const override { return tiling_.n; }
-  Index bytes() const override { return data_.bytes(); }
-  const Pairs& pairs() const { return pairs_; }
-  const Points& points() const { return *points_; }
-  std::shared_ptr<const Points> shared_points() const { return points_; }
-  std::shared_ptr<const Profile> shared_profile() const { return profile_; }
+    Index size() const override { return tiling_.n; }
+    Index bytes() const override { return data_.bytes(); }
+    const Pairs& pairs() const { return pairs_; }
+    const Points& points() const { return *points_; }
+    std::shared_ptr<const Points> shared_points() const { return points_; }
+    std::shared_ptr<const Profile> shared_profile() const { return profile_; }
 
-  void apply(const double* V, double* Y, Index b, int threads, Monitor& monitor) const override {
-    symmetric_product<T>(tiling_, V, Y, b, threads, monitor,
-                         [&](Index, Index I, Index J) { return data_.data() + tiling_.offset(I, J); });
-  }
+    void apply(const double* V, double* Y, Index b, int threads, Monitor& monitor) const override {
+        symmetric_product<T>(tiling_, V, Y, b, threads, monitor, [&](Index, Index I, Index J) {
+            return data_.data() + tiling_.offset(I, J);
+        });
+    }
 
-  void diagonal(double* out) const {
-    for (Index i = 0; i < tiling_.n; ++i) out[i] = entry(i, i);
-  }
-  double entry(Index i, Index j) const {
-    if (j > i) std::swap(i, j);
-    const Index I = i / Tiling::edge, J = j / Tiling::edge;
-    return data_[tiling_.offset(I, J) +
-                 Tiling::within<T>(i - I * Tiling::edge, j - J * Tiling::edge, tiling_.columns(I, J))];
-  }
-  // The full (n, n) row-major matrix.
-  template <class S>
-  void dense(S* out, int threads, Monitor& monitor) const {
-    const Index n = tiling_.n;
-    parallel_for(tiling_.panels, threads, monitor, [&](Index I) {
-      for (Index i = I * Tiling::edge; i < I * Tiling::edge + tiling_.rows(I); ++i)
-        for (Index j = 0; j <= i; ++j) out[i * n + j] = out[j * n + i] = static_cast<S>(entry(i, j));
-    });
-  }
+    void diagonal(double* out) const {
+        for (Index i = 0; i < tiling_.n; ++i)
+            out[i] = entry(i, i);
+    }
+    double entry(Index i, Index j) const {
+        if (j > i)
+            std::swap(i, j);
+        const Index I = i / Tiling::edge, J = j / Tiling::edge;
+        return data_[tiling_.offset(I, J) + Tiling::within<T>(i - I * Tiling::edge,
+                                                              j - J * Tiling::edge,
+                                                              tiling_.columns(I, J))];
+    }
+    // The full (n, n) row-major matrix.
+    template <class S>
+    void dense(S* out, int threads, Monitor& monitor) const {
+        const Index n = tiling_.n;
+        parallel_for(tiling_.panels, threads, monitor, [&](Index I) {
+            for (Index i = I * Tiling::edge; i < I * Tiling::edge + tiling_.rows(I); ++i)
+                for (Index j = 0; j <= i; ++j)
+                    out[i * n + j] = out[j * n + i] = static_cast<S>(entry(i, j));
+        });
+    }
 
- private:
-  std::shared_ptr<const Points> points_;
-  std::shared_ptr<const Profile> profile_;
-  Tiling tiling_;
-  Buffer<T> data_;
-  Pairs pairs_;
+private:
+    std::shared_ptr<const Points> points_;
+    std::shared_ptr<const Profile> profile_;
+    Tiling tiling_;
+    Buffer<T> data_;
+    Pairs pairs_;
 };
 
-}  // namespace mehler
+} // namespace mehler

@@ -1,60 +1,68 @@
-// One stored tile times both of its panels: each entry is read once, in the order it lies in memory.
+// One stored tile times both of its panels: each entry is read once, in the order it lies in
+// memory.
 //
 //   y_I += T x_J        panels (edge, B), one contiguous column a vector, B known at compile time
 //   y_J += T^t x_I
 //
-// A tile is stored in strips of R rows; a strip, in runs of one cache line a row: the R lines of a run
-// lie side by side. So each load of x_J and y_J serves R rows, and memory is one sequential stream
-// (with the rows apart, four streams reached 12 GB/s where one reaches 27).
-// Sums run over one tile in the tile's own precision; the caller adds them up in double.
+// A tile is stored in strips of R rows; a strip, in runs of one cache line a row: the R lines of a
+// run lie side by side. So each load of x_J and y_J serves R rows, and memory is one sequential
+// stream (with the rows apart, four streams reached 12 GB/s where one reaches 27). Sums run over
+// one tile in the tile's own precision; the caller adds them up in double.
 #pragma once
 #include "core/simd.hpp"
 #include "core/types.hpp"
 
 namespace mehler {
 
-inline constexpr Index strip = 2;  // R
+inline constexpr Index strip = 2; // R
 template <class T>
 inline constexpr Index line = 64 / static_cast<Index>(sizeof(T));
 
-inline constexpr Index prefetch_bytes = 4096;  // lines asked for this far ahead
+inline constexpr Index prefetch_bytes = 4096; // lines asked for this far ahead
 
 template <class T, int B, bool Both>
-inline void strip_times_panels(const T* tile, Index columns, const T* xj, const T* xi, T* yi, T* yj, Index panel) {
-  using V = Vec<T>;
-  constexpr int lanes = Simd<T>::lanes, R = strip;
-  V acc[R][B], left[R][B];
-  for (int r = 0; r < R; ++r)
-    for (int b = 0; b < B; ++b) {
-      acc[r][b] = V{};
-      if (Both) left[r][b] = splat(xi[b * panel + r]);
-    }
-  for (Index c = 0; c < columns; c += line<T>, tile += R * line<T>) {
-    for (int r = 0; r < R; ++r) __builtin_prefetch(tile + r * line<T> + prefetch_bytes / sizeof(T));
-    for (Index l = 0; l < line<T>; l += lanes) {
-      V t[R];
-      for (int r = 0; r < R; ++r) t[r] = load(tile + r * line<T> + l);
-      for (int b = 0; b < B; ++b) {
-        const V x = load(xj + b * panel + c + l);
-        for (int r = 0; r < R; ++r) acc[r][b] += t[r] * x;
-        if (Both) {
-          V y = load(yj + b * panel + c + l);
-          for (int r = 0; r < R; ++r) y += t[r] * left[r][b];
-          store(yj + b * panel + c + l, y);
+inline void strip_times_panels(const T* tile, Index columns, const T* xj, const T* xi, T* yi, T* yj,
+                               Index panel) {
+    using V = Vec<T>;
+    constexpr int lanes = Simd<T>::lanes, R = strip;
+    V acc[R][B], left[R][B];
+    for (int r = 0; r < R; ++r)
+        for (int b = 0; b < B; ++b) {
+            acc[r][b] = V{};
+            if (Both)
+                left[r][b] = splat(xi[b * panel + r]);
         }
-      }
+    for (Index c = 0; c < columns; c += line<T>, tile += R * line<T>) {
+        for (int r = 0; r < R; ++r)
+            __builtin_prefetch(tile + r * line<T> + prefetch_bytes / sizeof(T));
+        for (Index l = 0; l < line<T>; l += lanes) {
+            V t[R];
+            for (int r = 0; r < R; ++r)
+                t[r] = load(tile + r * line<T> + l);
+            for (int b = 0; b < B; ++b) {
+                const V x = load(xj + b * panel + c + l);
+                for (int r = 0; r < R; ++r)
+                    acc[r][b] += t[r] * x;
+                if (Both) {
+                    V y = load(yj + b * panel + c + l);
+                    for (int r = 0; r < R; ++r)
+                        y += t[r] * left[r][b];
+                    store(yj + b * panel + c + l, y);
+                }
+            }
+        }
     }
-  }
-  for (int r = 0; r < R; ++r)
-    for (int b = 0; b < B; ++b) yi[b * panel + r] += sum<T>(acc[r][b]);
+    for (int r = 0; r < R; ++r)
+        for (int b = 0; b < B; ++b)
+            yi[b * panel + r] += sum<T>(acc[r][b]);
 }
 
 // rows a multiple of strip, columns of line<T>; padding holds zeros.
 template <class T, int B, bool Both>
-void tile_times_panels(const T* tile, Index rows, Index columns, const T* xj, const T* xi, T* yi, T* yj,
-                       Index panel) {
-  for (Index r = 0; r < rows; r += strip, tile += strip * columns)
-    strip_times_panels<T, B, Both>(tile, columns, xj, xi + r, yi + r, yj, panel);
+void tile_times_panels(const T* tile, Index rows, Index columns, const T* xj, const T* xi, T* yi,
+                       T* yj, Index panel) {
+    for (Index r = 0; r < rows; r += strip, tile += strip * columns)
+        strip_times_panels<T, B, Both>(tile, columns, xj, xi + r, yi + r, yj, panel);
 }
 
-}  // namespace mehler
+} // namespace mehler

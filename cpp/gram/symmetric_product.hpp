@@ -1,8 +1,8 @@
 // Y = K V for a symmetric K given by lower tiles, each visited once.
 //
-// The list of tiles is cut into a number of shares that depends on n alone. A share adds into its own
-// (n, b) sums in double; the sums of all shares are added in a fixed order. So the result does not
-// depend on the number of threads.
+// The list of tiles is cut into a number of shares that depends on n alone. A share adds into its
+// own (n, b) sums in double; the sums of all shares are added in a fixed order. So the result does
+// not depend on the number of threads.
 #pragma once
 #include "core/parallel.hpp"
 #include "gram/tiling.hpp"
@@ -10,97 +10,106 @@
 namespace mehler {
 
 inline constexpr Index most_shares = 24;
-inline Index shares_of(const Tiling& tiling) { return std::min(most_shares, tiling.tiles()); }
+inline Index shares_of(const Tiling& tiling) {
+    return std::min(most_shares, tiling.tiles());
+}
 
 template <class T, int B>
-void one_tile(const T* tile, const Tiling& tiling, Index I, Index J, const T* panels, double* sums, T* work) {
-  constexpr Index edge = Tiling::edge;
-  const Index rows = tiling.rows(I), columns = tiling.columns(I, J);
-  const T *xi = panels + I * edge * B, *xj = panels + J * edge * B;
-  T *yi = work, *yj = work + edge * B;
-  std::fill(work, work + 2 * edge * B, T(0));
-  if (I == J)
-    tile_times_panels<T, B, false>(tile, tiling.height(I), columns, xj, xi, yi, yj, edge);
-  else
-    tile_times_panels<T, B, true>(tile, tiling.height(I), columns, xj, xi, yi, yj, edge);
-  for (int b = 0; b < B; ++b) {
-    double* s = sums + b * tiling.n;
-    for (Index r = 0; r < rows; ++r) s[I * edge + r] += yi[b * edge + r];
-    if (I != J)
-      for (Index c = 0; c < edge; ++c) s[J * edge + c] += yj[b * edge + c];
-  }
+void one_tile(const T* tile, const Tiling& tiling, Index I, Index J, const T* panels, double* sums,
+              T* work) {
+    constexpr Index edge = Tiling::edge;
+    const Index rows = tiling.rows(I), columns = tiling.columns(I, J);
+    const T *xi = panels + I * edge * B, *xj = panels + J * edge * B;
+    T *yi = work, *yj = work + edge * B;
+    std::fill(work, work + 2 * edge * B, T(0));
+    if (I == J)
+        tile_times_panels<T, B, false>(tile, tiling.height(I), columns, xj, xi, yi, yj, edge);
+    else
+        tile_times_panels<T, B, true>(tile, tiling.height(I), columns, xj, xi, yi, yj, edge);
+    for (int b = 0; b < B; ++b) {
+        double* s = sums + b * tiling.n;
+        for (Index r = 0; r < rows; ++r)
+            s[I * edge + r] += yi[b * edge + r];
+        if (I != J)
+            for (Index c = 0; c < edge; ++c)
+                s[J * edge + c] += yj[b * edge + c];
+    }
 }
 
 template <class T>
 void at_least(Buffer<T>& buffer, Index count) {
-  if (buffer.size() < count) buffer = Buffer<T>(count);
+    if (buffer.size() < count)
+        buffer = Buffer<T>(count);
 }
 
 // Share s of the tiles into its sums (n, B).
 template <class T, int B, class TileOf>
 void add_share(const Tiling& tiling, Index s, const T* panels, double* sums, const Monitor& monitor,
                const TileOf& tile_of) {
-  const Index shares = shares_of(tiling), tiles = tiling.tiles();
-  std::vector<T> work(static_cast<std::size_t>(2 * Tiling::edge * B));
-  std::fill(sums, sums + tiling.n * B, 0.0);
-  for (Index t = tiles * s / shares; t < tiles * (s + 1) / shares; ++t) {
-    if (monitor.stopped()) return;
-    Index I = 0, J = 0;
-    tiling.tile(t, I, J);
-    const T* tile = tile_of(s, I, J);
-    one_tile<T, B>(tile, tiling, I, J, panels, sums, work.data());
-  }
+    const Index shares = shares_of(tiling), tiles = tiling.tiles();
+    std::vector<T> work(static_cast<std::size_t>(2 * Tiling::edge * B));
+    std::fill(sums, sums + tiling.n * B, 0.0);
+    for (Index t = tiles * s / shares; t < tiles * (s + 1) / shares; ++t) {
+        if (monitor.stopped())
+            return;
+        Index I = 0, J = 0;
+        tiling.tile(t, I, J);
+        const T* tile = tile_of(s, I, J);
+        one_tile<T, B>(tile, tiling, I, J, panels, sums, work.data());
+    }
 }
 
 // tile_of(s, I, J) -> const T*: a tile's entries, valid until share s asks for its next one.
 template <class T, int B, class TileOf>
-void symmetric_product(const Tiling& tiling, const double* V, double* Y, int threads, Monitor& monitor,
-                       const TileOf& tile_of) {
-  constexpr Index edge = Tiling::edge;
-  const Index n = tiling.n, shares = shares_of(tiling);
-  // Kept from product to product: fresh pages would cost a third of its time.
-  thread_local Buffer<T> panels;
-  thread_local Buffer<double> sums;
-  at_least(panels, tiling.panels * edge * B);
-  at_least(sums, shares * n * B);
-  T* const packed = panels.data();
-  double* const added = sums.data();
-  parallel_for(tiling.panels, threads, monitor, [&](Index I) {
-    for (int b = 0; b < B; ++b)
-      for (Index r = 0; r < edge; ++r)
-        packed[(I * B + b) * edge + r] = r < tiling.rows(I) ? static_cast<T>(V[b * n + I * edge + r]) : T(0);
-  });
-  const auto share = [&](Index s) {
-    add_share<T, B>(tiling, s, packed, added + s * n * B, monitor, tile_of);
-  };
-  parallel_for(shares, threads, monitor, share);
-  parallel_for(tiling.panels, threads, monitor, [&](Index I) {
-    for (int b = 0; b < B; ++b)
-      for (Index r = I * edge; r < I * edge + tiling.rows(I); ++r) {
-        double total = 0.0;
-        for (Index s = 0; s < shares; ++s) total += added[(s * B + b) * n + r];
-        Y[b * n + r] = total;
-      }
-  });
+void symmetric_product(const Tiling& tiling, const double* V, double* Y, int threads,
+                       Monitor& monitor, const TileOf& tile_of) {
+    constexpr Index edge = Tiling::edge;
+    const Index n = tiling.n, shares = shares_of(tiling);
+    // Kept from product to product: fresh pages would cost a third of its time.
+    thread_local Buffer<T> panels;
+    thread_local Buffer<double> sums;
+    at_least(panels, tiling.panels * edge * B);
+    at_least(sums, shares * n * B);
+    T* const packed = panels.data();
+    double* const added = sums.data();
+    parallel_for(tiling.panels, threads, monitor, [&](Index I) {
+        for (int b = 0; b < B; ++b)
+            for (Index r = 0; r < edge; ++r)
+                packed[(I * B + b) * edge + r] =
+                    r < tiling.rows(I) ? static_cast<T>(V[b * n + I * edge + r]) : T(0);
+    });
+    const auto share = [&](Index s) {
+        add_share<T, B>(tiling, s, packed, added + s * n * B, monitor, tile_of);
+    };
+    parallel_for(shares, threads, monitor, share);
+    parallel_for(tiling.panels, threads, monitor, [&](Index I) {
+        for (int b = 0; b < B; ++b)
+            for (Index r = I * edge; r < I * edge + tiling.rows(I); ++r) {
+                double total = 0.0;
+                for (Index s = 0; s < shares; ++s)
+                    total += added[(s * B + b) * n + r];
+                Y[b * n + r] = total;
+            }
+    });
 }
 
 // Any number of vectors: four at a time, then two, then one.
 template <class T, class TileOf>
-void symmetric_product(const Tiling& tiling, const double* V, double* Y, Index b, int threads, Monitor& monitor,
-                       const TileOf& tile_of) {
-  const Index n = tiling.n;
-  while (b > 0) {
-    const Index step = b >= 4 ? 4 : b >= 2 ? 2 : 1;
-    if (step == 4)
-      symmetric_product<T, 4>(tiling, V, Y, threads, monitor, tile_of);
-    else if (step == 2)
-      symmetric_product<T, 2>(tiling, V, Y, threads, monitor, tile_of);
-    else
-      symmetric_product<T, 1>(tiling, V, Y, threads, monitor, tile_of);
-    V += step * n;
-    Y += step * n;
-    b -= step;
-  }
+void symmetric_product(const Tiling& tiling, const double* V, double* Y, Index b, int threads,
+                       Monitor& monitor, const TileOf& tile_of) {
+    const Index n = tiling.n;
+    while (b > 0) {
+        const Index step = b >= 4 ? 4 : b >= 2 ? 2 : 1;
+        if (step == 4)
+            symmetric_product<T, 4>(tiling, V, Y, threads, monitor, tile_of);
+        else if (step == 2)
+            symmetric_product<T, 2>(tiling, V, Y, threads, monitor, tile_of);
+        else
+            symmetric_product<T, 1>(tiling, V, Y, threads, monitor, tile_of);
+        V += step * n;
+        Y += step * n;
+        b -= step;
+    }
 }
 
-}  // namespace mehler
+} // namespace mehler

@@ -1,5 +1,6 @@
-// One tile of a kernel matrix: GEMM gives cosines, the profile gives entries, in cache; pairs nearer
-// than `near` get their cosine deficit from differences, since 1 - |rho| has lost its digits there.
+// One tile of a kernel matrix: GEMM gives cosines, the profile gives entries, in cache; pairs
+// nearer than `near` get their cosine deficit from differences, since 1 - |rho| has lost its digits
+// there.
 #pragma once
 #include <Eigen/Core>
 #include <compare>
@@ -15,135 +16,146 @@ inline constexpr double near = 1e-3;
 
 // What the fill saw of the pairs i != j: the nearest of each sign, and those that coincide.
 struct Pair {
-  Index i = -1, j = -1;
-  double deficit = 3.0;  // 1 - cos for the nearest pair, 1 + cos for the antipodal one
-  auto operator<=>(const Pair& o) const { return std::tie(deficit, i, j) <=> std::tie(o.deficit, o.i, o.j); }
+    Index i = -1, j = -1;
+    double deficit = 3.0; // 1 - cos for the nearest pair, 1 + cos for the antipodal one
+    auto operator<=>(const Pair& o) const {
+        return std::tie(deficit, i, j) <=> std::tie(o.deficit, o.i, o.j);
+    }
 };
 struct Pairs {
-  Pair nearest, antipodal;  // smallest 1 - cos, smallest 1 + cos
-  std::vector<Pair> equal, opposite;
-  Index equal_count = 0, opposite_count = 0;
-  static constexpr double coincide = 4e-31;  // angle below 1e-15: the same direction in doubles
-  static constexpr std::size_t listed = 4096;
+    Pair nearest, antipodal; // smallest 1 - cos, smallest 1 + cos
+    std::vector<Pair> equal, opposite;
+    Index equal_count = 0, opposite_count = 0;
+    static constexpr double coincide = 4e-31; // angle below 1e-15: the same direction in doubles
+    static constexpr std::size_t listed = 4096;
 
-  void see(Index i, Index j, bool positive, double deficit) {
-    Pair& best = positive ? nearest : antipodal;
-    best = std::min(best, Pair{i, j, deficit});
-    if (deficit > coincide) return;
-    (positive ? equal_count : opposite_count) += 1;
-    auto& list = positive ? equal : opposite;
-    if (list.size() < listed) list.push_back({i, j, deficit});
-  }
-  void merge(const Pairs& other) {
-    nearest = std::min(nearest, other.nearest);
-    antipodal = std::min(antipodal, other.antipodal);
-    for (const Pair& p : other.equal)
-      if (equal.size() < listed) equal.push_back(p);
-    for (const Pair& p : other.opposite)
-      if (opposite.size() < listed) opposite.push_back(p);
-    equal_count += other.equal_count;
-    opposite_count += other.opposite_count;
-  }
-  void order() {  // so that the lists do not depend on which thread saw what first
-    std::sort(equal.begin(), equal.end());
-    std::sort(opposite.begin(), opposite.end());
-  }
+    void see(Index i, Index j, bool positive, double deficit) {
+        Pair& best = positive ? nearest : antipodal;
+        best = std::min(best, Pair{i, j, deficit});
+        if (deficit > coincide)
+            return;
+        (positive ? equal_count : opposite_count) += 1;
+        auto& list = positive ? equal : opposite;
+        if (list.size() < listed)
+            list.push_back({i, j, deficit});
+    }
+    void merge(const Pairs& other) {
+        nearest = std::min(nearest, other.nearest);
+        antipodal = std::min(antipodal, other.antipodal);
+        for (const Pair& p : other.equal)
+            if (equal.size() < listed)
+                equal.push_back(p);
+        for (const Pair& p : other.opposite)
+            if (opposite.size() < listed)
+                opposite.push_back(p);
+        equal_count += other.equal_count;
+        opposite_count += other.opposite_count;
+    }
+    void order() { // so that the lists do not depend on which thread saw what first
+        std::sort(equal.begin(), equal.end());
+        std::sort(opposite.begin(), opposite.end());
+    }
 };
 
 struct TileRange {
-  Index row, rows, column, columns;
+    Index row, rows, column, columns;
 };
 
 // Smallest and largest of count values, on SIMD lanes.
 inline void extremes(const double* x, Index count, double& low, double& high) {
-  using V = Vec<double>;
-  constexpr int lanes = Simd<double>::lanes;
-  low = high = x[0];
-  Index c = 0;
-  if (count >= 4 * lanes) {
-    V l[4], h[4];
-    for (int v = 0; v < 4; ++v) l[v] = h[v] = load(x + v * lanes);
-    for (c = 4 * lanes; c + 4 * lanes <= count; c += 4 * lanes)
-      for (int v = 0; v < 4; ++v) {
-        const V t = load(x + c + v * lanes);
-        l[v] = t < l[v] ? t : l[v];
-        h[v] = t > h[v] ? t : h[v];
-      }
-    for (int v = 0; v < 4; ++v)
-      for (int i = 0; i < lanes; ++i) {
-        low = std::min(low, l[v][i]);
-        high = std::max(high, h[v][i]);
-      }
-  }
-  for (; c < count; ++c) {
-    low = std::min(low, x[c]);
-    high = std::max(high, x[c]);
-  }
-}
-
-// Entries of the tile, handed over a stretch at a time as sink(r, start, count, values), start a multiple
-// of 512; work holds rows * columns doubles. `same`: P and Q are one set of points, so that i == j is the
-// diagonal.
-template <class Sink>
-void fill_tile(const Points& P, const Points& Q, bool same, const Profile& profile, const TileRange& at, double* work,
-               Pairs* pairs, const Sink& sink) {
-  using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  const Index d = P.d();
-  Eigen::Map<const Rows> A(P.unit() + at.row * d, at.rows, d), B(Q.unit() + at.column * d, at.columns, d);
-  Eigen::Map<Rows> C(work, at.rows, at.columns);
-  C.noalias() = A * B.transpose();
-
-  double h[Profile::block * 16];
-  constexpr Index span = Profile::block * 16;
-  const bool scaled = P.scaled() || Q.scaled();
-  for (Index r = 0; r < at.rows; ++r) {
-    const Index i = at.row + r;
-    for (Index start = 0; start < at.columns; start += span) {
-      const Index count = std::min(span, at.columns - start);
-      const double* rho = work + r * at.columns + start;
-      double high, low;
-      extremes(rho, count, low, high);
-      profile.evaluate(rho, h, count);
-      const bool close = high > 1.0 - near || low < near - 1.0;
-      if (pairs && !close) {
-        // the extremes of this stretch, for the nearest pairs
-        if (1.0 - high <= pairs->nearest.deficit || 1.0 + low <= pairs->antipodal.deficit)
-          for (Index c = 0; c < count; ++c) {
-            const Index j = at.column + start + c;
-            if (same && j >= i) break;
-            pairs->nearest = std::min(pairs->nearest, Pair{i, j, 1.0 - rho[c]});
-            pairs->antipodal = std::min(pairs->antipodal, Pair{i, j, 1.0 + rho[c]});
-          }
-      }
-      if (close)
-        for (Index c = 0; c < count; ++c) {
-          const Index j = at.column + start + c;
-          if (same && i == j) {
-            h[c] = profile.at_one();
-            continue;
-          }
-          const bool positive = rho[c] >= 0.0;
-          if (1.0 - std::fabs(rho[c]) >= near) {
-            if (pairs && (!same || j < i)) {
-              pairs->nearest = std::min(pairs->nearest, Pair{i, j, 1.0 - rho[c]});
-              pairs->antipodal = std::min(pairs->antipodal, Pair{i, j, 1.0 + rho[c]});
+    using V = Vec<double>;
+    constexpr int lanes = Simd<double>::lanes;
+    low = high = x[0];
+    Index c = 0;
+    if (count >= 4 * lanes) {
+        V l[4], h[4];
+        for (int v = 0; v < 4; ++v)
+            l[v] = h[v] = load(x + v * lanes);
+        for (c = 4 * lanes; c + 4 * lanes <= count; c += 4 * lanes)
+            for (int v = 0; v < 4; ++v) {
+                const V t = load(x + c + v * lanes);
+                l[v] = t < l[v] ? t : l[v];
+                h[v] = t > h[v] ? t : h[v];
             }
-            continue;
-          }
-          // always from the larger index to the smaller: exact symmetry
-          const double deficit = same && j > i ? Points::deficit(Q, j, P, i, positive)
-                                               : Points::deficit(P, i, Q, j, positive);
-          h[c] = profile.at(positive, deficit);
-          if (pairs && (!same || j < i)) pairs->see(i, j, positive, deficit);
-        }
-      if (scaled) {
-        const double* q = Q.scales() + at.column + start;
-        const double p = P.scale(i);
-        for (Index c = 0; c < count; ++c) h[c] *= p * q[c];
-      }
-      sink(r, start, count, h);
+        for (int v = 0; v < 4; ++v)
+            for (int i = 0; i < lanes; ++i) {
+                low = std::min(low, l[v][i]);
+                high = std::max(high, h[v][i]);
+            }
     }
-  }
+    for (; c < count; ++c) {
+        low = std::min(low, x[c]);
+        high = std::max(high, x[c]);
+    }
 }
 
-}  // namespace mehler
+// Entries of the tile, handed over a stretch at a time as sink(r, start, count, values), start a
+// multiple of 512; work holds rows * columns doubles. `same`: P and Q are one set of points, so
+// that i == j is the diagonal.
+template <class Sink>
+void fill_tile(const Points& P, const Points& Q, bool same, const Profile& profile,
+               const TileRange& at, double* work, Pairs* pairs, const Sink& sink) {
+    using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+    const Index d = P.d();
+    Eigen::Map<const Rows> A(P.unit() + at.row * d, at.rows, d),
+        B(Q.unit() + at.column * d, at.columns, d);
+    Eigen::Map<Rows> C(work, at.rows, at.columns);
+    C.noalias() = A * B.transpose();
+
+    double h[Profile::block * 16];
+    constexpr Index span = Profile::block * 16;
+    const bool scaled = P.scaled() || Q.scaled();
+    for (Index r = 0; r < at.rows; ++r) {
+        const Index i = at.row + r;
+        for (Index start = 0; start < at.columns; start += span) {
+            const Index count = std::min(span, at.columns - start);
+            const double* rho = work + r * at.columns + start;
+            double high, low;
+            extremes(rho, count, low, high);
+            profile.evaluate(rho, h, count);
+            const bool close = high > 1.0 - near || low < near - 1.0;
+            if (pairs && !close) {
+                // the extremes of this stretch, for the nearest pairs
+                if (1.0 - high <= pairs->nearest.deficit || 1.0 + low <= pairs->antipodal.deficit)
+                    for (Index c = 0; c < count; ++c) {
+                        const Index j = at.column + start + c;
+                        if (same && j >= i)
+                            break;
+                        pairs->nearest = std::min(pairs->nearest, Pair{i, j, 1.0 - rho[c]});
+                        pairs->antipodal = std::min(pairs->antipodal, Pair{i, j, 1.0 + rho[c]});
+                    }
+            }
+            if (close)
+                for (Index c = 0; c < count; ++c) {
+                    const Index j = at.column + start + c;
+                    if (same && i == j) {
+                        h[c] = profile.at_one();
+                        continue;
+                    }
+                    const bool positive = rho[c] >= 0.0;
+                    if (1.0 - std::fabs(rho[c]) >= near) {
+                        if (pairs && (!same || j < i)) {
+                            pairs->nearest = std::min(pairs->nearest, Pair{i, j, 1.0 - rho[c]});
+                            pairs->antipodal = std::min(pairs->antipodal, Pair{i, j, 1.0 + rho[c]});
+                        }
+                        continue;
+                    }
+                    // always from the larger index to the smaller: exact symmetry
+                    const double deficit = same && j > i ? Points::deficit(Q, j, P, i, positive)
+                                                         : Points::deficit(P, i, Q, j, positive);
+                    h[c] = profile.at(positive, deficit);
+                    if (pairs && (!same || j < i))
+                        pairs->see(i, j, positive, deficit);
+                }
+            if (scaled) {
+                const double* q = Q.scales() + at.column + start;
+                const double p = P.scale(i);
+                for (Index c = 0; c < count; ++c)
+                    h[c] *= p * q[c];
+            }
+            sink(r, start, count, h);
+        }
+    }
+}
+
+} // namespace mehler

@@ -1,9 +1,9 @@
 // An orthonormal basis that grows, and the two passes that keep it so.
 //
-// Rows are cut into chunks of fixed length. A chunk holds all of its columns side by side, so that a
-// pass over the whole basis is one sequential stream; sums over chunks are added in their order, so
-// results do not depend on the number of threads. Blocks that are not in the basis are plain (n, b),
-// columns contiguous.
+// Rows are cut into chunks of fixed length. A chunk holds all of its columns side by side, so that
+// a pass over the whole basis is one sequential stream; sums over chunks are added in their order,
+// so results do not depend on the number of threads. Blocks that are not in the basis are plain (n,
+// b), columns contiguous.
 #pragma once
 #include <Eigen/Dense>
 #include <cmath>
@@ -17,136 +17,151 @@ using Matrix = Eigen::MatrixXd;
 using Vector = Eigen::VectorXd;
 
 class Basis {
- public:
-  static constexpr Index chunk = 512;  // rows; a multiple of any vector width
+public:
+    static constexpr Index chunk = 512; // rows; a multiple of any vector width
 
-  Basis(Index n, Index most, int threads, Monitor& monitor)
-      : n_(n), most_(most), chunks_((n + chunk - 1) / chunk), threads_(threads), monitor_(&monitor),
-        data_(chunks_ * most * chunk) {}
+    Basis(Index n, Index most, int threads, Monitor& monitor)
+        : n_(n), most_(most), chunks_((n + chunk - 1) / chunk), threads_(threads),
+          monitor_(&monitor), data_(chunks_ * most * chunk) {}
 
-  Index rows() const { return n_; }
-  Index columns() const { return k_; }
-  Index bytes() const { return data_.bytes(); }
-  void watch(Monitor& monitor) { monitor_ = &monitor; }
-  void drop(Index k) { k_ = k; }  // keep the first k columns
+    Index rows() const { return n_; }
+    Index columns() const { return k_; }
+    Index bytes() const { return data_.bytes(); }
+    void watch(Monitor& monitor) { monitor_ = &monitor; }
+    void drop(Index k) { k_ = k; } // keep the first k columns
 
-  // The b columns of W join.
-  void append(const double* W, Index b) {
-    each_chunk([&](Index c) {
-      for (Index j = 0; j < b; ++j) {
-        double* to = at(c, k_ + j);
+    // The b columns of W join.
+    void append(const double* W, Index b) {
+        each_chunk([&](Index c) {
+            for (Index j = 0; j < b; ++j) {
+                double* to = at(c, k_ + j);
+                const Index rows = rows_of(c);
+                std::copy(W + j * n_ + c * chunk, W + j * n_ + c * chunk + rows, to);
+                std::fill(to + rows, to + chunk, 0.0);
+            }
+        });
+        k_ += b;
+    }
+
+    // H = Q^t W over columns [from, columns())
+    Matrix inner(const double* W, Index b, Index from = 0) const {
+        const Index k = k_ - from;
+        std::vector<Matrix> parts(static_cast<std::size_t>(chunks_));
+        each_chunk([&](Index c) {
+            Matrix& H = parts[static_cast<std::size_t>(c)];
+            H.setZero(k, b);
+            const Buffer<double> w = fetch(W, b, c);
+            for (Index j = 0; j < k; ++j)
+                for (Index i = 0; i < b; ++i)
+                    H(j, i) = dot(at(c, from + j), w.data() + i * chunk);
+        });
+        Matrix H = Matrix::Zero(k, b);
+        for (const Matrix& part : parts)
+            H += part;
+        return H;
+    }
+
+    // W += Q H over columns [from, from + H.rows())
+    void add(const Matrix& H, double* W, Index from = 0) const {
+        const Index k = H.rows();
+        each_chunk([&](Index c) {
+            Buffer<double> w = fetch(W, H.cols(), c);
+            Index j = 0;
+            for (; j + 2 <= k; j += 2)
+                for (Index i = 0; i < H.cols(); ++i)
+                    axpys<2>(&H(j, i), at(c, from + j), w.data() + i * chunk);
+            for (; j < k; ++j)
+                for (Index i = 0; i < H.cols(); ++i)
+                    axpys<1>(&H(j, i), at(c, from + j), w.data() + i * chunk);
+            for (Index i = 0; i < H.cols(); ++i)
+                std::copy(w.data() + i * chunk, w.data() + i * chunk + rows_of(c),
+                          W + i * n_ + c * chunk);
+        });
+    }
+
+    // W loses what it has in the basis, once; the coefficients are returned.
+    Matrix orthogonalise(double* W, Index b, Index from = 0) const {
+        Matrix H = inner(W, b, from);
+        add(-H, W, from);
+        return H;
+    }
+
+private:
+    static constexpr int lanes = Simd<double>::lanes;
+    using V = Vec<double>;
+
+    double* at(Index c, Index column) { return data_.data() + (c * most_ + column) * chunk; }
+    const double* at(Index c, Index column) const {
+        return data_.data() + (c * most_ + column) * chunk;
+    }
+    Index rows_of(Index c) const { return std::min(chunk, n_ - c * chunk); }
+    // Chunk c of the columns of W, padded with zeros.
+    Buffer<double> fetch(const double* W, Index b, Index c) const {
+        Buffer<double> w(b * chunk);
         const Index rows = rows_of(c);
-        std::copy(W + j * n_ + c * chunk, W + j * n_ + c * chunk + rows, to);
-        std::fill(to + rows, to + chunk, 0.0);
-      }
-    });
-    k_ += b;
-  }
-
-  // H = Q^t W over columns [from, columns())
-  Matrix inner(const double* W, Index b, Index from = 0) const {
-    const Index k = k_ - from;
-    std::vector<Matrix> parts(static_cast<std::size_t>(chunks_));
-    each_chunk([&](Index c) {
-      Matrix& H = parts[static_cast<std::size_t>(c)];
-      H.setZero(k, b);
-      const Buffer<double> w = fetch(W, b, c);
-      for (Index j = 0; j < k; ++j)
-        for (Index i = 0; i < b; ++i) H(j, i) = dot(at(c, from + j), w.data() + i * chunk);
-    });
-    Matrix H = Matrix::Zero(k, b);
-    for (const Matrix& part : parts) H += part;
-    return H;
-  }
-
-  // W += Q H over columns [from, from + H.rows())
-  void add(const Matrix& H, double* W, Index from = 0) const {
-    const Index k = H.rows();
-    each_chunk([&](Index c) {
-      Buffer<double> w = fetch(W, H.cols(), c);
-      Index j = 0;
-      for (; j + 2 <= k; j += 2)
-        for (Index i = 0; i < H.cols(); ++i) axpys<2>(&H(j, i), at(c, from + j), w.data() + i * chunk);
-      for (; j < k; ++j)
-        for (Index i = 0; i < H.cols(); ++i) axpys<1>(&H(j, i), at(c, from + j), w.data() + i * chunk);
-      for (Index i = 0; i < H.cols(); ++i)
-        std::copy(w.data() + i * chunk, w.data() + i * chunk + rows_of(c), W + i * n_ + c * chunk);
-    });
-  }
-
-  // W loses what it has in the basis, once; the coefficients are returned.
-  Matrix orthogonalise(double* W, Index b, Index from = 0) const {
-    Matrix H = inner(W, b, from);
-    add(-H, W, from);
-    return H;
-  }
-
- private:
-  static constexpr int lanes = Simd<double>::lanes;
-  using V = Vec<double>;
-
-  double* at(Index c, Index column) { return data_.data() + (c * most_ + column) * chunk; }
-  const double* at(Index c, Index column) const { return data_.data() + (c * most_ + column) * chunk; }
-  Index rows_of(Index c) const { return std::min(chunk, n_ - c * chunk); }
-  // Chunk c of the columns of W, padded with zeros.
-  Buffer<double> fetch(const double* W, Index b, Index c) const {
-    Buffer<double> w(b * chunk);
-    const Index rows = rows_of(c);
-    for (Index i = 0; i < b; ++i) {
-      std::copy(W + i * n_ + c * chunk, W + i * n_ + c * chunk + rows, w.data() + i * chunk);
-      std::fill(w.data() + i * chunk + rows, w.data() + (i + 1) * chunk, 0.0);
+        for (Index i = 0; i < b; ++i) {
+            std::copy(W + i * n_ + c * chunk, W + i * n_ + c * chunk + rows, w.data() + i * chunk);
+            std::fill(w.data() + i * chunk + rows, w.data() + (i + 1) * chunk, 0.0);
+        }
+        return w;
     }
-    return w;
-  }
-  template <class Work>
-  void each_chunk(const Work& work) const {
-    parallel_for(chunks_, threads_, *monitor_, work);
-  }
-
-  // One column at a time: a column stays in the nearest cache for all of W, and memory is one stream.
-  static double dot(const double* q, const double* w) {
-    V acc[4] = {};
-    for (Index l = 0; l < chunk; l += 4 * lanes)
-      for (int v = 0; v < 4; ++v) acc[v] += load(q + l + v * lanes) * load(w + l + v * lanes);
-    return sum<double>((acc[0] + acc[1]) + (acc[2] + acc[3]));
-  }
-  template <int R>  // R columns side by side: one load and store of w for all
-  static void axpys(const double* h, const double* q, double* w) {
-    V s[R];
-    for (int r = 0; r < R; ++r) s[r] = splat(h[r]);
-    for (Index l = 0; l < chunk; l += lanes) {
-      V t = load(w + l);
-      for (int r = 0; r < R; ++r) t += load(q + r * chunk + l) * s[r];
-      store(w + l, t);
+    template <class Work>
+    void each_chunk(const Work& work) const {
+        parallel_for(chunks_, threads_, *monitor_, work);
     }
-  }
 
-  Index n_, most_, chunks_, k_ = 0;
-  int threads_;
-  Monitor* monitor_;
-  Buffer<double> data_;
+    // One column at a time: a column stays in the nearest cache for all of W, and memory is one
+    // stream.
+    static double dot(const double* q, const double* w) {
+        V acc[4] = {};
+        for (Index l = 0; l < chunk; l += 4 * lanes)
+            for (int v = 0; v < 4; ++v)
+                acc[v] += load(q + l + v * lanes) * load(w + l + v * lanes);
+        return sum<double>((acc[0] + acc[1]) + (acc[2] + acc[3]));
+    }
+    template <int R> // R columns side by side: one load and store of w for all
+    static void axpys(const double* h, const double* q, double* w) {
+        V s[R];
+        for (int r = 0; r < R; ++r)
+            s[r] = splat(h[r]);
+        for (Index l = 0; l < chunk; l += lanes) {
+            V t = load(w + l);
+            for (int r = 0; r < R; ++r)
+                t += load(q + r * chunk + l) * s[r];
+            store(w + l, t);
+        }
+    }
+
+    Index n_, most_, chunks_, k_ = 0;
+    int threads_;
+    Monitor* monitor_;
+    Buffer<double> data_;
 };
 
-// Entry (i, column) of a Gaussian matrix that belongs to a seed: splitmix64 of the index, Box-Muller.
+// Entry (i, column) of a Gaussian matrix that belongs to a seed: splitmix64 of the index,
+// Box-Muller.
 class Gaussian {
- public:
-  explicit Gaussian(std::uint64_t seed) : seed_(seed) {}
-  double operator()(Index i, Index column) const {
-    const std::uint64_t key = seed_ ^ mix(static_cast<std::uint64_t>(column) + 0x9e3779b97f4a7c15ULL);
-    const double u = uniform(key + 2 * static_cast<std::uint64_t>(i));
-    const double v = uniform(key + 2 * static_cast<std::uint64_t>(i) + 1);
-    return std::sqrt(-2.0 * std::log(u)) * std::cos(6.283185307179586 * v);
-  }
+public:
+    explicit Gaussian(std::uint64_t seed) : seed_(seed) {}
+    double operator()(Index i, Index column) const {
+        const std::uint64_t key =
+            seed_ ^ mix(static_cast<std::uint64_t>(column) + 0x9e3779b97f4a7c15ULL);
+        const double u = uniform(key + 2 * static_cast<std::uint64_t>(i));
+        const double v = uniform(key + 2 * static_cast<std::uint64_t>(i) + 1);
+        return std::sqrt(-2.0 * std::log(u)) * std::cos(6.283185307179586 * v);
+    }
 
- private:
-  static std::uint64_t mix(std::uint64_t z) {
-    z += 0x9e3779b97f4a7c15ULL;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    return z ^ (z >> 31);
-  }
-  static double uniform(std::uint64_t key) { return (static_cast<double>(mix(key) >> 11) + 0.5) * 0x1p-53; }
-  std::uint64_t seed_;
+private:
+    static std::uint64_t mix(std::uint64_t z) {
+        z += 0x9e3779b97f4a7c15ULL;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+        return z ^ (z >> 31);
+    }
+    static double uniform(std::uint64_t key) {
+        return (static_cast<double>(mix(key) >> 11) + 0.5) * 0x1p-53;
+    }
+    std::uint64_t seed_;
 };
 
-}  // namespace mehler
+} // namespace mehler

@@ -24,7 +24,9 @@ UNIT = 1e-12  # norms equal to this count as equal
 def as_array(X: Any, name: str) -> np.ndarray[Any, Any]:
     """X as an ndarray of a real number type, not yet converted."""
     if isinstance(X, (str, bytes)):
-        raise TypeError(f"{name} must be an array of numbers; got {type(X).__name__}. Load a file with mehler.load.")
+        raise TypeError(
+            f"{name} must be an array of numbers; got {type(X).__name__}. Load a file with mehler.load."
+        )
     if hasattr(X, "__dlpack__") and not isinstance(X, np.ndarray):
         device = X.__dlpack_device__() if hasattr(X, "__dlpack_device__") else (1, 0)
         if device[0] != 1:
@@ -39,9 +41,13 @@ def as_array(X: Any, name: str) -> np.ndarray[Any, Any]:
     try:
         A = np.asarray(X)
     except ValueError as error:
-        raise ValueError(f"{name} must be a rectangular array; rows of different lengths? ({error})") from None
+        raise ValueError(
+            f"{name} must be a rectangular array; rows of different lengths? ({error})"
+        ) from None
     if A.dtype.kind == "c":
-        raise TypeError(f"{name} must be real; got {A.dtype}. Pass real and imaginary parts as columns.")
+        raise TypeError(
+            f"{name} must be real; got {A.dtype}. Pass real and imaginary parts as columns."
+        )
     if A.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers; got dtype {A.dtype}.")
     return A
@@ -59,10 +65,16 @@ def as_points(X: Any, *, name: str = "X") -> Array:
     """
     A = as_array(X, name)
     if A.ndim != 2:
-        hint = " A single point is X[None, :]." if A.ndim == 1 else " Flatten images: X.reshape(len(X), -1)."
+        hint = (
+            " A single point is X[None, :]."
+            if A.ndim == 1
+            else " Flatten images: X.reshape(len(X), -1)."
+        )
         raise ValueError(f"{name} must be 2-D, one point a row; got shape {A.shape}.{hint}")
     if A.shape[0] == 0 or A.shape[1] == 0:
-        raise ValueError(f"{name} must hold at least one point of at least one dimension; got shape {A.shape}.")
+        raise ValueError(
+            f"{name} must hold at least one point of at least one dimension; got shape {A.shape}."
+        )
     out = np.ascontiguousarray(A, dtype=np.float64)
     zero = []
     for start in range(0, len(out), 4096):
@@ -126,13 +138,17 @@ def memory_limit(max_memory: int | float | str | None) -> int:
             number = float(digits)
             scale = 1024.0 ** "KMGT".index(base) * 1024 if "IB" in unit else _UNITS[base]
         except (ValueError, KeyError):
-            raise ValueError(f"max_memory must be bytes or a text such as '10GB'; got {max_memory!r}.") from None
+            raise ValueError(
+                f"max_memory must be bytes or a text such as '10GB'; got {max_memory!r}."
+            ) from None
         value = number * scale
     else:
         try:
             value = float(max_memory)
         except (TypeError, ValueError):
-            raise TypeError(f"max_memory must be bytes or a text such as '10GB'; got {max_memory!r}.") from None
+            raise TypeError(
+                f"max_memory must be bytes or a text such as '10GB'; got {max_memory!r}."
+            ) from None
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f"max_memory must be positive; got {max_memory!r}.")
     return int(value)

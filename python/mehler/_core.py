@@ -32,6 +32,5 @@ def _choose() -> str:
     )
 
 
-
 _module = _importlib.import_module(f"{__package__}._core_{_choose()}")
 globals().update({_k: _v for _k, _v in vars(_module).items() if not _k.startswith("_")})

@@ -57,6 +57,10 @@ class Activation:
         The parameters as (name, value) pairs.
     dphi_error
         Estimated largest error of ``dphi`` (zero when given in closed form).
+    series
+        (kmax, derivative) -> Hermite coefficients by a closed recurrence, where there is one.
+    key
+        What equality and hashing go by, for activations made from a callable.
     """
 
     name: str
@@ -330,6 +334,20 @@ def activation(name: str | Activation, **params: Any) -> Activation:
     """The catalogue's entry ``name`` with its parameters, e.g. ``activation("elu", alpha=0.5)``.
 
     An Activation is returned as it is.
+
+    Parameters
+    ----------
+    name
+        A name of :func:`activations` or an alias (swish = silu), or an Activation.
+    **params
+        Its parameters.
+
+    Raises
+    ------
+    ValueError
+        Unknown name (the nearest ones are in the message) or a parameter out of range.
+    TypeError
+        Unknown parameter, or a callable (wrap it with :meth:`Activation.from_function`).
     """
     if isinstance(name, Activation):
         if params:

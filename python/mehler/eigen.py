@@ -148,7 +148,9 @@ def min_eig(
     start = time.perf_counter()
     ker = _kernel(activation, kernel, depth, weight_var, bias_var)
     if width is not None or weights is not None:
-        raise ValueError("width and weights (finite width) are not available in this version; leave them None.")
+        raise ValueError(
+            "width and weights (finite width) are not available in this version; leave them None."
+        )
     _choice("precision", precision, PRECISIONS, {"extended", "exact"})
     _choice("method", method, METHODS, {"shift-invert", "preconditioned", "sparse-inverse"})
     _choice("certify", certify, CERTIFICATES, {"rigorous", "preconditioned"})
@@ -246,7 +248,9 @@ def eigsh(
 # -- routes ------------------------------------------------------------------------------------------
 
 
-def _dense_route(A: Array, points: _core.Points, ker: Kernel, task: _Task, certify: str) -> EigenResult:
+def _dense_route(
+    A: Array, points: _core.Points, ker: Kernel, task: _Task, certify: str
+) -> EigenResult:
     n = len(A)
     need = 5 * 8 * n * n
     if need > task.limit:
@@ -255,12 +259,16 @@ def _dense_route(A: Array, points: _core.Points, ker: Kernel, task: _Task, certi
             "Use method='auto'."
         )
     try:
-        K, pairs = _core.dense_gram(points, ker.h.compiled, "float64", task.threads, task.report.ask)
+        K, pairs = _core.dense_gram(
+            points, ker.h.compiled, "float64", task.threads, task.report.ask
+        )
     except (KeyboardInterrupt, _core.Interrupted):
         return _unknown(n, ker, points, task, "dense")
     zero = forced_zero(pairs, A, points.norms(), ker)
     if zero is not None:
-        return _structural(zero.vector, zero.reason, float(np.linalg.norm(K @ zero.vector)), n, task, K.nbytes)
+        return _structural(
+            zero.vector, zero.reason, float(np.linalg.norm(K @ zero.vector)), n, task, K.nbytes
+        )
     lower, kind = _theory(ker, n, pairs, points, certify)
     entry = ker.error * _largest_scale(points, ker)
     return _dense_result(K, 1, False, task, entry, lower, kind, "dense", K.nbytes, certify)
@@ -290,7 +298,10 @@ def _dense_result(
     proved = value - error
     if proved > lower and (certify != "none" or lower == -math.inf):
         lower, kind = proved, "dense"
-    floor = max(EPS * float(np.max(np.abs(values))), _rounding(n, float(np.max(np.abs(values))), entry_error))
+    floor = max(
+        EPS * float(np.max(np.abs(values))),
+        _rounding(n, float(np.max(np.abs(values))), entry_error),
+    )
     resolved = bool(np.all(residuals + floor <= task.tol * np.abs(chosen)))
     status = "resolved" if resolved else "rounding-limited"
     return _result(
@@ -313,14 +324,26 @@ def _dense_result(
 
 
 def _lanczos_route(
-    A: Array, points: _core.Points, ker: Kernel, task: _Task, certify: str, precision: str, method: str
+    A: Array,
+    points: _core.Points,
+    ker: Kernel,
+    task: _Task,
+    certify: str,
+    precision: str,
+    method: str,
 ) -> EigenResult:
     n = len(A)
     room = (LEAST_BASIS + 72) * 8 * n + points.nbytes
     sizes = {t: storage_bytes(n, "packed", t) + room for t in ("float32", "float64")}
-    ladder = {"auto": ["float32", "float64"], "single": ["float32"], "double": ["float64"]}[precision]
+    ladder = {"auto": ["float32", "float64"], "single": ["float32"], "double": ["float64"]}[
+        precision
+    ]
     plan = [("packed", t) for t in ladder if sizes[t] <= task.limit]
-    if not plan and precision == "auto" and storage_bytes(n, "matrix-free", "float64") + room <= task.limit:
+    if (
+        not plan
+        and precision == "auto"
+        and storage_bytes(n, "matrix-free", "float64") + room <= task.limit
+    ):
         plan = [("matrix-free", "float64")]
     if not plan:
         raise MemoryError(
@@ -377,7 +400,9 @@ def _lanczos_route(
     lower, kind = _theory(ker, n, pairs, points, certify)
     top = float(np.min(points.norms() ** (2.0 * (ker.homogeneity or 0.0)))) * float(ker.h.ends[0])
     upper = min(result.upper, top) if math.isfinite(result.upper) else top
-    return _replace(result, lower=lower, lower_kind=kind, upper=upper, seconds=time.perf_counter() - task.start)
+    return _replace(
+        result, lower=lower, lower_kind=kind, upper=upper, seconds=time.perf_counter() - task.start
+    )
 
 
 def _solve(
@@ -464,7 +489,10 @@ def _solve(
     if resolved:
         status = "resolved"
     elif ended:
-        status, message = "budget-limited", "interrupted" if interrupted else "stopped by the callback"
+        status, message = (
+            "budget-limited",
+            "interrupted" if interrupted else "stopped by the callback",
+        )
     elif np.all(residuals <= np.maximum(8.0 * rounding, task.tol * np.abs(values))):
         status, message = "rounding-limited", _remedy(value, rounding)
     elif single or found["end"] == "below":
@@ -483,7 +511,9 @@ def _solve(
         vectors=V,
         residuals=residuals,
         lower=-math.inf,
-        upper=math.inf if largest and not resolved else value + rounding + (0.0 if measured else noise),
+        upper=math.inf
+        if largest and not resolved
+        else value + rounding + (0.0 if measured else noise),
         lower_kind="none",
         status=status,
         method=f"{method} {dtype}, blocks of {block}",
@@ -535,7 +565,9 @@ def _remedy(value: float, floor: float) -> str:
     return f"known to about {floor:.0e} only, the rounding of double precision"
 
 
-def _structural(v: Array, reason: str, size: float, n: int, task: _Task, nbytes: int) -> EigenResult:
+def _structural(
+    v: Array, reason: str, size: float, n: int, task: _Task, nbytes: int
+) -> EigenResult:
     return _result(
         task,
         values=np.zeros(1),
@@ -574,12 +606,16 @@ def _unknown(n: int, ker: Kernel, points: _core.Points, task: _Task, method: str
         n=n,
         dtype="float64",
         nbytes=points.nbytes,
-        message="stopped by the callback while filling" if task.report.stopped else "interrupted while filling",
+        message="stopped by the callback while filling"
+        if task.report.stopped
+        else "interrupted while filling",
         interrupted=not task.report.stopped,
     )
 
 
-def _result(task: _Task, *, values: Array, vectors: Array | None, residuals: Array, **rest: Any) -> EigenResult:
+def _result(
+    task: _Task, *, values: Array, vectors: Array | None, residuals: Array, **rest: Any
+) -> EigenResult:
     history = rest.pop("history", ())
     return EigenResult(
         value=float(values[0]),
@@ -610,7 +646,11 @@ def _warn(result: EigenResult) -> None:
 
 
 def _kernel(
-    activation: str | Activation | Kernel, kernel: str, depth: int, weight_var: float, bias_var: float
+    activation: str | Activation | Kernel,
+    kernel: str,
+    depth: int,
+    weight_var: float,
+    bias_var: float,
 ) -> Kernel:
     if isinstance(activation, Kernel):
         return activation
@@ -647,7 +687,11 @@ def _operator(K: Any) -> tuple[_core.Operator, _core.Operator, int, str, int, Ar
             dense = None
         return K.op, exact, K.shape[0], str(K.dtype), K.nbytes, dense
     is_operator = hasattr(K, "matmat") or (hasattr(K, "tocsr") and hasattr(K, "shape"))
-    array_like = isinstance(K, (np.ndarray, list, tuple)) or hasattr(K, "__array__") or hasattr(K, "__dlpack__")
+    array_like = (
+        isinstance(K, (np.ndarray, list, tuple))
+        or hasattr(K, "__array__")
+        or hasattr(K, "__dlpack__")
+    )
     if not is_operator and array_like:
         A = as_array(K, "K")
         if A.ndim != 2 or A.shape[0] != A.shape[1] or A.shape[0] == 0:
@@ -668,8 +712,8 @@ def _operator(K: Any) -> tuple[_core.Operator, _core.Operator, int, str, int, Ar
         raise TypeError(f"K must be real; got {dtype}.")
     product = K.matmat if hasattr(K, "matmat") else K.__matmul__
     n = int(shape[0])
-    op = _core.CallableOperator(product, n)
-    return op, op, n, "float64", 0, None
+    wrapped = _core.CallableOperator(product, n)
+    return wrapped, wrapped, n, "float64", 0, None
 
 
 def _check_symmetric(A: Array) -> None:

@@ -36,10 +36,18 @@ class Gram:
 
     Attributes
     ----------
+    points, n
+        The points in the core, and their number: shape is (n, n).
     kernel
         The kernel.
     storage
         'dense', 'packed' or 'matrix-free'.
+    dtype
+        Of the stored entries.
+    threads
+        As given: None asks OpenMP at each product.
+    ask
+        Listener of the fill, or None.
     pairs
         What the fill saw of the pairs: ``nearest`` and ``antipodal`` as (i, j, deficit) with
         deficit 1 - cos or 1 + cos, ``equal`` and ``opposite`` lists of coinciding pairs, and their
@@ -89,7 +97,9 @@ class Gram:
         """K V for V of shape (n,) or (n, b), in float64."""
         A = as_array(V, "V")
         if A.ndim not in (1, 2) or A.shape[0] != self.shape[0]:
-            raise ValueError(f"V must have the shape ({self.shape[0]},) or ({self.shape[0]}, b); got {A.shape}.")
+            raise ValueError(
+                f"V must have the shape ({self.shape[0]},) or ({self.shape[0]}, b); got {A.shape}."
+            )
         columns = np.asfortranarray(A.reshape(len(A), -1), dtype=np.float64)
         if columns.shape[1] == 0:
             return np.zeros(A.shape)
@@ -137,7 +147,9 @@ def as_kernel(kernel: Kernel | Activation | str) -> Kernel:
     return kernel if isinstance(kernel, Kernel) else gradient_kernel(kernel)
 
 
-def core_points(X: Array, kernel: Kernel, threads: int | None, *, normalize: bool = False) -> _core.Points:
+def core_points(
+    X: Array, kernel: Kernel, threads: int | None, *, normalize: bool = False
+) -> _core.Points:
     """Points in the core, checked to have unit norm unless the kernel is homogeneous."""
     count = thread_count(threads)
     if normalize:
@@ -148,7 +160,9 @@ def core_points(X: Array, kernel: Kernel, threads: int | None, *, normalize: boo
     points = _core.Points(X, 0.0 if q is None else float(q), False, count)
     norms = points.norms()
     if not np.isfinite(norms).all():
-        raise ValueError("X holds points whose norm overflows; divide X by a constant, or pass normalize=True.")
+        raise ValueError(
+            "X holds points whose norm overflows; divide X by a constant, or pass normalize=True."
+        )
     off = np.abs(norms - 1.0) > UNIT
     if not off.any():
         return _core.Points(X, 0.0, True, count) if q is not None and q != 0.0 else points
@@ -252,7 +266,8 @@ def gram(
         ]
         raise MemoryError(
             f"{storage} {dtype} of n={n} takes {size_text(need)}, more than max_memory="
-            f"{size_text(limit)}. " + ("What fits: " + "; ".join(fits) + "." if fits else "Nothing smaller fits.")
+            f"{size_text(limit)}. "
+            + ("What fits: " + "; ".join(fits) + "." if fits else "Nothing smaller fits.")
         )
     if storage == "matrix-free" and dtype != "float64":
         raise ValueError("matrix-free products are computed in float64; drop dtype='float32'.")

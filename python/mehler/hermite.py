@@ -70,9 +70,7 @@ def hermite_rows(kmax: int, x: Array, start: Array) -> Iterator[tuple[int, Array
 
 def hermite_polynomial(k: int, x: Array) -> Array:
     """h_k(x) = He_k(x) / sqrt(k!)."""
-    row = np.ones_like(x)
-    for _, row in hermite_rows(k, x, np.ones_like(x)):
-        pass
+    *_, (_, row) = hermite_rows(k, x, np.ones_like(x))
     return row
 
 

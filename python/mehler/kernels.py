@@ -146,6 +146,32 @@ def gradient_kernel(
     """h(rho) = (weight_var rho + bias_var) E[phi'(s u) phi'(s v)]: train the hidden layer only.
 
     The G-matrix of Panigrahi, Shetty and Goyal (2020) at infinite width.
+
+    Parameters
+    ----------
+    act
+        The activation phi: a name, or an Activation.
+    depth
+        Number of hidden layers; 1.
+    weight_var, bias_var
+        Variances of weights and biases: the preactivation of a unit vector has the variance
+        s^2 = weight_var + bias_var, and (u, v) the correlation (weight_var rho + bias_var) / s^2.
+    normalized
+        Divide by E[phi(s Z)^2].
+
+    Raises
+    ------
+    ValueError
+        Unknown activation, depth other than 1, variances out of range, an activation that jumps.
+
+    Warns
+    -----
+    PrecisionWarning
+        The profile is known less precisely than 1e-12 h(1); ``kernel.error`` says to what.
+
+    References
+    ----------
+    Panigrahi, Shetty, Goyal, ICLR 2020, arXiv 1908.05660.
     """
     return _kernel("gradient", act, depth, weight_var, bias_var, normalized)
 
@@ -157,7 +183,30 @@ def nngp(
     bias_var: float = 0.0,
     normalized: bool = False,
 ) -> Kernel:
-    """h(rho) = E[phi(s u) phi(s v)]: train the read-out only."""
+    """h(rho) = E[phi(s u) phi(s v)]: train the read-out only (the conjugate kernel).
+
+    Parameters
+    ----------
+    act
+        The activation phi: a name, or an Activation.
+    depth
+        Number of hidden layers; 1.
+    weight_var, bias_var
+        Variances of weights and biases: the preactivation of a unit vector has the variance
+        s^2 = weight_var + bias_var, and (u, v) the correlation (weight_var rho + bias_var) / s^2.
+    normalized
+        Divide by E[phi(s Z)^2].
+
+    Raises
+    ------
+    ValueError
+        Unknown activation, depth other than 1, variances out of range.
+
+    Warns
+    -----
+    PrecisionWarning
+        The profile is known less precisely than 1e-12 h(1); ``kernel.error`` says to what.
+    """
     return _kernel("nngp", act, depth, weight_var, bias_var, normalized)
 
 

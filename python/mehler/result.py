@@ -109,7 +109,9 @@ class EigenResult:
         elif self.status == "rounding-limited" and abs(self.value) <= self.floor:
             value = f"<= {self.floor:.1e} (rounding floor)"
         else:
-            digits = 8 if self.resolved else max(2, _digits(self.value, max(self.residual, self.floor)))
+            digits = (
+                8 if self.resolved else max(2, _digits(self.value, max(self.residual, self.floor)))
+            )
             value = f"{self.value:.{digits}g}"
         lower = f"{self.lower:.6g} ({self.lower_kind})" if self.lower > -math.inf else "-"
         rows = [

@@ -37,7 +37,9 @@ def forced_zero(pairs: dict[str, Any], X: Array, norms: Array, kernel: Kernel) -
     if pairs["equal"]:
         i, j = pairs["equal"][0]
         more = f"; {pairs['equal_count']} such pairs" if pairs["equal_count"] > 1 else ""
-        return Zero(combine([i, j], [1.0, -1.0]), f"points {j} and {i} have the same direction{more}")
+        return Zero(
+            combine([i, j], [1.0, -1.0]), f"points {j} and {i} have the same direction{more}"
+        )
     if not pairs["opposite"]:
         return None
     plus, minus = map(float, kernel.h.ends)
