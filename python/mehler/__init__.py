@@ -19,6 +19,7 @@ from .files import load
 from .generated import generate
 from .gram import Gram, gram
 from .kernels import Kernel, gradient_kernel, nngp
+from .plots import plot_dimension, plot_spectrum
 from .result import EigenResult
 
 try:
@@ -46,4 +47,6 @@ __all__ = [
     "min_eig",
     "nngp",
     "normalize",
+    "plot_dimension",
+    "plot_spectrum",
 ]
