@@ -26,7 +26,7 @@ struct Pairs {
     Pair nearest, antipodal; // smallest 1 - cos, smallest 1 + cos
     std::vector<Pair> equal, opposite;
     Index equal_count = 0, opposite_count = 0;
-    static constexpr double coincide = 4e-31; // angle below 1e-15: the same direction in doubles
+    static constexpr double coincide = 2e-30; // angle below 2e-15: the same direction in doubles
     static constexpr std::size_t listed = 4096;
 
     void see(Index i, Index j, bool positive, double deficit) {

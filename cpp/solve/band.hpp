@@ -1,12 +1,12 @@
 // Lowest eigenpairs of a small symmetric band matrix T: what block Lanczos asks for at every test.
 //
-// Bisection on "does T - s I have a Cholesky factor" brackets the lowest eigenvalue to rounding;
-// inverse iteration from just below it, on a few vectors, gives the pairs. Everything costs O(order
-// * width^2).
+// Bisection on the inertia of T - s I brackets each eigenvalue to rounding, inverse iteration gives
+// its vector. Everything costs O(order * width^2).
 #pragma once
 #include <Eigen/Dense>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "core/types.hpp"
 
@@ -41,48 +41,15 @@ public:
 
     // guess: vectors of an earlier, smaller T (may be empty).
     Pairs lowest(Index count, const Eigen::MatrixXd& guess) const {
-        constexpr double eps = std::numeric_limits<double>::epsilon();
-        const Index k = order_;
-        count = std::min(count, k);
-        const double size = std::max(norm(), std::numeric_limits<double>::min());
-        double high = at(0, 0), low = -size;
-        for (Index i = 1; i < k; ++i)
-            high = std::min(high, at(i, i));
-        low -= 4.0 * eps * size;
-        Eigen::MatrixXd L(width_ + 1, k);
-        while (high - low > 8.0 * eps * size) {
-            const double middle = 0.5 * (low + high);
-            (factor(middle, L) ? low : high) = middle;
-        }
-        double shift = low - 16.0 * eps * size;
-        while (!factor(shift, L))
-            shift -= 16.0 * eps * size;
-
-        Eigen::MatrixXd X(k, count);
-        for (Index c = 0; c < count; ++c)
-            for (Index i = 0; i < k; ++i)
-                X(i, c) = c < guess.cols() && i < guess.rows()
-                              ? guess(i, c)
-                              : 1e-3 * std::sin(double(1 + i * (c + 2)));
-        Pairs result;
-        double before = std::numeric_limits<double>::infinity();
-        for (int round = 0; round < 200; ++round) {
-            solve(L, X);
-            orthonormalise(X);
-            const Eigen::MatrixXd TX = times(X);
-            Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> small(symmetric(X.transpose() * TX));
-            result.values = small.eigenvalues();
-            X = X * small.eigenvectors();
-            const double residual = (TX * small.eigenvectors() - X * result.values.asDiagonal())
-                                        .colwise()
-                                        .norm()
-                                        .maxCoeff();
-            if (residual <= 64.0 * eps * size || (round > 20 && residual > 0.9 * before))
-                break;
-            before = residual;
-        }
-        result.vectors = std::move(X);
-        return result;
+        count = std::min(count, order_);
+        const double size = norm();
+        if (size == 0.0)
+            return {Eigen::VectorXd::Zero(count), Eigen::MatrixXd::Identity(order_, count)};
+        Band unit = *this; // of norm one: nothing under- or overflows
+        unit.entries_ /= size;
+        Pairs pairs = unit.lowest_of_unit(count, guess);
+        pairs.values *= size;
+        return pairs;
     }
 
     // (T - theta)^+ y for theta at the low end: the first `beside` Ritz vectors are left out. The
@@ -91,9 +58,9 @@ public:
         constexpr double eps = std::numeric_limits<double>::epsilon();
         if (beside_.cols() != order_) {
             beside_ = Eigen::MatrixXd(width_ + 1, order_);
-            const double step = 16.0 * eps * std::max(norm(), std::numeric_limits<double>::min());
-            double shift = ritz.values[0] - step;
-            for (double back = 2.0 * step; !factor(shift, beside_); back *= 2.0)
+            const double size = std::max(norm(), std::numeric_limits<double>::min());
+            double shift = ritz.values[0] - 16.0 * eps * size;
+            for (double back = 32.0 * eps * size; !factor(shift, beside_); back *= 2.0)
                 shift = ritz.values[0] - back;
         }
         const Eigen::MatrixXd S = ritz.vectors.leftCols(beside);
@@ -104,11 +71,45 @@ public:
     }
 
 private:
-    static Eigen::MatrixXd symmetric(const Eigen::MatrixXd& A) { return 0.5 * (A + A.transpose()); }
-    static void orthonormalise(Eigen::MatrixXd& X) {
+    // Eigenvalue i by bisection on the inertia of T - s I, its vector by inverse iteration beside
+    // the vectors before it; a last Rayleigh-Ritz step separates clusters.
+    Pairs lowest_of_unit(Index count, const Eigen::MatrixXd& guess) const {
+        constexpr double eps = std::numeric_limits<double>::epsilon();
+        const Index k = order_;
+        Eigen::MatrixXd U(2 * width_ + 1, k), X(k, count);
+        double floor = -1.0 - 4.0 * eps;
+        for (Index i = 0; i < count; ++i) {
+            double high = 1.0 + 4.0 * eps;
+            while (high - floor > 4.0 * eps) {
+                const double middle = 0.5 * (floor + high);
+                (eliminate(middle, U, nullptr, i) > i ? high : floor) = middle;
+            }
+            for (Index r = 0; r < k; ++r)
+                X(r, i) = 1e-3 * std::sin(double(1 + r * (i + 2))) +
+                          (i < guess.cols() && r < guess.rows() ? guess(r, i) : 0.0);
+            const auto before = X.leftCols(i);
+            for (int round = 0; round < 3; ++round) {
+                Eigen::VectorXd x = X.col(i);
+                eliminate(floor - 2.0 * eps, U, &x, k);
+                for (Index r = k; r-- > 0;) {
+                    for (Index c = r + 1; c < std::min(k, r + 2 * width_ + 1); ++c)
+                        x[r] -= U(c - r, r) * x[c];
+                    x[r] /= U(0, r) != 0.0 ? U(0, r) : eps;
+                }
+                for (int pass = 0; pass < 2; ++pass) {
+                    x /= x.norm();
+                    x -= before * (before.transpose() * x).eval();
+                }
+                X.col(i) = x / x.norm();
+            }
+        }
         Eigen::HouseholderQR<Eigen::MatrixXd> qr(X);
-        X = qr.householderQ() * Eigen::MatrixXd::Identity(X.rows(), X.cols());
+        X = qr.householderQ() * Eigen::MatrixXd::Identity(k, count);
+        const Eigen::MatrixXd H = X.transpose() * times(X);
+        Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> small(0.5 * (H + H.transpose()));
+        return {small.eigenvalues(), X * small.eigenvectors()};
     }
+
     Eigen::MatrixXd times(const Eigen::MatrixXd& X) const {
         Eigen::MatrixXd Y = Eigen::MatrixXd::Zero(X.rows(), X.cols());
         for (Index j = 0; j < order_; ++j)
@@ -118,6 +119,43 @@ private:
                     Y.row(j) += at(i, j) * X.row(i);
             }
         return Y;
+    }
+    // Number of eigenvalues below shift: the changes of sign among the leading minors of T - shift
+    // I (Martin and Wilkinson 1967). Rows enter one by one and are interchanged with those before
+    // them, so entries do not grow. U(c - r, r) is row r of the triangle, x (if any) becomes what
+    // U y = x needs. The count ends once it is above `enough`.
+    Index eliminate(double shift, Eigen::MatrixXd& U, Eigen::VectorXd* x, Index enough) const {
+        const Index w = width_, k = order_;
+        std::vector<double> row(static_cast<std::size_t>(3 * w + 1)); // columns r - w .. r + 2 w
+        Index count = 0;
+        bool minor = false, before = false; // negative
+        for (Index r = 0; r < k && count <= enough; ++r) {
+            std::fill(row.begin(), row.end(), 0.0);
+            double* v = row.data() + w - r; // v[c] is column c
+            for (Index c = std::max<Index>(0, r - w); c < std::min(k, r + w + 1); ++c)
+                v[c] = at(std::max(r, c), std::min(r, c)) - (c == r ? shift : 0.0);
+            for (Index p = std::max<Index>(0, r - w); p < r; ++p) {
+                const Index width = std::min(k - p, 2 * w + 1);
+                if (std::fabs(v[p]) > std::fabs(U(0, p))) {
+                    minor ^= (v[p] < 0.0) == (U(0, p) < 0.0);
+                    for (Index l = 0; l < width; ++l)
+                        std::swap(v[p + l], U(l, p));
+                    if (x)
+                        std::swap((*x)[p], (*x)[r]);
+                }
+                const double m = U(0, p) != 0.0 ? v[p] / U(0, p) : 0.0;
+                for (Index l = 0; l < width; ++l)
+                    v[p + l] -= m * U(l, p);
+                if (x)
+                    (*x)[r] -= m * (*x)[p];
+            }
+            for (Index l = 0; l < std::min(k - r, 2 * w + 1); ++l)
+                U(l, r) = v[r + l];
+            minor ^= U(0, r) < 0.0;
+            count += minor != before;
+            before = minor;
+        }
+        return count;
     }
     // L L^t = T - shift I, band storage as T; false when it does not exist.
     bool factor(double shift, Eigen::MatrixXd& L) const {

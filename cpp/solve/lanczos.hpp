@@ -159,6 +159,12 @@ private:
                 size = w.norm();
             }
             w /= size;
+            if (size < 1e-7 * scale_) // little was left: rounding in it has grown by as much
+                for (int pass = 0; pass < 2; ++pass) {
+                    basis_.orthogonalise(w.data(), 1);
+                    w -= done * (done.transpose() * w).eval();
+                    w.normalize();
+                }
         }
         return R;
     }
@@ -177,7 +183,7 @@ private:
         const bool last = k_ + b_ > most_ || k_ >= n_;
         if (!last && step % (step > 64 ? 4 : step > 8 ? 2 : 1))
             return false;
-        ritz_ = T_.lowest(options_.wanted + 2, ritz_.vectors);
+        ritz_ = T_.lowest(options_.wanted, ritz_.vectors);
         const Index wanted = std::min(options_.wanted, k_);
         norm = T_.norm();
         values = ritz_.values.head(wanted);

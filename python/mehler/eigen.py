@@ -498,7 +498,9 @@ def _solve(
     elif single or found["end"] == "below":
         status = "rounding-limited"
         rounding = max(rounding, noise)
-        message = f"float32 storage does not resolve it; use precision='double' ({_remedy(value, rounding)})"
+        message = (
+            f"float32 storage knows it to about {rounding:.0e} only; use precision='double' or 'auto'"
+        )
     else:
         status = "budget-limited"
         message = (

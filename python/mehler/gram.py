@@ -191,7 +191,8 @@ def storage_bytes(n: int, storage: str, dtype: str) -> int:
         panels = -(-n // TILE)
         last = n - (panels - 1) * TILE
         full = (panels - 1) * panels // 2 * TILE * TILE
-        return size * (full + last * ((panels - 1) * TILE + -(-last // 16) * 16))
+        height, width = -(-last // 2) * 2, (panels - 1) * TILE + -(-last // 16) * 16
+        return size * (full + height * width)
     return 2 * 32 * TILE * TILE * 8
 
 
