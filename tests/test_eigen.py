@@ -8,9 +8,9 @@ import scipy.sparse
 import scipy.sparse.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spectra import circle, sphere, with_spectrum
 
 import mehler as mh
+from spectra import circle, sphere, with_spectrum
 
 TOL = 1e-6
 # math.md 3.2: smallest eigenvalue on n equally spaced points of the circle
@@ -74,7 +74,9 @@ def test_below_the_floor_is_said_not_guessed():
 
 @pytest.mark.parametrize("method", ["dense", "lanczos"])
 @pytest.mark.parametrize("precision", ["single", "double", "auto"])
-@pytest.mark.parametrize(("name", "n", "d"), [("relu", 300, 3), ("relu", 700, 50), ("selu", 600, 5), ("elu", 400, 20)])
+@pytest.mark.parametrize(
+    ("name", "n", "d"), [("relu", 300, 3), ("relu", 700, 50), ("selu", 600, 5), ("elu", 400, 20)]
+)
 def test_every_route_agrees(method, precision, name, n, d):
     X = sphere(n, d, seed=1)
     r = mh.min_eig(X, name, method=method, precision=precision, rng=0)
@@ -181,7 +183,9 @@ def test_operators_of_others():
         A.astype(np.float32).astype(np.float64),
     ):
         check(mh.eigsh(K, k=2, rng=0), np.asarray(K) if isinstance(K, np.ndarray) else A, 2)
-    lap = scipy.sparse.diags_array([-np.ones(1499), 2 * np.ones(1500), -np.ones(1499)], offsets=[-1, 0, 1])
+    lap = scipy.sparse.diags_array(
+        [-np.ones(1499), 2 * np.ones(1500), -np.ones(1499)], offsets=[-1, 0, 1]
+    )
     r = mh.eigsh(lap, which="LA", rng=0, tol=1e-8)
     assert r.value == pytest.approx(2 - 2 * np.cos(1500 * np.pi / 1501), rel=1e-8)
 
@@ -189,7 +193,12 @@ def test_operators_of_others():
 def test_eigsh_on_gram_operators():
     X = sphere(1100, 6)
     A = mh.gradient_kernel("relu")(X)
-    for storage, dtype in (("packed", "float64"), ("packed", "float32"), ("matrix-free", "float64"), ("dense", "float64")):
+    for storage, dtype in (
+        ("packed", "float64"),
+        ("packed", "float32"),
+        ("matrix-free", "float64"),
+        ("dense", "float64"),
+    ):
         r = mh.eigsh(mh.gram(X, "relu", storage=storage, dtype=dtype), k=2, rng=0)
         check(r, A, 2)
     top = mh.eigsh(mh.gram(X, "relu"), which="LA", rng=0)
@@ -210,7 +219,9 @@ def test_an_operator_that_fails_or_gives_nan():
 
 def test_a_full_basis_is_budget_limited():
     A = with_spectrum(np.r_[1.0, 1.0 + 1e-9 * np.arange(1, 1400)])
-    lap = scipy.sparse.diags_array([-np.ones(19999), 2 * np.ones(20000), -np.ones(19999)], offsets=[-1, 0, 1])
+    lap = scipy.sparse.diags_array(
+        [-np.ones(19999), 2 * np.ones(20000), -np.ones(19999)], offsets=[-1, 0, 1]
+    )
     with pytest.warns(mh.ConvergenceWarning, match="basis full"):
         r = mh.eigsh(lap, max_memory="50MB", rng=0)  # 2e-8: hopeless for Lanczos
     assert r.status == "budget-limited" and r.upper >= 2 - 2 * np.cos(np.pi / 20001)
@@ -222,6 +233,7 @@ def test_a_full_basis_is_budget_limited():
 POINTS = st.tuples(st.integers(3, 60), st.integers(2, 8), st.integers(0, 10**6))
 
 
+@pytest.mark.filterwarnings("ignore::mehler.PrecisionWarning")
 @settings(max_examples=25, deadline=None)
 @given(POINTS, st.sampled_from(["relu", "leaky_relu", "abs", "selu", "elu"]))
 def test_bounds_enclose_dense_truth(points, name):
@@ -233,6 +245,7 @@ def test_bounds_enclose_dense_truth(points, name):
         assert r.value == pytest.approx(truth, rel=1e-6, abs=1e-14)
 
 
+@pytest.mark.filterwarnings("ignore::mehler.PrecisionWarning")
 @settings(max_examples=20, deadline=None)
 @given(POINTS, st.floats(1e-3, 1e3))
 def test_scaling_permutation_interlacing_duplicates(points, factor):
@@ -260,7 +273,11 @@ def test_history_result_and_text():
     r = mh.min_eig(sphere(1200, 6), "relu", rng=0)
     assert [h[0] for h in r.history] == sorted(h[0] for h in r.history)
     d = r.to_dict()
-    assert d["status"] == "resolved" and "vector" not in d and len(r.to_dict(vectors=True)["vector"]) == 1200
+    assert (
+        d["status"] == "resolved"
+        and "vector" not in d
+        and len(r.to_dict(vectors=True)["vector"]) == 1200
+    )
     for word in ("value", "status", "lower", "upper", "residual", "method", "products", "memory"):
         assert word in str(r)
     with pytest.raises(AttributeError):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spectra import circle, relu_gram, sphere
 
 import mehler as mh
 from mehler.gram import storage_bytes
+from spectra import circle, relu_gram, sphere
 
 STORAGES = [
     ("dense", "float64"),
@@ -63,7 +63,9 @@ def test_products_take_any_vector(stored):
         np.testing.assert_allclose(K @ W, expected, atol=tol)
     np.testing.assert_allclose(K @ V[:, 0], expected[:, 0], atol=tol)
     assert (K @ np.zeros((40, 0))).shape == (40, 0)
-    with pytest.raises(ValueError, match=r"V must have the shape \(40,\) or \(40, b\); got \(39,\)"):
+    with pytest.raises(
+        ValueError, match=r"V must have the shape \(40,\) or \(40, b\); got \(39,\)"
+    ):
         K @ np.ones(39)
 
 
@@ -173,7 +175,9 @@ def test_beyond_46341_matrix_free():
 
 def test_memory_is_refused_before_it_is_taken():
     X = sphere(3000, 3)
-    with pytest.raises(MemoryError, match=r"packed float64 .* What fits: .*float32.*; storage='matrix-free'"):
+    with pytest.raises(
+        MemoryError, match=r"packed float64 .* What fits: .*float32.*; storage='matrix-free'"
+    ):
         mh.gram(X, "relu", storage="packed", max_memory="34MB")
     assert mh.gram(X, "relu", max_memory="34MB").storage == "matrix-free"
     with pytest.raises(MemoryError, match="Nothing smaller fits"):
@@ -181,7 +185,12 @@ def test_memory_is_refused_before_it_is_taken():
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(2, 40), st.integers(2, 6), st.integers(0, 10**6), st.sampled_from(["relu", "elu", "tanh", "gelu"]))
+@given(
+    st.integers(2, 40),
+    st.integers(2, 6),
+    st.integers(0, 10**6),
+    st.sampled_from(["relu", "elu", "tanh", "gelu"]),
+)
 def test_laws(n, d, seed, name):
     X = sphere(n, d, seed)
     ker = mh.gradient_kernel(name)

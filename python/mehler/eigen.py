@@ -498,9 +498,7 @@ def _solve(
     elif single or found["end"] == "below":
         status = "rounding-limited"
         rounding = max(rounding, noise)
-        message = (
-            f"float32 storage knows it to about {rounding:.0e} only; use precision='double' or 'auto'"
-        )
+        message = f"float32 storage knows it to about {rounding:.0e} only; use precision='double' or 'auto'"
     else:
         status = "budget-limited"
         message = (
