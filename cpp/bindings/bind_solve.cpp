@@ -3,8 +3,10 @@
 
 #include "bindings/nouns.hpp"
 #include "bindings/operators.hpp"
+#include "solve/davidson.hpp"
 #include "solve/lanczos.hpp"
 #include "solve/refine.hpp"
+#include "solve/woodbury.hpp"
 
 namespace mehler {
 
@@ -63,13 +65,52 @@ const char* name(End end) {
         return "basis full";
     case End::below:
         return "below";
+    case End::too_many:
+        return "too many products";
     case End::stopped:
         return "stopped";
     }
     return "";
 }
 
-// Block Lanczos on `fast`, then the residual by `exact`, refined when they differ.
+// An eigensolver on `fast`, then the residual by `exact`, refined when they differ.
+py::dict finish(Eigensolver& solver, const Operator& fast, const Operator& exact, double goal,
+                Index rounds, int threads, double sign, PythonMonitor& monitor) {
+    RefineOptions options;
+    options.tol = goal;
+    options.rounds = rounds;
+    options.threads = threads;
+    Refine refine(fast, exact, solver, options, monitor.monitor);
+    Matrix V;
+    const bool interrupted = monitor.run_partial([&](Monitor&) {
+        solver.run();
+        if (solver.values.size() == 0)
+            return;
+        V = solver.vectors();
+        if (solver.end != End::below && solver.end != End::stopped)
+            refine.run(V);
+    });
+    py::dict d;
+    d["ritz_values"] = Vector(sign * solver.values);
+    d["ritz_residuals"] = solver.residuals;
+    d["values"] = Vector(sign * refine.values);
+    d["residuals"] = refine.residuals;
+    d["vectors"] = V;
+    d["norm"] = solver.norm;
+    d["applications"] = solver.applications;
+    d["fast_applications"] = refine.fast_applications;
+    d["exact_applications"] = refine.exact_applications;
+    d["basis"] = solver.order();
+    d["end"] = name(solver.end);
+    d["stopped"] = solver.end == End::stopped || refine.stopped;
+    d["interrupted"] = interrupted;
+    py::list history;
+    for (const EigenStep& s : solver.history)
+        history.append(py::make_tuple(s.applications, sign * s.value, s.residual));
+    d["history"] = history;
+    return d;
+}
+
 py::dict lanczos(const Operator& fast, const Operator& exact, Index wanted, Index block,
                  Index most_basis, double tol, double goal, double floor, double floor_relative,
                  double below, std::uint64_t seed, bool largest, Index rounds, int threads,
@@ -78,42 +119,40 @@ py::dict lanczos(const Operator& fast, const Operator& exact, Index wanted, Inde
     const Negated minus_fast(fast), minus_exact(exact);
     const Operator& A = largest ? static_cast<const Operator&>(minus_fast) : fast;
     const Operator& A_exact = largest ? static_cast<const Operator&>(minus_exact) : exact;
-    Lanczos solver(A, {wanted, block, most_basis, tol, floor, floor_relative, below, seed, threads},
+    Lanczos solver(A,
+                   {wanted, block, most_basis, tol, floor, floor_relative, below, seed, threads,
+                    std::numeric_limits<Index>::max()},
                    monitor.monitor);
-    RefineOptions options;
-    options.tol = goal;
-    options.rounds = rounds;
-    options.threads = threads;
-    Refine finish(A, A_exact, solver, options, monitor.monitor);
-    Matrix V;
-    const bool interrupted = monitor.run_partial([&](Monitor&) {
-        solver.run();
-        if (solver.values.size() == 0)
-            return;
-        V = solver.vectors();
-        if (solver.end == End::converged || solver.end == End::basis_full)
-            finish.run(V);
+    return finish(solver, A, A_exact, goal, rounds, threads, largest ? -1.0 : 1.0, monitor);
+}
+
+py::dict davidson(const Operator& fast, const Operator& exact, const Operator& inverse,
+                  Index wanted, Index block, Index most_basis, double tol, double goal,
+                  double floor, double floor_relative, double below, std::uint64_t seed,
+                  Index most_applications, Index rounds, int threads, py::object ask) {
+    PythonMonitor monitor{std::move(ask)};
+    Davidson solver(fast, inverse,
+                    {wanted, block, most_basis, tol, floor, floor_relative, below, seed, threads,
+                     most_applications},
+                    monitor.monitor);
+    return finish(solver, fast, exact, goal, rounds, threads, 1.0, monitor);
+}
+
+// The Woodbury inverse from a float32 array.
+std::shared_ptr<Woodbury> woodbury(const py::array& C, const py::object& M, double tau,
+                                   const py::object& scale, int threads, py::object ask) {
+    if (!py::isinstance<py::array_t<float>>(C) || C.ndim() != 2 ||
+        !(C.flags() & py::array::c_style))
+        throw py::type_error("C must be a C-contiguous float32 array of 2 dimensions");
+    const Matrix inner = M.is_none() ? Matrix() : M.cast<Matrix>();
+    const Vector D = scale.is_none() ? Vector() : scale.cast<Vector>();
+    PythonMonitor monitor{std::move(ask)};
+    std::shared_ptr<Woodbury> made;
+    monitor.run([&](Monitor& m) {
+        made = std::make_shared<Woodbury>(static_cast<const float*>(C.data()), C.shape(0),
+                                          C.shape(1), inner, tau, D, threads, m);
     });
-    const double sign = largest ? -1.0 : 1.0;
-    py::dict d;
-    d["ritz_values"] = Vector(sign * solver.values);
-    d["ritz_residuals"] = solver.residuals;
-    d["values"] = Vector(sign * finish.values);
-    d["residuals"] = finish.residuals;
-    d["vectors"] = V;
-    d["norm"] = solver.norm;
-    d["applications"] = solver.applications;
-    d["fast_applications"] = finish.fast_applications;
-    d["exact_applications"] = finish.exact_applications;
-    d["basis"] = solver.order();
-    d["end"] = name(solver.end);
-    d["stopped"] = solver.end == End::stopped || finish.stopped;
-    d["interrupted"] = interrupted;
-    py::list history;
-    for (const LanczosStep& s : solver.history)
-        history.append(py::make_tuple(s.applications, sign * s.value, s.residual));
-    d["history"] = history;
-    return d;
+    return made;
 }
 
 } // namespace
@@ -125,6 +164,14 @@ void bind_solve(py::module_& m) {
           py::arg("block"), py::arg("most_basis"), py::arg("tol"), py::arg("goal"),
           py::arg("floor"), py::arg("floor_relative"), py::arg("below"), py::arg("seed"),
           py::arg("largest"), py::arg("rounds"), py::arg("threads"), py::arg("ask") = py::none());
+    m.def("davidson", &davidson, py::arg("fast"), py::arg("exact"), py::arg("inverse"),
+          py::arg("wanted"), py::arg("block"), py::arg("most_basis"), py::arg("tol"),
+          py::arg("goal"), py::arg("floor"), py::arg("floor_relative"), py::arg("below"),
+          py::arg("seed"), py::arg("most_applications"), py::arg("rounds"), py::arg("threads"),
+          py::arg("ask") = py::none());
+    py::class_<Woodbury, Operator, std::shared_ptr<Woodbury>>(m, "Woodbury")
+        .def(py::init(&woodbury), py::arg("C"), py::arg("M"), py::arg("tau"), py::arg("scale"),
+             py::arg("threads"), py::arg("ask") = py::none());
 }
 
 } // namespace mehler

@@ -24,6 +24,16 @@ inline Vec<T> load(const T* p) {
     std::memcpy(&v, p, sizeof v);
     return v;
 }
+// Doubles, or as many floats made doubles.
+inline Vec<double> widen(const double* p) {
+    return load(p);
+}
+inline Vec<double> widen(const float* p) {
+    typedef float Half __attribute__((vector_size(vector_bytes / 2)));
+    Half h;
+    std::memcpy(&h, p, sizeof h);
+    return __builtin_convertvector(h, Vec<double>);
+}
 template <class T>
 inline void store(T* p, Vec<T> v) {
     std::memcpy(p, &v, sizeof v);

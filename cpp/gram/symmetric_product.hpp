@@ -15,13 +15,13 @@ inline Index shares_of(const Tiling& tiling) {
 }
 
 template <class T, int B>
-void one_tile(const T* tile, const Tiling& tiling, Index I, Index J, const T* panels, double* sums,
-              T* work) {
+void one_tile(const T* tile, const Tiling& tiling, Index I, Index J, const double* panels,
+              double* sums, double* work) {
     constexpr Index edge = Tiling::edge;
     const Index rows = tiling.rows(I), columns = tiling.columns(I, J);
-    const T *xi = panels + I * edge * B, *xj = panels + J * edge * B;
-    T *yi = work, *yj = work + edge * B;
-    std::fill(work, work + 2 * edge * B, T(0));
+    const double *xi = panels + I * edge * B, *xj = panels + J * edge * B;
+    double *yi = work, *yj = work + edge * B;
+    std::fill(work, work + 2 * edge * B, 0.0);
     if (I == J)
         tile_times_panels<T, B, false>(tile, tiling.height(I), columns, xj, xi, yi, yj, edge);
     else
@@ -44,10 +44,10 @@ void at_least(Buffer<T>& buffer, Index count) {
 
 // Share s of the tiles into its sums (n, B).
 template <class T, int B, class TileOf>
-void add_share(const Tiling& tiling, Index s, const T* panels, double* sums, const Monitor& monitor,
-               const TileOf& tile_of) {
+void add_share(const Tiling& tiling, Index s, const double* panels, double* sums,
+               const Monitor& monitor, const TileOf& tile_of) {
     const Index shares = shares_of(tiling), tiles = tiling.tiles();
-    std::vector<T> work(static_cast<std::size_t>(2 * Tiling::edge * B));
+    std::vector<double> work(static_cast<std::size_t>(2 * Tiling::edge * B));
     std::fill(sums, sums + tiling.n * B, 0.0);
     for (Index t = tiles * s / shares; t < tiles * (s + 1) / shares; ++t) {
         if (monitor.stopped())
@@ -66,17 +66,16 @@ void symmetric_product(const Tiling& tiling, const double* V, double* Y, int thr
     constexpr Index edge = Tiling::edge;
     const Index n = tiling.n, shares = shares_of(tiling);
     // Kept from product to product: fresh pages would cost a third of its time.
-    thread_local Buffer<T> panels;
+    thread_local Buffer<double> panels;
     thread_local Buffer<double> sums;
     at_least(panels, tiling.panels * edge * B);
     at_least(sums, shares * n * B);
-    T* const packed = panels.data();
+    double* const packed = panels.data();
     double* const added = sums.data();
     parallel_for(tiling.panels, threads, monitor, [&](Index I) {
         for (int b = 0; b < B; ++b)
             for (Index r = 0; r < edge; ++r)
-                packed[(I * B + b) * edge + r] =
-                    r < tiling.rows(I) ? static_cast<T>(V[b * n + I * edge + r]) : T(0);
+                packed[(I * B + b) * edge + r] = r < tiling.rows(I) ? V[b * n + I * edge + r] : 0.0;
     });
     const auto share = [&](Index s) {
         add_share<T, B>(tiling, s, packed, added + s * n * B, monitor, tile_of);

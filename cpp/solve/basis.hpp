@@ -43,6 +43,16 @@ public:
         k_ += b;
     }
 
+    // Q becomes Q S.
+    void rotate(const Matrix& S) {
+        using Rows = Eigen::Map<Matrix>;
+        each_chunk([&](Index c) {
+            const Matrix rotated = Rows(at(c, 0), chunk, k_) * S;
+            Rows(at(c, 0), chunk, S.cols()) = rotated;
+        });
+        k_ = S.cols();
+    }
+
     // H = Q^t W over columns [from, columns())
     Matrix inner(const double* W, Index b, Index from = 0) const {
         const Index k = k_ - from;

@@ -6,40 +6,19 @@
 // a product. A block (b >= 2) cannot overlook one copy of a double eigenvalue, and each product
 // reads K once for all of its vectors.
 #pragma once
-#include "core/operator.hpp"
 #include "solve/band.hpp"
-#include "solve/basis.hpp"
+#include "solve/eigensolver.hpp"
 
 namespace mehler {
 
-struct LanczosOptions {
-    Index wanted = 1, block = 2, most_basis = 1000;
-    double tol = 1e-6; // stop when every wanted residual <= tol |theta| ...
-    double floor =
-        0.0; // ... or <= floor + floor_relative * |K|: what rounding in the product leaves
-    double floor_relative = 0.0;
-    double below = 0.0; // give up when theta falls below this: a more precise matrix is needed
-    std::uint64_t seed = 0;
-    int threads = 1;
-};
-
-struct LanczosStep {
-    Index applications;
-    double value, residual;
-};
-
-enum class End { converged, basis_full, below, stopped };
-
-class Lanczos {
+class Lanczos final : public Eigensolver {
 public:
-    Lanczos(const Operator& K, const LanczosOptions& options, Monitor& monitor)
-        : K_(K), options_(options), monitor_(monitor), n_(K.size()),
-          b_(std::min(options.block, n_)),
+    Lanczos(const Operator& K, const EigenOptions& options, Monitor& monitor)
+        : Eigensolver(K, options, monitor),
           most_(std::max(b_, std::min(options.most_basis, n_) / b_ * b_)),
-          basis_(n_, most_ + b_, options.threads, monitor), gaussian_(options.seed),
-          T_(b_, most_ + b_) {}
+          basis_(n_, most_ + b_, options.threads, monitor), T_(b_, most_ + b_) {}
 
-    void run() {
+    void run() override {
         try {
             start();
             while (true) {
@@ -56,8 +35,7 @@ public:
         }
     }
 
-    // Ritz vectors (n, wanted), also after an interruption.
-    Matrix vectors() {
+    Matrix vectors() override {
         Monitor quiet;
         basis_.watch(quiet);
         Matrix V = Matrix::Zero(n_, values.size());
@@ -68,28 +46,25 @@ public:
         return V;
     }
 
-    // What the correction equation needs: the invariant at the last test.
-    const Basis& basis() const { return basis_; } // (n, order + b): Q and Q_next
-    const Band& band() const { return T_; }
-    const Band::Pairs& ritz() const { return ritz_; }
-    const Matrix& coupling() const { return B_; }
-    Index order() const { return k_; }
-    Index block() const { return b_; }
-    bool complete() const { return k_ >= n_; }
-
-    End end = End::converged;
-    Vector values, residuals; // wanted Ritz values, ascending, and their residual norms
-    double norm = 0.0;        // largest row sum of T: at least every |Ritz value|
-    Index applications = 0;
-    std::vector<LanczosStep> history;
+    // What the basis knows of K - theta, tau for the rest:
+    // Q (T - theta)^+ Q^t + (I - Q Q^t) / tau.
+    Vector precondition(const Matrix& V, const Vector& s, double tau) const override {
+        const Vector h = basis_.inner(s.data(), 1).topRows(k_);
+        const Vector y = T_.solve_beside(h, ritz_, V.cols()) - h / tau;
+        Vector z = s / tau;
+        basis_.add(y, z.data());
+        return z - V * (V.transpose() * z).eval();
+    }
+    bool complete() const override { return k_ >= n_; }
+    Index order() const override { return k_; }
 
 private:
     void start() {
         monitor_.phase("lanczos", 0);
         W_ = Matrix(n_, b_);
         for (Index c = 0; c < b_; ++c)
-            randomise(c);
-        orthonormalise();
+            randomise(W_.col(c).data());
+        orthonormalise(W_, basis_, 0.0);
         Q_ = W_;
         basis_.append(Q_.data(), b_);
     }
@@ -113,7 +88,7 @@ private:
             for (Index r = c; r < b_; ++r)
                 T_.at(j + r, j + c) = 0.5 * (diagonal(r, c) + diagonal(c, r));
         scale_ = std::max(scale_, diagonal.norm());
-        B_ = orthonormalise();
+        B_ = orthonormalise(W_, basis_, scale_);
         scale_ = std::max(scale_, B_.norm());
         k_ = j + b_;
         for (Index c = 0; c < b_; ++c)
@@ -121,58 +96,6 @@ private:
                 T_.at(k_ + r, j + c) = B_(r, c);
         std::swap(Q_, W_);
         basis_.append(Q_.data(), b_);
-    }
-
-    // The columns of W become orthonormal, W = W' R. One that has nothing left (an invariant
-    // subspace is complete) is replaced by a random one orthogonal to everything, its R being zero.
-    Matrix orthonormalise() {
-        constexpr double eps = std::numeric_limits<double>::epsilon();
-        Matrix R = Matrix::Zero(b_, b_);
-        for (Index c = 0; c < b_; ++c) {
-            auto w = W_.col(c);
-            const double before = w.norm();
-            if (!std::isfinite(before))
-                throw std::runtime_error("a product with the operator gave NaN or infinity");
-            const auto done = W_.leftCols(c);
-            for (int pass = 0; pass < 2 && c > 0; ++pass) {
-                const Vector h = done.transpose() * w;
-                w -= done * h;
-                R.col(c).head(c) += h;
-            }
-            if (w.norm() < 0.1 * before)
-                basis_.orthogonalise(w.data(), 1); // cancelled: clean it once more
-            double size = w.norm();
-            R(c, c) = size;
-            if (size <= 10.0 * eps * scale_ || size == 0.0) {
-                R(c, c) = 0.0;
-                if (basis_.columns() + c >= n_) { // the basis spans the whole space
-                    w.setZero();
-                    continue;
-                }
-                randomise(c);
-                for (int pass = 0; pass < 3; ++pass) {
-                    w /= w.norm();
-                    basis_.orthogonalise(w.data(), 1);
-                    if (c > 0)
-                        w -= done * (done.transpose() * w).eval();
-                }
-                size = w.norm();
-            }
-            w /= size;
-            if (size < 1e-7 * scale_) // little was left: rounding in it has grown by as much
-                for (int pass = 0; pass < 2; ++pass) {
-                    basis_.orthogonalise(w.data(), 1);
-                    w -= done * (done.transpose() * w).eval();
-                    w.normalize();
-                }
-        }
-        return R;
-    }
-
-    void randomise(Index column) {
-        const Index stream = drawn_++;
-        for (Index i = 0; i < n_; ++i)
-            W_(i, column) = gaussian_(i, stream);
     }
 
     // Ritz values, residuals, and whether the wanted ones are there.
@@ -188,36 +111,17 @@ private:
         norm = T_.norm();
         values = ritz_.values.head(wanted);
         residuals.resize(wanted);
-        bool done = true;
-        for (Index i = 0; i < wanted; ++i) {
+        for (Index i = 0; i < wanted; ++i)
             residuals[i] = k_ >= n_ ? 0.0 : (B_ * ritz_.vectors.col(i).tail(b_)).norm();
-            const double goal = std::max(options_.tol * std::fabs(values[i]),
-                                         options_.floor + options_.floor_relative * norm);
-            done = done && residuals[i] <= goal;
-        }
-        monitor_.progress.value = values[0];
-        monitor_.progress.residual = residuals[0];
-        monitor_.done.store(applications);
-        history.push_back({applications, values[0], residuals.maxCoeff()});
-        if (done || k_ >= n_)
-            return true;
-        if (values[0] < options_.below) {
-            end = End::below;
-            return true;
-        }
-        return false;
+        return judge() || k_ >= n_;
     }
 
-    const Operator& K_;
-    const LanczosOptions options_;
-    Monitor& monitor_;
-    const Index n_, b_, most_;
+    const Index most_;
     Basis basis_;
-    const Gaussian gaussian_;
     Band T_;
     Matrix B_, Q_, W_;
     Band::Pairs ritz_;
-    Index k_ = 0, drawn_ = 0;
+    Index k_ = 0;
     double scale_ = 0.0;
 };
 

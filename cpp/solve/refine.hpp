@@ -6,14 +6,10 @@
 //
 //     (fast - theta) z = -r,    v <- (v + z) / |v + z|,
 //
-// by conjugate gradients, preconditioned by what the Lanczos basis knows of fast - theta:
-//
-//     M^-1 = Q (T - theta)^+ Q^t + (I - Q Q^t) / tau,
-//
-// tau the mean of the spectrum outside Q, which is narrow: rounding errors live there. A round ends
-// with theta = v^t K v and r = K v - theta v by `exact`. Rounds go on while r falls.
+// by conjugate gradients, preconditioned by what the eigensolver knows of fast - theta. A round
+// ends with theta = v^t K v and r = K v - theta v by `exact`. Rounds go on while r falls.
 #pragma once
-#include "solve/lanczos.hpp"
+#include "solve/eigensolver.hpp"
 
 namespace mehler {
 
@@ -25,9 +21,9 @@ struct RefineOptions {
 
 class Refine {
 public:
-    Refine(const Operator& fast, const Operator& exact, Lanczos& lanczos,
+    Refine(const Operator& fast, const Operator& exact, const Eigensolver& solver,
            const RefineOptions& options, Monitor& monitor)
-        : fast_(fast), exact_(exact), lanczos_(lanczos), options_(options), monitor_(monitor),
+        : fast_(fast), exact_(exact), solver_(solver), options_(options), monitor_(monitor),
           n_(exact.size()) {}
 
     // V (n, wanted), improved in place.
@@ -36,7 +32,7 @@ public:
         values = residuals = Vector::Constant(k, std::nan(""));
         try {
             Matrix R = measure(V);
-            for (Index round = 0; round < options_.rounds && !good() && !lanczos_.complete();
+            for (Index round = 0; round < options_.rounds && !good() && !solver_.complete();
                  ++round) {
                 Matrix next = V;
                 for (Index i = 0; i < k; ++i)
@@ -98,22 +94,12 @@ private:
 
     void leave_out(const Matrix& V, Vector& w) const { w -= V * (V.transpose() * w).eval(); }
 
-    void multiply(const Vector& p, double theta, Vector& image) {
+    // image = (fast - theta) p on the complement of V
+    void multiply(const Matrix& V, const Vector& p, double theta, Vector& image) {
         fast_.apply(p.data(), image.data(), 1, options_.threads, monitor_);
         ++fast_applications;
         image -= theta * p;
-    }
-
-    // M^-1 s
-    Vector precondition(const Matrix& V, const Vector& s, double tau) const {
-        const Basis& Q = lanczos_.basis();
-        const Index k = lanczos_.order();
-        const Vector h = Q.inner(s.data(), 1).topRows(k);
-        const Vector y = lanczos_.band().solve_beside(h, lanczos_.ritz(), V.cols()) - h / tau;
-        Vector z = s / tau;
-        Q.add(y, z.data());
-        leave_out(V, z);
-        return z;
+        leave_out(V, image);
     }
 
     Vector correction(const Matrix& V, Index i, const Vector& r) {
@@ -121,34 +107,41 @@ private:
         const double theta = values[i];
         Vector z = Vector::Zero(n_), s = -r, image(n_);
         leave_out(V, s);
-        const double enough = std::max(0.5 * goal(i), 1e-3 * s.norm());
-        multiply(s, theta, image);
+        const double enough = std::max(0.8 * goal(i), 1e-3 * s.norm());
+        multiply(V, s, theta, image);
         double tau = s.dot(image) / s.squaredNorm();
         if (!(tau > 0.0))
             tau = 1.0;
-        Vector p = precondition(V, s, tau), q = p;
-        double sq = s.dot(q);
+        Vector q = solver_.precondition(V, s, tau), p, Ap;
+        double before = 0.0;
         for (Index step = 0; step < options_.inner && s.norm() > enough; ++step) {
-            multiply(p, theta, image);
-            leave_out(V, image);
+            multiply(V, q, theta, image);
             monitor_.done.store(step);
-            const double curvature = p.dot(image);
-            if (!(curvature > 0.0) || !(sq > 0.0))
+            const double now = q.dot(image);
+            if (!(now > 0.0))
                 break; // theta is not below the rest: rounding
-            const double alpha = sq / curvature;
+            if (step == 0) {
+                p = q;
+                Ap = image;
+            } else {
+                p = q + now / before * p;
+                Ap = image + now / before * Ap;
+            }
+            before = now;
+            const Vector MAp = solver_.precondition(V, Ap, tau);
+            const double alpha = now / Ap.dot(MAp);
+            if (!(alpha > 0.0))
+                break;
             z += alpha * p;
-            s -= alpha * image;
-            q = precondition(V, s, tau);
-            const double now = s.dot(q);
-            p = q + now / sq * p;
-            sq = now;
+            s -= alpha * Ap;
+            q -= alpha * MAp;
         }
         return z;
     }
 
     const Operator& fast_;
     const Operator& exact_;
-    Lanczos& lanczos_;
+    const Eigensolver& solver_;
     const RefineOptions options_;
     Monitor& monitor_;
     const Index n_;

@@ -83,5 +83,35 @@ def lanczos(
     threads: int,
     ask: _Ask = None,
 ) -> dict[str, Any]: ...
+def davidson(
+    fast: Operator,
+    exact: Operator,
+    inverse: Operator,
+    wanted: int,
+    block: int,
+    most_basis: int,
+    tol: float,
+    goal: float,
+    floor: float,
+    floor_relative: float,
+    below: float,
+    seed: int,
+    most_applications: int,
+    rounds: int,
+    threads: int,
+    ask: _Ask = None,
+) -> dict[str, Any]: ...
+
+class Woodbury(Operator):
+    def __init__(
+        self,
+        C: np.ndarray[Any, np.dtype[np.float32]],
+        M: _Array | None,
+        tau: float,
+        scale: _Array | None,
+        threads: int,
+        ask: _Ask = None,
+    ) -> None: ...
+
 def bench_gemm(m: int, n: int, k: int, dtype: str, threads: int) -> float: ...
 def bench_stream(bytes: int, threads: int) -> float: ...

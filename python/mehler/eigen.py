@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
+from . import _core, preconditioners
 from ._arrays import (
     Array,
     as_array,
@@ -41,8 +41,11 @@ EPS = float(np.finfo(np.float64).eps)
 DENSE_UP_TO = 1000  # the dense route is faster below
 DENSE_RESCUE = 4000  # and affordable up to here when Lanczos runs out of basis
 MOST_BASIS = 3000
+DAVIDSON_BASIS = 1200  # vectors and their images
+DAVIDSON_PRODUCTS = 300  # beyond, plain Lanczos is better
 LEAST_BASIS = 100
-METHODS = ("auto", "dense", "lanczos")
+METHODS = ("auto", "dense", "lanczos", "preconditioned")
+EIGSH_METHODS = ("auto", "dense", "lanczos")
 PRECISIONS = ("auto", "single", "double")
 CERTIFICATES = ("auto", "theory", "none")
 KERNELS = {"gradient": gradient_kernel, "nngp": nngp}
@@ -109,7 +112,9 @@ def min_eig(
         'theory' or 'auto': a proven lower bound (all eigenpairs when n is small, else the
         Hermite-tail bound); 'none': no lower bound but 0.
     method
-        'dense', 'lanczos', or 'auto': dense up to n = 1000.
+        'dense', 'lanczos', 'preconditioned' (generalised Davidson; K approximated by the low-degree
+        part of its kernel, or by landmark points), or 'auto': dense up to n = 1000, then
+        preconditioned where that takes fewer products.
     max_memory
         Bytes, or a text such as '10GB'. Default: 80 % of what the system has free.
     threads
@@ -152,7 +157,7 @@ def min_eig(
             "width and weights (finite width) are not available in this version; leave them None."
         )
     _choice("precision", precision, PRECISIONS, {"extended", "exact"})
-    _choice("method", method, METHODS, {"shift-invert", "preconditioned", "sparse-inverse"})
+    _choice("method", method, METHODS, {"shift-invert", "sparse-inverse"})
     _choice("certify", certify, CERTIFICATES, {"rigorous", "preconditioned"})
     tol = _tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
@@ -168,7 +173,7 @@ def min_eig(
         if method == "dense" or (method == "auto" and n <= DENSE_UP_TO):
             result = _dense_route(A, points, ker, task, certify)
         else:
-            result = _lanczos_route(A, points, ker, task, certify, precision, method)
+            result = _iterative_route(A, points, ker, task, certify, precision, method)
     _warn(result)
     return result
 
@@ -223,7 +228,7 @@ def eigsh(
         As in :func:`min_eig`.
     """
     start = time.perf_counter()
-    _choice("method", method, METHODS, {"shift-invert", "preconditioned", "sparse-inverse"})
+    _choice("method", method, EIGSH_METHODS, {"shift-invert", "preconditioned", "sparse-inverse"})
     _choice("which", which, ("SA", "LA"), set())
     tol = _tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
@@ -323,7 +328,7 @@ def _dense_result(
     )
 
 
-def _lanczos_route(
+def _iterative_route(
     A: Array,
     points: _core.Points,
     ker: Kernel,
@@ -334,6 +339,14 @@ def _lanczos_route(
 ) -> EigenResult:
     n = len(A)
     room = (LEAST_BASIS + 72) * 8 * n + points.nbytes
+    low_rank = "none"
+    if method == "preconditioned" or (method == "auto" and preconditioners.pays(ker)):
+        low_rank = preconditioners.choose(ker, n, A.shape[1])
+        extra = preconditioners.nbytes(low_rank, ker, n, A.shape[1])
+        least = min(storage_bytes(n, s, "float32") for s in ("packed", "matrix-free"))
+        if method == "auto" and least + room + extra > task.limit:
+            low_rank, extra = "none", 0
+        room += extra
     sizes = {t: storage_bytes(n, "packed", t) + room for t in ("float32", "float64")}
     ladder = {"auto": ["float32", "float64"], "single": ["float32"], "double": ["float64"]}[
         precision
@@ -352,6 +365,7 @@ def _lanczos_route(
             f"matrix-free (precision='auto') {size_text(storage_bytes(n, 'matrix-free', 'float64') + room)}."
         )
     result: EigenResult | None = None
+    inverse: _core.Woodbury | None = None
     before = 0
     for step, (storage, dtype) in enumerate(plan):
         try:
@@ -364,25 +378,47 @@ def _lanczos_route(
                 v = np.asfortranarray(zero.vector[:, None])
                 size = float(np.linalg.norm(K.exact().multiply(v, task.threads)))
                 return _structural(zero.vector, zero.reason, size, n, task, K.nbytes)
+        if low_rank != "none" and inverse is None:
+            try:
+                inverse = preconditioners.make(low_rank, ker, A, points.norms(), task)
+            except (KeyboardInterrupt, _core.Interrupted):
+                return _unknown(n, ker, points, task, "preconditioned")
         single = dtype == "float32"
         noise = _single_noise(K, task) if single else 0.0
         last = step == len(plan) - 1
-        result = _solve(
-            K.op,
-            K.exact(),
-            n,
-            1,
-            False,
-            task,
-            None,
-            dtype,
-            K.nbytes + points.nbytes,
-            f"lanczos, {storage}",
-            ker.error * _largest_scale(points, ker),
-            noise=noise,
-            below=-math.inf if last else 10.0 * noise,
-            earlier=before,
-        )
+
+        def solve(
+            with_inverse: _core.Woodbury | None,
+            K: Gram = K,
+            noise: float = noise,
+            last: bool = last,
+            earlier: int = before,
+        ) -> EigenResult:
+            return _solve(
+                K.op,
+                K.exact(),
+                n,
+                1,
+                False,
+                task,
+                None,
+                str(K.dtype),
+                K.nbytes + points.nbytes,
+                f"{'lanczos' if with_inverse is None else 'preconditioned'}, {K.storage}",
+                ker.error * _largest_scale(points, ker),
+                noise=noise,
+                below=-math.inf if last else 10.0 * noise,
+                earlier=earlier,
+                inverse=with_inverse,
+            )
+
+        result = solve(inverse)
+        if inverse is not None and method == "auto" and _gave_up(result, task):
+            low_rank, inverse = (
+                "none",
+                None,
+            )  # Lanczos is safer where the low-rank part is not enough
+            result = solve(None, earlier=result.applications)
         before = result.applications
         pairs = K.pairs
         del K
@@ -390,8 +426,7 @@ def _lanczos_route(
             break
     assert result is not None
     if (
-        result.status == "budget-limited"
-        and not (result.interrupted or task.report.stopped)
+        _gave_up(result, task)
         and method == "auto"
         and n <= DENSE_RESCUE
         and 5 * 8 * n * n <= task.limit
@@ -420,31 +455,33 @@ def _solve(
     noise: float = 0.0,
     below: float = -math.inf,
     earlier: int = 0,
+    inverse: _core.Woodbury | None = None,
 ) -> EigenResult:
-    """Block Lanczos on ``op``, then the float64 residual, refined if ``op`` is not ``exact``."""
+    """An eigensolver on ``op``, then the float64 residual, refined if ``op`` is not ``exact``.
+
+    Block Lanczos; with an approximate inverse generalised Davidson.
+    """
     if block is None:
         block = 1 if n <= 200 else max(2, min(k, 4))
     room = max(task.limit - nbytes, 0) // (8 * n) - 72
     most = int(min(n, max(room, LEAST_BASIS), max(MOST_BASIS, 20 * k)))
     single = dtype == "float32"
-    # Lanczos sees float32 entries only; refinement takes the residual on from there, in float64.
-    found = _core.lanczos(
-        op,
-        exact,
-        k,
-        block,
-        most,
-        2.0 * task.tol if single else 0.5 * task.tol,
-        0.7 * task.tol,
-        noise,
-        0.0 if single else 0.5 * EPS,
-        below,
-        task.seed,
-        largest,
-        8 if single else 1,
-        task.threads,
-        task.report.ask,
-    )
+    # Solvers see float32 entries only; refinement takes the residual on from there, in float64.
+    tol, goal, floor, relative = 0.5 * task.tol, 0.85 * task.tol, 0.5 * noise, 0.0
+    if not single:
+        relative = 0.5 * EPS
+    rounds = 8 if single else 1
+    if inverse is None:
+        found = _core.lanczos(
+            op, exact, k, block, most, tol, goal, floor, relative, below, task.seed, largest,
+            rounds, task.threads, task.report.ask,
+        )  # fmt: skip
+    else:
+        nbytes += inverse.nbytes
+        found = _core.davidson(
+            op, exact, inverse, k, block, min(most, DAVIDSON_BASIS) // 2, tol, goal, floor, relative,
+            below, task.seed, DAVIDSON_PRODUCTS, rounds, task.threads, task.report.ask,
+        )  # fmt: skip
     history = [(earlier + a, v, r) for a, v, r in found["history"]]
     applications = (
         earlier + found["applications"] + found["fast_applications"] + found["exact_applications"]
@@ -537,9 +574,15 @@ def _rounding(n: int, size: float, entry_error: float) -> float:
 
 
 def _single_noise(K: Gram, task: _Task) -> float:
-    """|E v| for a unit v, E what float32 leaves of K in a product: about 2e-7 |K|_F / sqrt(n)."""
+    """|E v| for a unit v, E what float32 storage leaves of K: about 3e-8 |K|_F / sqrt(n)."""
     g = np.asfortranarray(np.random.default_rng(task.seed).standard_normal((K.shape[0], 2)))
-    return 2e-7 * float(np.linalg.norm(K.op.multiply(g, task.threads)) / np.linalg.norm(g))
+    return 3e-8 * float(np.linalg.norm(K.op.multiply(g, task.threads)) / np.linalg.norm(g))
+
+
+def _gave_up(result: EigenResult, task: _Task) -> bool:
+    """Not resolved for want of products or basis, not because it was told to stop."""
+    ended = result.interrupted or task.report.stopped
+    return result.status == "budget-limited" and not ended
 
 
 def _theory(

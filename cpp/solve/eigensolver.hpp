@@ -1,0 +1,133 @@
+// What every iterative eigensolver offers: lowest pairs of `fast`, how it ended, and a
+// preconditioner for the correction equation that refines them.
+#pragma once
+#include <limits>
+
+#include "core/operator.hpp"
+#include "solve/basis.hpp"
+
+namespace mehler {
+
+struct EigenOptions {
+    Index wanted = 1, block = 2, most_basis = 1000;
+    double tol = 1e-6; // stop when every wanted residual <= tol |theta| ...
+    double floor =
+        0.0; // ... or <= floor + floor_relative * |K|: what rounding in the product leaves
+    double floor_relative = 0.0;
+    double below = 0.0; // give up when theta falls below this: a more precise matrix is needed
+    std::uint64_t seed = 0;
+    int threads = 1;
+    Index most_applications = std::numeric_limits<Index>::max();
+};
+
+struct EigenStep {
+    Index applications;
+    double value, residual;
+};
+
+enum class End { converged, basis_full, below, stopped, too_many };
+
+class Eigensolver {
+public:
+    Eigensolver(const Operator& K, const EigenOptions& options, Monitor& monitor)
+        : K_(K), options_(options), monitor_(monitor), n_(K.size()),
+          b_(std::min(options.block, n_)), gaussian_(options.seed) {}
+    virtual ~Eigensolver() = default;
+
+    virtual void run() = 0;
+    // Ritz vectors (n, wanted), also after an interruption.
+    virtual Matrix vectors() = 0;
+    // About (K - theta)^-1 s on the complement of V; tau: the mean of the spectrum that s sees.
+    virtual Vector precondition(const Matrix& V, const Vector& s, double tau) const = 0;
+    virtual bool complete() const = 0; // the basis spans the whole space
+    virtual Index order() const = 0;   // vectors in the basis
+
+    End end = End::converged;
+    Vector values, residuals; // wanted Ritz values, ascending, and their residual norms
+    double norm = 0.0;        // of K, about
+    Index applications = 0;
+    std::vector<EigenStep> history;
+
+protected:
+    // Notes the Ritz values and residuals; true when the wanted ones are there, or below the limit.
+    bool judge() {
+        bool done = true;
+        for (Index i = 0; i < values.size(); ++i)
+            done =
+                done && residuals[i] <= std::max(options_.tol * std::fabs(values[i]),
+                                                 options_.floor + options_.floor_relative * norm);
+        monitor_.progress.value = values[0];
+        monitor_.progress.residual = residuals[0];
+        monitor_.done.store(applications);
+        history.push_back({applications, values[0], residuals.maxCoeff()});
+        if (!done && values[0] < options_.below) {
+            end = End::below;
+            return true;
+        }
+        return done;
+    }
+    void randomise(double* w) {
+        const Index stream = drawn_++;
+        for (Index i = 0; i < n_; ++i)
+            w[i] = gaussian_(i, stream);
+    }
+
+    // The columns of W, already orthogonalised once against the basis, become orthonormal:
+    // W = W' R. One that has nothing left (its space is complete) is replaced by a random one
+    // orthogonal to everything, its R being zero. scale: the size of what is not rounding.
+    Matrix orthonormalise(Matrix& W, const Basis& basis, double scale) {
+        constexpr double eps = std::numeric_limits<double>::epsilon();
+        Matrix R = Matrix::Zero(b_, b_);
+        for (Index c = 0; c < b_; ++c) {
+            auto w = W.col(c);
+            const double before = w.norm();
+            if (!std::isfinite(before))
+                throw std::runtime_error("a product with the operator gave NaN or infinity");
+            const auto done = W.leftCols(c);
+            for (int pass = 0; pass < 2 && c > 0; ++pass) {
+                const Vector h = done.transpose() * w;
+                w -= done * h;
+                R.col(c).head(c) += h;
+            }
+            if (w.norm() < 0.1 * before)
+                basis.orthogonalise(w.data(), 1); // cancelled: clean it once more
+            double size = w.norm();
+            R(c, c) = size;
+            if (size <= 10.0 * eps * scale || size == 0.0) {
+                R(c, c) = 0.0;
+                if (basis.columns() + c >= n_) { // the basis spans the whole space
+                    w.setZero();
+                    continue;
+                }
+                randomise(w.data());
+                for (int pass = 0; pass < 3; ++pass)
+                    clean(w, done, basis);
+                size = w.norm();
+            }
+            w /= size;
+            if (size < 1e-7 * scale) // little was left: rounding in it has grown by as much
+                for (int pass = 0; pass < 2; ++pass)
+                    clean(w, done, basis);
+        }
+        return R;
+    }
+
+    const Operator& K_;
+    const EigenOptions options_;
+    Monitor& monitor_;
+    const Index n_, b_;
+
+private:
+    template <class Column, class Columns>
+    static void clean(Column& w, const Columns& done, const Basis& basis) {
+        w.normalize();
+        basis.orthogonalise(w.data(), 1);
+        w -= done * (done.transpose() * w).eval();
+        w.normalize();
+    }
+
+    const Gaussian gaussian_;
+    Index drawn_ = 0;
+};
+
+} // namespace mehler

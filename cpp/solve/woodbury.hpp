@@ -1,0 +1,165 @@
+// A low-rank part and the rest, inverted at the price of the low-rank part:
+//
+//     P = D (C^t M^-1 C + tau I) D,     C (r, n), M (r, r), D diagonal,
+//     P^-1 = D^-1 (I - C^t S^-1 C) D^-1 / tau,     S = tau M + C C^t   (Woodbury).
+//
+// C is held in float32 and S made from it as held, so that P^-1 is positive definite all the same.
+// Columns are cut into chunks, a chunk holds its part of every row side by side: both passes over C
+// are one sequential stream, and sums over chunks have a fixed order.
+#pragma once
+#include <Eigen/Dense>
+
+#include "core/operator.hpp"
+#include "core/parallel.hpp"
+#include "core/simd.hpp"
+
+namespace mehler {
+
+class Woodbury final : public Operator {
+public:
+    using Matrix = Eigen::MatrixXd;
+    using Vector = Eigen::VectorXd;
+
+    // C (r, n) row by row; M of size 0 means I, D of size 0 means I.
+    Woodbury(const float* C, Index r, Index n, const Matrix& M, double tau, Vector D, int threads,
+             Monitor& monitor)
+        : r_(r), n_(n), chunks_((n + chunk - 1) / chunk), tau_(tau), D_(std::move(D)),
+          C_(chunks_ * r * chunk) {
+        parallel_for(chunks_, threads, monitor, [&](Index p) {
+            const Index first = p * chunk, count = std::min(chunk, n_ - first);
+            for (Index i = 0; i < r_; ++i) {
+                std::copy(C + i * n_ + first, C + i * n_ + first + count, at(p, i));
+                std::fill(at(p, i) + count, at(p, i) + chunk, 0.0f);
+            }
+        });
+        Matrix S = M.size() ? Matrix(tau * M) : Matrix(tau * Matrix::Identity(r, r));
+        add_squares(S, threads, monitor);
+        factor_.compute(S);
+        if (factor_.info() != Eigen::Success)
+            throw std::runtime_error("the low-rank part is not positive definite");
+    }
+    Index size() const override { return n_; }
+    Index bytes() const override { return C_.bytes() + 8 * r_ * r_; }
+
+    // Y = P^-1 V
+    void apply(const double* V, double* Y, Index b, int threads, Monitor& monitor) const override {
+        Matrix U = Matrix::Zero(chunks_ * chunk, b);
+        U.topRows(n_) = Eigen::Map<const Matrix>(V, n_, b);
+        if (D_.size())
+            U.topRows(n_).array().colwise() /= D_.array();
+        std::vector<Matrix> parts(static_cast<std::size_t>(chunks_));
+        parallel_for(chunks_, threads, monitor, [&](Index p) {
+            Matrix& part = parts[static_cast<std::size_t>(p)];
+            part.resize(r_, b);
+            Index c = 0;
+            for (; c + 2 <= b; c += 2)
+                inner<2>(p, U, c, part);
+            if (c < b)
+                inner<1>(p, U, c, part);
+        });
+        Matrix H = Matrix::Zero(r_, b);
+        for (const Matrix& part : parts)
+            H += part;
+        factor_.solveInPlace(H);
+        parallel_for(chunks_, threads, monitor, [&](Index p) {
+            Index c = 0;
+            for (; c + 2 <= b; c += 2)
+                subtract<2>(p, H, c, U);
+            if (c < b)
+                subtract<1>(p, H, c, U);
+        });
+        Eigen::Map<Matrix> out(Y, n_, b);
+        out = U.topRows(n_) / tau_;
+        if (D_.size())
+            out.array().colwise() /= D_.array();
+    }
+
+private:
+    static constexpr Index chunk = 512, edge = 192;
+    static constexpr int lanes = Simd<double>::lanes;
+
+    float* at(Index p, Index row) { return C_.data() + (p * r_ + row) * chunk; }
+    const float* at(Index p, Index row) const { return C_.data() + (p * r_ + row) * chunk; }
+
+    // S += C C^t, lower triangle tile by tile, in double.
+    void add_squares(Matrix& S, int threads, Monitor& monitor) const {
+        using Floats = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+        using Rows = Eigen::Map<const Floats>;
+        const Index panels = (r_ + edge - 1) / edge;
+        parallel_for(panels * (panels + 1) / 2, threads, monitor, [&](Index tile) {
+            Index p = 0;
+            while ((p + 1) * (p + 2) / 2 <= tile)
+                ++p;
+            const Index q = tile - p * (p + 1) / 2;
+            const Index i = p * edge, height = std::min(edge, r_ - i);
+            const Index j = q * edge, width = std::min(edge, r_ - j);
+            Matrix sum = Matrix::Zero(height, width);
+            for (Index k = 0; k < chunks_; ++k) {
+                const Matrix A = Rows(at(k, i), height, chunk).cast<double>();
+                const Matrix B = Rows(at(k, j), width, chunk).cast<double>();
+                sum.noalias() += A * B.transpose();
+            }
+            S.block(i, j, height, width) += sum;
+        });
+    }
+
+    // part(i, c) = <c_i, u_c> within chunk p, rows two by two: each load of u serves both
+    template <int B>
+    void inner(Index p, const Matrix& U, Index c, Matrix& part) const {
+        Index i = 0;
+        for (; i + 2 <= r_; i += 2)
+            inner_rows<2, B>(at(p, i), &U(p * chunk, c), U.rows(), &part(i, c));
+        if (i < r_)
+            inner_rows<1, B>(at(p, i), &U(p * chunk, c), U.rows(), &part(i, c));
+    }
+    template <int R, int B>
+    void inner_rows(const float* row, const double* u, Index stride, double* h) const {
+        Vec<double> acc[2][R][B] = {};
+        for (Index l = 0; l < chunk; l += 2 * lanes)
+            for (int v = 0; v < 2; ++v)
+                for (int r = 0; r < R; ++r) {
+                    const Vec<double> t = widen(row + r * chunk + l + v * lanes);
+                    for (int b = 0; b < B; ++b)
+                        acc[v][r][b] += t * load(u + b * stride + l + v * lanes);
+                }
+        for (int r = 0; r < R; ++r)
+            for (int b = 0; b < B; ++b)
+                h[b * r_ + r] = sum<double>(acc[0][r][b] + acc[1][r][b]);
+    }
+    // u_c -= sum_i H(i, c) c_i within chunk p, rows four by four
+    template <int B>
+    void subtract(Index p, const Matrix& H, Index c, Matrix& U) const {
+        Index i = 0;
+        for (; i + 4 <= r_; i += 4)
+            subtract_rows<4, B>(at(p, i), &H(i, c), U.rows(), &U(p * chunk, c));
+        for (; i < r_; ++i)
+            subtract_rows<1, B>(at(p, i), &H(i, c), U.rows(), &U(p * chunk, c));
+    }
+    template <int R, int B>
+    void subtract_rows(const float* row, const double* h, Index stride, double* u) const {
+        Vec<double> factor[R][B];
+        for (int r = 0; r < R; ++r)
+            for (int b = 0; b < B; ++b)
+                factor[r][b] = splat(h[b * r_ + r]);
+        for (Index l = 0; l < chunk; l += lanes) {
+            Vec<double> t[B];
+            for (int b = 0; b < B; ++b)
+                t[b] = load(u + b * stride + l);
+            for (int r = 0; r < R; ++r) {
+                const Vec<double> entry = widen(row + r * chunk + l);
+                for (int b = 0; b < B; ++b)
+                    t[b] -= factor[r][b] * entry;
+            }
+            for (int b = 0; b < B; ++b)
+                store(u + b * stride + l, t[b]);
+        }
+    }
+
+    Index r_, n_, chunks_;
+    double tau_;
+    Vector D_;
+    Buffer<float> C_;
+    Eigen::LLT<Matrix> factor_;
+};
+
+} // namespace mehler

@@ -1,0 +1,118 @@
+"""Approximate inverses of a Gram matrix: what the preconditioned eigensolver divides residuals by.
+
+    P = D (C^T M^-1 C + tau I) D,    D = diag(|x_i|^q),
+
+a low-rank part of K and the mean of the rest. Two choices of the low-rank part:
+
+- ``low_degree``: the first terms of h(rho) = sum_k A_k rho^k, whose features are the monomials of
+  the points (few in few dimensions);
+- ``landmarks``: K between r of the points and all (Nystrom), for any kernel and dimension.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations_with_replacement
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from ._arrays import Array
+from .kernels import Kernel
+
+MOST_FEATURES = 1500
+MOST_DEGREE = 12
+LANDMARKS = 1000
+
+
+def pays(ker: Kernel) -> bool:
+    """Whether the rest of K is near tau I after few terms: activations with a kink."""
+    return bool(ker.activation.kinks)
+
+
+def choose(ker: Kernel, n: int, d: int) -> str:
+    """'low-degree' where at least the quadratic terms fit, else 'landmarks'."""
+    return "low-degree" if low_degree_rank(ker, n, d)[0] >= 2 else "landmarks"
+
+
+def nbytes(choice: str, ker: Kernel, n: int, d: int) -> int:
+    """Bytes while the preconditioner is made."""
+    r = low_degree_rank(ker, n, d)[1] if choice == "low-degree" else min(LANDMARKS, n // 8)
+    return 8 * r * n + 24 * r * r + (8 * r * n if choice == "landmarks" else 0)
+
+
+def make(choice: str, ker: Kernel, X: Array, norms: Array, task: Any) -> _core.Woodbury:
+    """P^-1; task gives seed, threads and report."""
+    U = X if ker.homogeneity is None else X / norms[:, None]
+    if choice == "low-degree":
+        return low_degree(ker, U, norms, task.threads, task.report.ask)
+    return landmarks(ker, U, norms, task.seed, task.threads, task.report.ask)
+
+
+def low_degree_rank(ker: Kernel, n: int, d: int) -> tuple[int, int]:
+    """(degree, number of features): the highest degree that stays below n / 5 and 1500 features."""
+    A = ker.coefficients(MOST_DEGREE)
+    count, best = 0, (-1, 0)
+    for k in range(MOST_DEGREE + 1):
+        if A[k] > 1e-12 * ker.h.ends[0]:
+            count += math.comb(d + k - 1, k)
+            if count > min(MOST_FEATURES, n // 5):
+                break
+            best = (k, count)
+    return best
+
+
+def monomials(U: Array, weights: Array) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """C (r, n) float32 with C^T C = sum_k weights[k] (U U^T)^k, entrywise powers.
+
+    Row (i_1 <= ... <= i_k): sqrt(weights[k] k! / prod m_i!) u_{i_1} ... u_{i_k}, m_i how often i
+    occurs.
+    """
+    n, d = U.shape
+    columns = np.ascontiguousarray(U.T, dtype=np.float32)
+    rows = []
+    for k, weight in enumerate(weights):
+        if weight <= 0.0:
+            continue
+        for chosen in combinations_with_replacement(range(d), k):
+            count = math.factorial(k)
+            for i in set(chosen):
+                count //= math.factorial(chosen.count(i))
+            row = np.full(n, math.sqrt(weight * count), dtype=np.float32)
+            for i in chosen:
+                row *= columns[i]
+            rows.append(row)
+    return np.array(rows, dtype=np.float32).reshape(len(rows), n)
+
+
+def low_degree(
+    ker: Kernel, U: Array, norms: Array, threads: int, ask: Any = None
+) -> _core.Woodbury:
+    """P^-1 with the terms of h up to the degree that ``low_degree_rank`` gives."""
+    degree, _ = low_degree_rank(ker, *U.shape)
+    A = ker.coefficients(degree)
+    A = np.where(A > 1e-12 * ker.h.ends[0], A, 0.0)
+    tau = max(float(ker.h.ends[0] - A.sum()), 1e-10 * float(ker.h.ends[0]))
+    return _core.Woodbury(monomials(U, A), None, tau, _scale(ker, norms), threads, ask)
+
+
+def landmarks(
+    ker: Kernel, U: Array, norms: Array, seed: int, threads: int, ask: Any = None
+) -> _core.Woodbury:
+    """P^-1 with K_nr K_rr^-1 K_rn, r random points."""
+    n = len(U)
+    r = min(LANDMARKS, n // 8)
+    chosen = np.sort(np.random.default_rng(seed).permutation(n)[:r])
+    C = np.ascontiguousarray(ker(U[chosen], U), dtype=np.float32)
+    M = ker(U[chosen])
+    M[np.diag_indices(r)] += 1e-7 * n * M[0, 0] / r
+    some = C[:, :: max(1, n // 256)].astype(np.float64)
+    captured = np.einsum("ij,ij->j", some, np.linalg.solve(M, some))
+    tau = max(float(np.mean(ker.h.ends[0] - captured)), 1e-10 * float(ker.h.ends[0]))
+    return _core.Woodbury(C, M, tau, _scale(ker, norms), threads, ask)
+
+
+def _scale(ker: Kernel, norms: Array) -> Array | None:
+    q = ker.homogeneity
+    return norms**q if q and np.ptp(norms) > 0.0 else None
