@@ -220,7 +220,7 @@ def test_homogeneity_and_diagonal():
     assert gradient_kernel("tanh").homogeneity is None
     with pytest.raises(ValueError, match=r"found a norm of 5\. Pass normalize=True"):
         gradient_kernel("tanh").diag(X)
-    with pytest.raises(ValueError, match="X must be 2-D, one point a row; got 1-D"):
+    with pytest.raises(ValueError, match="X must be 2-D, one point a row; got shape"):
         gradient_kernel("tanh").diag(X[0])
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 import operator
 import os
+import re
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -19,14 +21,17 @@ from . import _core
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 UNIT = 1e-12  # norms equal to this count as equal
+MOST_THREADS = 4096
 
 
 def as_array(X: Any, name: str) -> np.ndarray[Any, Any]:
     """X as an ndarray of a real number type, not yet converted."""
-    if isinstance(X, (str, bytes)):
+    if isinstance(X, (str, bytes, os.PathLike)):
         raise TypeError(
             f"{name} must be an array of numbers; got {type(X).__name__}. Load a file with mehler.load."
         )
+    if hasattr(X, "tocsr"):
+        raise TypeError(f"{name} must be dense; got {type(X).__name__}. Pass {name}.toarray().")
     if hasattr(X, "__dlpack__") and not isinstance(X, np.ndarray):
         device = X.__dlpack_device__() if hasattr(X, "__dlpack_device__") else (1, 0)
         if device[0] != 1:
@@ -36,21 +41,44 @@ def as_array(X: Any, name: str) -> np.ndarray[Any, Any]:
             )
         try:
             X = np.from_dlpack(X)
-        except (BufferError, TypeError, RuntimeError):
-            X = np.asarray(X)  # e.g. a type that NumPy knows but DLPack does not
+        except (BufferError, TypeError, RuntimeError) as error:
+            if not hasattr(X, "__array__"):  # else a type that NumPy knows but DLPack does not
+                raise TypeError(
+                    f"{name} must be an array of numbers; DLPack refused {type(X).__name__} ({error})."
+                ) from None
     try:
-        A = np.asarray(X)
+        masked = _masked(X)
+        given = np.asanyarray(X)
     except ValueError as error:
         raise ValueError(
             f"{name} must be a rectangular array; rows of different lengths? ({error})"
         ) from None
+    masked = masked or _masked(given)
+    if masked:
+        raise ValueError(
+            f"{name} must hold no masked entries; found {masked}. Drop those rows, or fill them in: "
+            f"{name}.filled(value)."
+        )
+    A = np.asarray(given)
+    if A.dtype.kind == "O" and A.ndim == 0 and not isinstance(X, np.ndarray):
+        raise TypeError(f"{name} must be an array of numbers; got {type(X).__name__}.")
     if A.dtype.kind == "c":
         raise TypeError(
-            f"{name} must be real; got {A.dtype}. Pass real and imaginary parts as columns."
+            f"{name} must be real; got {A.dtype}. Take its real part if the imaginary part is zero."
         )
     if A.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers; got dtype {A.dtype}.")
+        raise TypeError(
+            f"{name} must hold real numbers; got dtype {A.dtype}. Convert it first, as in "
+            f"{name}.astype(float)."
+        )
     return A
+
+
+def _masked(X: Any) -> int:
+    """How many entries of an array, or of a list of arrays, are masked."""
+    if isinstance(X, (list, tuple)):
+        return sum(_masked(row) for row in X if isinstance(row, np.ma.MaskedArray))
+    return int(np.ma.getmaskarray(X).sum()) if isinstance(X, np.ma.MaskedArray) else 0
 
 
 def as_points(X: Any, *, name: str = "X") -> Array:
@@ -65,17 +93,15 @@ def as_points(X: Any, *, name: str = "X") -> Array:
     """
     A = as_array(X, name)
     if A.ndim != 2:
-        hint = (
-            " A single point is X[None, :]."
-            if A.ndim == 1
-            else " Flatten images: X.reshape(len(X), -1)."
-        )
-        raise ValueError(f"{name} must be 2-D, one point a row; got shape {A.shape}.{hint}")
+        hints = {0: "Pass a table of points.", 1: f"A single point is {name}[None, :]."}
+        hint = hints.get(A.ndim, f"Flatten images: {name}.reshape(len({name}), -1).")
+        raise ValueError(f"{name} must be 2-D, one point a row; got shape {A.shape}. {hint}")
     if A.shape[0] == 0 or A.shape[1] == 0:
         raise ValueError(
             f"{name} must hold at least one point of at least one dimension; got shape {A.shape}."
         )
-    out = np.ascontiguousarray(A, dtype=np.float64)
+    with np.errstate(over="ignore"):  # a longdouble beyond doubles becomes infinity: found below
+        out = np.ascontiguousarray(A, dtype=np.float64)
     zero = []
     for start in range(0, len(out), 4096):
         part = out[start : start + 4096]
@@ -100,8 +126,10 @@ def thread_count(threads: int | None) -> int:
     if threads is None:
         return int(_core.default_threads())
     count = integer(threads, "threads")
-    if count < 1:
-        raise ValueError(f"threads must be >= 1, or None for OpenMP's default; got {threads!r}.")
+    if not 1 <= count <= MOST_THREADS:
+        raise ValueError(
+            f"threads must be >= 1 and <= {MOST_THREADS}, or None for OpenMP's default; got {threads!r}."
+        )
     return count
 
 
@@ -115,40 +143,73 @@ def integer(value: Any, name: str) -> int:
         raise TypeError(f"{name} must be an integer; got {value!r}.") from None
 
 
+def choice(name: str, value: Any, allowed: tuple[str, ...], later: Collection[str] = ()) -> None:
+    """Refuse a value that is not one of the names; ``later`` are those of versions to come."""
+    if not isinstance(value, str) or value not in allowed:
+        more = (
+            " (not available in this version)" if isinstance(value, str) and value in later else ""
+        )
+        raise ValueError(f"{name} must be one of {allowed}; got {value!r}{more}.")
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False; the text 'no' is neither."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False; got {value!r}.")
+    return bool(value)
+
+
+def tolerance(tol: Any) -> float:
+    """A relative accuracy, 0 < tol < 1."""
+    try:
+        if isinstance(tol, (str, bytes, bool, np.bool_)):
+            raise TypeError
+        value = float(tol)
+    except (TypeError, ValueError):
+        raise TypeError(f"tol must be a number; got {tol!r}.") from None
+    if not 0.0 < value < 1.0:
+        raise ValueError(f"tol must satisfy 0 < tol < 1; got {tol!r}.")
+    return value
+
+
 def seed_from(rng: Any) -> int:
     """63 bits from a seed, a Generator, or None for fresh entropy."""
-    if isinstance(rng, np.random.RandomState):
-        raise TypeError("rng must be a seed or a numpy.random.Generator; got a legacy RandomState.")
-    return int(np.random.default_rng(rng).integers(0, 2**63 - 1))
+    expected = "rng must be None, an integer >= 0 or a numpy.random.Generator"
+    if isinstance(rng, (np.random.RandomState, bool, np.bool_)):
+        raise TypeError(f"{expected}; got {rng!r}.")
+    try:
+        generator = np.random.default_rng(rng)
+    except TypeError:
+        raise TypeError(f"{expected}; got {rng!r}.") from None
+    except ValueError:
+        raise ValueError(f"{expected}; got {rng!r}.") from None
+    return int(generator.integers(0, 2**63 - 1))
 
 
-_UNITS = {"": 1, "B": 1, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+_SIZE = re.compile(r"([-+.0-9E]+|NAN|INF) *([KMGT]?)(I?)B?")
 
 
 def memory_limit(max_memory: int | float | str | None) -> int:
     """Bytes: a number, a text such as '10GB' or '512MiB', or None for 80 % of what is free now."""
     if max_memory is None:
         return int(0.8 * free_memory())
+    expected = "max_memory must be bytes or a text such as '10GB'"
     if isinstance(max_memory, str):
-        text = max_memory.strip().upper().replace(" ", "")
-        digits = text.rstrip("KMGTIB")
-        unit = text[len(digits) :]
-        base = unit.replace("IB", "").rstrip("B")
+        parts = _SIZE.fullmatch(max_memory.strip().upper())
         try:
-            number = float(digits)
-            scale = 1024.0 ** "KMGT".index(base) * 1024 if "IB" in unit else _UNITS[base]
-        except (ValueError, KeyError):
-            raise ValueError(
-                f"max_memory must be bytes or a text such as '10GB'; got {max_memory!r}."
-            ) from None
-        value = number * scale
+            number, prefix, binary = parts.groups() if parts else ("", "", "")
+            if binary and not prefix:
+                raise ValueError
+            value = float(number) * (1024.0 if binary else 1000.0) ** " KMGT".find(prefix or " ")
+        except ValueError:
+            raise ValueError(f"{expected}; got {max_memory!r}.") from None
     else:
         try:
+            if isinstance(max_memory, (bytes, bool, np.bool_)):
+                raise TypeError
             value = float(max_memory)
         except (TypeError, ValueError):
-            raise TypeError(
-                f"max_memory must be bytes or a text such as '10GB'; got {max_memory!r}."
-            ) from None
+            raise TypeError(f"{expected}; got {max_memory!r}.") from None
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f"max_memory must be positive; got {max_memory!r}.")
     return int(value)

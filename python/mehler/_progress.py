@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from ._arrays import flag
+
 
 @dataclass(frozen=True)
 class State:
@@ -43,13 +45,22 @@ class Reporter:
         Show progress on stderr: by tqdm when it is installed, else as plain lines.
     callback
         Called with a :class:`State`; a true return value stops the work.
+    scale
+        Values and residuals are multiplied by this first.
     """
 
-    def __init__(self, progress: bool | None, callback: Callable[[State], Any] | None) -> None:
+    def __init__(
+        self,
+        progress: bool | None,
+        callback: Callable[[State], Any] | None,
+        scale: float = 1.0,
+    ) -> None:
+        if progress is not None:
+            flag("progress", progress)
         if callback is not None and not callable(callback):
             raise TypeError(f"callback must be callable; got {callback!r}.")
         self.start = time.perf_counter()
-        self.callback = callback
+        self.callback, self.scale = callback, scale
         self.progress = bool(progress)
         self.stopped = False
         self._bar: Any = None
@@ -62,7 +73,8 @@ class Reporter:
         return self._ask if self.progress or self.callback is not None else None
 
     def _ask(self, phase: str, done: int, total: int, value: float, residual: float) -> bool:
-        state = State(phase, done, total, value, residual, time.perf_counter() - self.start)
+        seconds = time.perf_counter() - self.start
+        state = State(phase, done, total, self.scale * value, self.scale * residual, seconds)
         if self.progress:
             self._show(state)
         if self.callback is not None and self.callback(state):

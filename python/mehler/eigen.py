@@ -21,11 +21,14 @@ from ._arrays import (
     Array,
     as_array,
     as_points,
+    choice,
+    flag,
     integer,
     memory_limit,
     seed_from,
     size_text,
     thread_count,
+    tolerance,
 )
 from ._progress import Reporter, State
 from .activations import Activation
@@ -156,24 +159,27 @@ def min_eig(
         raise ValueError(
             "width and weights (finite width) are not available in this version; leave them None."
         )
-    _choice("precision", precision, PRECISIONS, {"extended", "exact"})
-    _choice("method", method, METHODS, {"shift-invert", "sparse-inverse"})
-    _choice("certify", certify, CERTIFICATES, {"rigorous", "preconditioned"})
-    tol = _tolerance(tol)
+    choice("precision", precision, PRECISIONS, {"extended", "exact"})
+    choice("method", method, METHODS, {"shift-invert", "sparse-inverse"})
+    choice("certify", certify, CERTIFICATES, {"rigorous", "preconditioned"})
+    tol = tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
     A = as_points(X)
-    if normalize:
+    if flag("normalize", normalize):
         from .data import normalize as to_unit_norm
 
         A = to_unit_norm(A)
+    A, scale = _near_one(A, ker)
     n = len(A)
     points = core_points(A, ker, threads)
-    with Reporter(progress, callback) as report:
+    with Reporter(progress, callback, scale) as report:
         task = _Task(tol, count, seed, limit, report, start)
         if method == "dense" or (method == "auto" and n <= DENSE_UP_TO):
             result = _dense_route(A, points, ker, task, certify)
         else:
             result = _iterative_route(A, points, ker, task, certify, precision, method)
+    if scale != 1.0:
+        result = _times(result, scale)
     _warn(result)
     return result
 
@@ -228,9 +234,9 @@ def eigsh(
         As in :func:`min_eig`.
     """
     start = time.perf_counter()
-    _choice("method", method, EIGSH_METHODS, {"shift-invert", "preconditioned", "sparse-inverse"})
-    _choice("which", which, ("SA", "LA"), set())
-    tol = _tolerance(tol)
+    choice("method", method, EIGSH_METHODS, {"shift-invert", "preconditioned", "sparse-inverse"})
+    choice("which", which, ("SA", "LA"))
+    tol = tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
     op, exact, n, dtype, nbytes, dense = _operator(K)
     k = integer(k, "k")
@@ -482,6 +488,7 @@ def _solve(
             op, exact, inverse, k, block, min(most, DAVIDSON_BASIS) // 2, tol, goal, floor, relative,
             below, task.seed, DAVIDSON_PRODUCTS, rounds, task.threads, task.report.ask,
         )  # fmt: skip
+    _check_size(found["norm"])
     history = [(earlier + a, v, r) for a, v, r in found["history"]]
     applications = (
         earlier + found["applications"] + found["fast_applications"] + found["exact_applications"]
@@ -536,6 +543,11 @@ def _solve(
         status = "rounding-limited"
         rounding = max(rounding, noise)
         message = f"float32 storage knows it to about {rounding:.0e} only; use precision='double' or 'auto'"
+    elif found["end"] == "converged":
+        status = "budget-limited"
+        message = (
+            "K v - value v is larger than the recurrence says; is K symmetric and always the same?"
+        )
     else:
         status = "budget-limited"
         message = (
@@ -681,6 +693,28 @@ def _replace(result: EigenResult, **changes: Any) -> EigenResult:
     return replace(result, **changes)
 
 
+def _near_one(A: Array, ker: Kernel) -> tuple[Array, float]:
+    """(2^-e A, 2^(2qe)), so that neither float32 entries nor squares of norms leave their range.
+
+    Exact: K(A) = 2^(2qe) K(2^-e A). Points of ordinary size are left alone.
+    """
+    q = ker.homogeneity or 0.0
+    e = int(np.frexp(max(A.max(), -A.min()))[1])
+    if q == 0.0 or abs(e) <= 16 or abs(2.0 * q * e) > 1000.0:
+        return A, 1.0
+    return np.ldexp(A, -e), 2.0 ** (2.0 * q * e)
+
+
+def _times(result: EigenResult, factor: float) -> EigenResult:
+    """What holds of K, from what holds of K / factor."""
+    names = ("value", "lower", "upper", "residual", "floor", "values", "residuals")
+    return _replace(
+        result,
+        history=tuple((a, factor * v, factor * r) for a, v, r in result.history),
+        **{name: factor * getattr(result, name) for name in names},
+    )
+
+
 def _warn(result: EigenResult) -> None:
     if result.status == "budget-limited":
         warnings.warn(f"not resolved: {result.message}", ConvergenceWarning, stacklevel=3)
@@ -695,28 +729,18 @@ def _kernel(
     weight_var: float,
     bias_var: float,
 ) -> Kernel:
+    choice("kernel", kernel, tuple(KERNELS), {"ntk"})
     if isinstance(activation, Kernel):
+        given = {"kernel": kernel, "depth": depth, "weight_var": weight_var, "bias_var": bias_var}
+        usual = {"kernel": "gradient", "depth": 1, "weight_var": 1.0, "bias_var": 0.0}
+        odd = [name for name in given if given[name] != usual[name]]
+        if odd:
+            raise ValueError(
+                f"{', '.join(odd)} cannot be changed in {activation!r}; leave it out, or pass the "
+                "activation instead of a kernel."
+            )
         return activation
-    if kernel not in KERNELS:
-        more = " ('ntk' is not available in this version)" if kernel == "ntk" else ""
-        raise ValueError(f"kernel must be one of {tuple(KERNELS)}; got {kernel!r}{more}.")
     return KERNELS[kernel](activation, depth=depth, weight_var=weight_var, bias_var=bias_var)
-
-
-def _choice(name: str, value: Any, allowed: tuple[str, ...], later: set[str]) -> None:
-    if value not in allowed:
-        more = " (not available in this version)" if value in later else ""
-        raise ValueError(f"{name} must be one of {allowed}; got {value!r}{more}.")
-
-
-def _tolerance(tol: float) -> float:
-    try:
-        value = float(tol)
-    except (TypeError, ValueError):
-        raise TypeError(f"tol must be a number; got {tol!r}.") from None
-    if not 0.0 < value < 1.0:
-        raise ValueError(f"tol must satisfy 0 < tol < 1; got {tol!r}.")
-    return value
 
 
 def _operator(K: Any) -> tuple[_core.Operator, _core.Operator, int, str, int, Array | None]:
@@ -753,7 +777,18 @@ def _operator(K: Any) -> tuple[_core.Operator, _core.Operator, int, str, int, Ar
     dtype = getattr(K, "dtype", None)
     if dtype is not None and np.dtype(dtype).kind == "c":
         raise TypeError(f"K must be real; got {dtype}.")
-    product = K.matmat if hasattr(K, "matmat") else K.__matmul__
+    if hasattr(K, "tocsr"):
+        _check_sparse(K)
+    multiply = K.matmat if hasattr(K, "matmat") else K.__matmul__
+
+    def product(V: Array) -> Array:
+        Y = as_array(multiply(V), "the product K @ V")
+        if Y.shape != V.shape:
+            raise ValueError(
+                f"the product K @ V must have the shape {V.shape} of V; got {Y.shape}."
+            )
+        return Y
+
     n = int(shape[0])
     wrapped = _core.CallableOperator(product, n)
     return wrapped, wrapped, n, "float64", 0, None
@@ -769,10 +804,32 @@ def _check_symmetric(A: Array) -> None:
             raise ValueError(f"K must be finite; found {rows[i, j]} at ({start + i}, {j}).")
         size = max(size, float(np.max(np.abs(rows))))
         worst = max(worst, float(np.max(np.abs(rows - A[:, start : start + 1024].T))))
-    if worst > 1e-10 * size:
+    _check_difference(worst, size, 1e-10)
+    _check_size(size)
+
+
+def _check_sparse(K: Any) -> None:
+    size, worst = float(abs(K).max()), float(abs(K - K.T).max())
+    if not math.isfinite(size):
+        raise ValueError(f"K must be finite; found an entry of size {size}.")
+    _check_difference(worst, size, 1e-10)
+    _check_size(size)
+
+
+def _check_difference(worst: float, size: float, tol: float) -> None:
+    if worst > tol * size:
         raise ValueError(
             f"K must be symmetric; found |K - K^T| up to {worst:.2e} with entries up to {size:.2e}. "
             "Pass (K + K.T) / 2 if that is rounding."
+        )
+
+
+def _check_size(size: float) -> None:
+    """Norms are sums of squares: these, and those of residuals, have to be doubles."""
+    if size != 0.0 and not 1e-130 <= size <= 1e140:
+        raise ValueError(
+            f"K must be of a size between 1e-130 and 1e140; found about {size:.1e}. "
+            "Multiply it by a constant first."
         )
 
 
@@ -785,4 +842,7 @@ def _columns(op: _core.Operator, n: int, threads: int) -> Array:
         out[:, start : start + E.shape[1]] = op.multiply(E, threads)
     if not np.isfinite(out).all():
         raise ValueError("products with K must be finite; found NaN or infinity.")
+    size = float(np.max(np.abs(out)))
+    _check_difference(float(np.max(np.abs(out - out.T))), size, 1e-6)  # of float32, perhaps
+    _check_size(size)
     return np.asarray(0.5 * (out + out.T))

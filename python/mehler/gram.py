@@ -19,6 +19,8 @@ from ._arrays import (
     Array,
     as_array,
     as_points,
+    choice,
+    flag,
     memory_limit,
     size_text,
     thread_count,
@@ -175,7 +177,7 @@ def core_points(
         )
     with np.errstate(over="ignore", under="ignore"):
         power = norms ** (2.0 * q)
-    if not (np.isfinite(power).all() and (power > 0.0).all()):
+    if not ((power >= 1e-280).all() and (power <= 1e280).all()):
         raise ValueError(
             f"the norms of X raised to {2.0 * q:g} leave the range of doubles; rescale X, or pass normalize=True."
         )
@@ -248,11 +250,13 @@ def gram(
     from ._progress import Reporter
 
     kernel = as_kernel(kernel)
-    if storage not in STORAGES:
-        raise ValueError(f"storage must be one of {STORAGES}; got {storage!r}.")
-    dtype = str(np.dtype(dtype))
-    if dtype not in DTYPES:
-        raise ValueError(f"dtype must be one of {DTYPES}; got {dtype!r}.")
+    choice("storage", storage, STORAGES)
+    try:
+        dtype = str(np.dtype(dtype))
+    except TypeError:
+        raise ValueError(f"dtype must be one of {DTYPES}; got {dtype!r}.") from None
+    choice("dtype", dtype, DTYPES)
+    flag("normalize", normalize)
     A = as_points(X)
     n = len(A)
     limit = memory_limit(max_memory)
@@ -273,6 +277,13 @@ def gram(
     if storage == "matrix-free" and dtype != "float64":
         raise ValueError("matrix-free products are computed in float64; drop dtype='float32'.")
     points = core_points(A, kernel, threads, normalize=normalize)
+    if dtype == "float32" and kernel.homogeneity:
+        sizes = float(kernel.h.ends[0]) * points.norms() ** (2.0 * kernel.homogeneity)
+        if not (sizes.max() <= 1e38 and sizes.min() >= 1e-37):
+            raise ValueError(
+                f"diagonal entries from {sizes.min():.1e} to {sizes.max():.1e} leave the range of "
+                "float32; rescale X, pass normalize=True, or dtype='float64'."
+            )
     with Reporter(progress, callback) as report:
         try:
             return Gram(points, n, kernel, storage, dtype, threads, report.ask)

@@ -13,6 +13,7 @@ For unit vectors and preactivations of variance q = weight_var + bias_var and co
 from __future__ import annotations
 
 import math
+import numbers
 import warnings
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -85,9 +86,9 @@ class Kernel:
 
     def diag(self, X: Any) -> Array:
         """K_ii = |x_i|^(2q) h(1) in O(n d)."""
-        X = np.asarray(X)
-        if X.ndim != 2:
-            raise ValueError(f"X must be 2-D, one point a row; got {X.ndim}-D.")
+        from ._arrays import as_points
+
+        X = as_points(X)
         square = np.einsum("ij,ij->i", X, X, dtype=np.float64)
         top = float(self.h.ends[0])
         if self.homogeneity is not None:
@@ -220,6 +221,9 @@ def _kernel(
 ) -> Kernel:
     if depth != 1:
         raise ValueError(f"depth must be 1, the only supported depth; got {depth!r}.")
+    for name, value in (("weight_var", weight_var), ("bias_var", bias_var)):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise TypeError(f"{name} must be a number; got {value!r}.")
     if not (math.isfinite(weight_var) and weight_var > 0.0):
         raise ValueError(f"weight_var must be positive and finite; got {weight_var!r}.")
     if not (math.isfinite(bias_var) and bias_var >= 0.0):
@@ -241,7 +245,9 @@ def _kernel(
 
 
 def _cosines(rho: Any) -> Array:
-    rho = np.asarray(rho, dtype=np.float64)
+    from ._arrays import as_array
+
+    rho = np.asarray(as_array(rho, "X"), dtype=np.float64)
     largest = float(np.max(np.abs(rho))) if rho.size else 0.0
     if not largest <= 1.0 + OVERSHOOT:
         raise ValueError(
