@@ -809,6 +809,7 @@ def _check_symmetric(A: Array) -> None:
 
 
 def _check_sparse(K: Any) -> None:
+    K = K.tocsr()
     size, worst = float(abs(K).max()), float(abs(K - K.T).max())
     if not math.isfinite(size):
         raise ValueError(f"K must be finite; found an entry of size {size}.")
