@@ -75,7 +75,8 @@ public:
     }
 
 private:
-    static constexpr Index chunk = 512, edge = 192;
+    static constexpr Index chunk = 512, edge = 384;
+    static constexpr Index line = 16, ahead = 2048; // floats: of a cache line, prefetched ahead
     static constexpr int lanes = Simd<double>::lanes;
 
     float* at(Index p, Index row) { return C_.data() + (p * r_ + row) * chunk; }
@@ -115,13 +116,17 @@ private:
     template <int R, int B>
     void inner_rows(const float* row, const double* u, Index stride, double* h) const {
         Vec<double> acc[2][R][B] = {};
-        for (Index l = 0; l < chunk; l += 2 * lanes)
-            for (int v = 0; v < 2; ++v)
-                for (int r = 0; r < R; ++r) {
-                    const Vec<double> t = widen(row + r * chunk + l + v * lanes);
-                    for (int b = 0; b < B; ++b)
-                        acc[v][r][b] += t * load(u + b * stride + l + v * lanes);
-                }
+        for (Index k = 0; k < chunk; k += line) {
+            for (int r = 0; r < R; ++r)
+                __builtin_prefetch(row + r * chunk + k + ahead);
+            for (Index l = k; l < k + line; l += 2 * lanes)
+                for (int v = 0; v < 2; ++v)
+                    for (int r = 0; r < R; ++r) {
+                        const Vec<double> t = widen(row + r * chunk + l + v * lanes);
+                        for (int b = 0; b < B; ++b)
+                            acc[v][r][b] += t * load(u + b * stride + l + v * lanes);
+                    }
+        }
         for (int r = 0; r < R; ++r)
             for (int b = 0; b < B; ++b)
                 h[b * r_ + r] = sum<double>(acc[0][r][b] + acc[1][r][b]);
@@ -141,17 +146,21 @@ private:
         for (int r = 0; r < R; ++r)
             for (int b = 0; b < B; ++b)
                 factor[r][b] = splat(h[b * r_ + r]);
-        for (Index l = 0; l < chunk; l += lanes) {
-            Vec<double> t[B];
-            for (int b = 0; b < B; ++b)
-                t[b] = load(u + b * stride + l);
-            for (int r = 0; r < R; ++r) {
-                const Vec<double> entry = widen(row + r * chunk + l);
+        for (Index k = 0; k < chunk; k += line) {
+            for (int r = 0; r < R; ++r)
+                __builtin_prefetch(row + r * chunk + k + ahead);
+            for (Index l = k; l < k + line; l += lanes) {
+                Vec<double> t[B];
                 for (int b = 0; b < B; ++b)
-                    t[b] -= factor[r][b] * entry;
+                    t[b] = load(u + b * stride + l);
+                for (int r = 0; r < R; ++r) {
+                    const Vec<double> entry = widen(row + r * chunk + l);
+                    for (int b = 0; b < B; ++b)
+                        t[b] -= factor[r][b] * entry;
+                }
+                for (int b = 0; b < B; ++b)
+                    store(u + b * stride + l, t[b]);
             }
-            for (int b = 0; b < B; ++b)
-                store(u + b * stride + l, t[b]);
         }
     }
 
