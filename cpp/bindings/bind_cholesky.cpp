@@ -1,7 +1,10 @@
-// The tiled Cholesky factor.
+// The tiled Cholesky factor, and the eigensolver around it.
+#include <pybind11/eigen.h>
+
 #include "bindings/nouns.hpp"
 #include "bindings/points.hpp"
 #include "gram/cholesky.hpp"
+#include "solve/shift_invert.hpp"
 
 namespace mehler {
 
@@ -50,6 +53,8 @@ void bind_factor(py::module_& m, const char* name) {
                                    return F.column() < 0 ? py::object(py::none())
                                                          : py::object(py::int_(F.column()));
                                })
+        .def_static("bytes_for", &Factor::bytes_for, py::arg("n"))
+        .def_property_readonly("frobenius", &Factor::frobenius)
         .def_property_readonly("pivot", &Factor::pivot)
         .def_property_readonly("complete", &Factor::complete)
         .def("dense", [](const Factor& F) {
@@ -57,6 +62,44 @@ void bind_factor(py::module_& m, const char* name) {
             F.dense(out.mutable_data());
             return out;
         });
+}
+
+py::dict shift_invert(const Solver& factor, const Operator& exact, Index wanted, Index guards,
+                      Index block, Index most_basis, double inner_tol, double tol, double floor,
+                      Index rounds, std::uint64_t seed, int threads, py::object ask) {
+    if (factor.size() != exact.size())
+        throw py::value_error("factor and exact must have one size");
+    PythonMonitor monitor{std::move(ask)};
+    ShiftInvertOptions o;
+    o.wanted = wanted;
+    o.guards = guards;
+    o.block = block;
+    o.most_basis = most_basis;
+    o.inner_tol = inner_tol;
+    o.tol = tol;
+    o.floor = floor;
+    o.rounds = rounds;
+    o.seed = seed;
+    o.threads = threads;
+    ShiftInvert solver(factor, exact, o, monitor.monitor);
+    const bool interrupted = monitor.run_partial([&](Monitor&) { solver.run(); });
+    py::dict d;
+    d["ritz_values"] = solver.ritz_values;
+    d["ritz_residuals"] = solver.ritz_residuals;
+    d["values"] = solver.values;
+    d["residuals"] = solver.residuals;
+    d["vectors"] = solver.vectors();
+    d["solves"] = solver.solves;
+    d["products"] = solver.products;
+    d["basis"] = solver.basis();
+    d["full"] = solver.end == End::basis_full;
+    d["stopped"] = solver.end == End::stopped;
+    d["interrupted"] = interrupted;
+    py::list history;
+    for (const LanczosStep& s : solver.history)
+        history.append(py::make_tuple(s.applications, s.value, s.residual));
+    d["history"] = history;
+    return d;
 }
 
 } // namespace
@@ -82,6 +125,10 @@ void bind_cholesky(py::module_& m) {
             py::arg("B"), py::arg("threads"), py::arg("ask") = py::none());
     bind_factor<double>(m, "Cholesky64");
     bind_factor<float>(m, "Cholesky32");
+    m.def("shift_invert", &shift_invert, py::arg("factor"), py::arg("exact"), py::arg("wanted"),
+          py::arg("guards"), py::arg("block"), py::arg("most_basis"), py::arg("inner_tol"),
+          py::arg("tol"), py::arg("floor"), py::arg("rounds"), py::arg("seed"), py::arg("threads"),
+          py::arg("ask") = py::none());
 }
 
 } // namespace mehler

@@ -54,6 +54,7 @@ public:
         monitor.phase("fill", tiles);
         std::vector<Pairs> seen(static_cast<std::size_t>(fine.panels));
         std::vector<std::mutex> guards(static_cast<std::size_t>(fine.panels));
+        std::vector<double> squares(static_cast<std::size_t>(tiles));
         parallel_for(tiles, threads, monitor, [&](Index t) {
             constexpr Index edge = Tiling::edge;
             thread_local Buffer<double> work(edge * edge);
@@ -61,11 +62,14 @@ public:
             Index I, J;
             fine.tile(tiles - 1 - t, I, J);
             Pairs mine;
+            double& square = squares[static_cast<std::size_t>(t)];
             const TileRange at{I * edge, fine.rows(I), J * edge, fine.rows(J)};
             fill_tile(points, points, true, profile, at, work.data(), &mine,
                       [&](Index r, Index start, Index count, const double* values) {
-                          for (Index c = 0; c < count; ++c)
+                          for (Index c = 0; c < count; ++c) {
                               tile[r * edge + start + c] = static_cast<T>(values[c]);
+                              square += (I == J ? 1.0 : 2.0) * values[c] * values[c];
+                          }
                           if (I == J && r >= start && r < start + count)
                               tile[r * edge + r] = static_cast<T>(values[r - start] - shift);
                       });
@@ -77,12 +81,14 @@ public:
         for (const Pairs& p : seen)
             pairs_.merge(p);
         pairs_.order();
+        frobenius_ = root_of_sum(squares);
     }
 
     // Filled with A - shift I of a dense symmetric A (n, n).
     TiledCholesky(const double* A, Index n, double shift, int threads, Monitor& monitor)
         : shift_(shift), tiling_(n), data_(tiling_.entries()) {
         monitor.phase("fill", tiling_.tiles());
+        std::vector<double> squares(static_cast<std::size_t>(tiling_.tiles()));
         parallel_for(tiling_.tiles(), threads, monitor, [&](Index t) {
             Index I, J;
             tiling_.by_columns(t, I, J);
@@ -90,18 +96,28 @@ public:
             const Index rows = tiling_.rows(I), i = I * tiling_.edge, j = J * tiling_.edge;
             for (Index c = 0; c < tiling_.rows(J); ++c) {
                 const double* column = A + (j + c) * n + i; // row j + c, which is also column
-                for (Index r = 0; r < rows; ++r)
+                for (Index r = 0; r < rows; ++r) {
                     out[c * rows + r] = static_cast<T>(column[r]);
+                    squares[static_cast<std::size_t>(t)] +=
+                        (I == J ? 1.0 : 2.0) * column[r] * column[r];
+                }
                 if (I == J)
                     out[c * rows + c] = static_cast<T>(column[c] - shift);
             }
             monitor.done.fetch_add(1, std::memory_order_relaxed);
         });
+        frobenius_ = root_of_sum(squares);
+    }
+
+    // Bytes that n points will take.
+    static Index bytes_for(Index n) {
+        return FactorTiling(n).entries() * static_cast<Index>(sizeof(T));
     }
 
     Index size() const override { return tiling_.n; }
     Index bytes() const override { return data_.bytes(); }
     double shift() const override { return shift_; }
+    double frobenius() const { return frobenius_; } // |K|_F
     const Pairs& pairs() const { return pairs_; }
     bool complete() const { return complete_; }
     // Where the factorisation ended: K - shift I, rounded to T, has an eigenvalue <= 0.
@@ -150,6 +166,12 @@ public:
     }
 
 private:
+    static double root_of_sum(const std::vector<double>& squares) {
+        double total = 0.0;
+        for (double s : squares)
+            total += s;
+        return std::sqrt(total);
+    }
     T* tile(Index I, Index J) { return data_.data() + tiling_.offset(I, J); }
     const T* tile(Index I, Index J) const { return data_.data() + tiling_.offset(I, J); }
     Tile<T> whole(Index I, Index J) {
@@ -229,7 +251,7 @@ private:
     Pairs pairs_;
     bool complete_ = false;
     Index column_ = -1;
-    double pivot_ = 0.0;
+    double pivot_ = 0.0, frobenius_ = 0.0;
 };
 
 } // namespace mehler

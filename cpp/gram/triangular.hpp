@@ -24,6 +24,16 @@ inline Vec<double> widen(const float* p) {
 
 inline constexpr int abreast = 4; // columns taken together
 
+// What lies below in the next columns is asked for while these are worked on: columns are shorter
+// than a page, and the processor's own guesses end there.
+template <class T, int C>
+inline void ask_ahead(const T* L, Index ld) {
+    for (int c = 0; c < C; ++c)
+        __builtin_prefetch(L + (abreast + c) * ld);
+}
+template <class T>
+inline constexpr Index cache_line = 64 / static_cast<Index>(sizeof(T));
+
 template <class T, int B, int C>
 inline void forward_columns(const T* L, Index ld, Index rows, const double* X, double* Y, Index n) {
     constexpr Index lanes = Simd<double>::lanes;
@@ -31,8 +41,7 @@ inline void forward_columns(const T* L, Index ld, Index rows, const double* X, d
     for (int c = 0; c < C; ++c)
         for (int b = 0; b < B; ++b)
             x[c][b] = splat(X[b * n + c]);
-    Index r = 0;
-    for (; r + lanes <= rows; r += lanes) {
+    const auto step = [&](Index r) {
         Vec<double> y[B];
         for (int b = 0; b < B; ++b)
             y[b] = load(Y + b * n + r);
@@ -43,7 +52,15 @@ inline void forward_columns(const T* L, Index ld, Index rows, const double* X, d
         }
         for (int b = 0; b < B; ++b)
             store(Y + b * n + r, y[b]);
+    };
+    Index r = 0;
+    for (; r + cache_line<T> <= rows; r += cache_line<T>) {
+        ask_ahead<T, C>(L + r, ld);
+        for (Index l = 0; l < cache_line<T>; l += lanes)
+            step(r + l);
     }
+    for (; r + lanes <= rows; r += lanes)
+        step(r);
     for (; r < rows; ++r)
         for (int b = 0; b < B; ++b)
             for (int c = 0; c < C; ++c)
@@ -55,13 +72,24 @@ inline void backward_columns(const T* L, Index ld, Index rows, double* X, const 
                              Index n) {
     constexpr Index lanes = Simd<double>::lanes;
     Vec<double> sums[C][B] = {};
-    Index r = 0;
-    for (; r + lanes <= rows; r += lanes)
-        for (int b = 0; b < B; ++b) {
-            const Vec<double> y = load(Y + b * n + r);
-            for (int c = 0; c < C; ++c)
-                sums[c][b] += widen(L + c * ld + r) * y;
+    const auto step = [&](Index r) {
+        Vec<double> y[B];
+        for (int b = 0; b < B; ++b)
+            y[b] = load(Y + b * n + r);
+        for (int c = 0; c < C; ++c) {
+            const Vec<double> l = widen(L + c * ld + r);
+            for (int b = 0; b < B; ++b)
+                sums[c][b] += l * y[b];
         }
+    };
+    Index r = 0;
+    for (; r + cache_line<T> <= rows; r += cache_line<T>) {
+        ask_ahead<T, C>(L + r, ld);
+        for (Index l = 0; l < cache_line<T>; l += lanes)
+            step(r + l);
+    }
+    for (; r + lanes <= rows; r += lanes)
+        step(r);
     for (int c = 0; c < C; ++c)
         for (int b = 0; b < B; ++b) {
             double total = sum<double>(sums[c][b]);

@@ -58,12 +58,17 @@ public:
 
     // Ritz vectors (n, wanted), also after an interruption.
     Matrix vectors() {
-        Monitor quiet;
-        basis_.watch(quiet);
-        Matrix V = Matrix::Zero(n_, values.size());
-        basis_.add(ritz_.vectors.leftCols(values.size()), V.data());
+        Matrix V = combine(ritz_.vectors.leftCols(values.size()));
         for (Index i = 0; i < V.cols(); ++i)
             V.col(i).normalize();
+        return V;
+    }
+    // The basis times H, also after an interruption.
+    Matrix combine(const Matrix& H) {
+        Monitor quiet;
+        basis_.watch(quiet);
+        Matrix V = Matrix::Zero(n_, H.cols());
+        basis_.add(H, V.data());
         basis_.watch(monitor_);
         return V;
     }
