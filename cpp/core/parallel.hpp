@@ -75,10 +75,8 @@ public:
         const auto& gate = open_[static_cast<std::size_t>(g)];
         poll();
         for (int spin = 0; !gate.load(std::memory_order_acquire); ++spin) {
-            if (spin < 1000)
-                std::this_thread::yield();
-            else
-                std::this_thread::sleep_for(std::chrono::microseconds(20));
+            if (spin > 200) // no processor for everyone: let the others have this one
+                std::this_thread::sleep_for(std::chrono::microseconds(10));
             poll();
         }
     }

@@ -219,7 +219,8 @@ private:
         const double distance = values[i] - shift_;
         Vector s = inverse(R_.col(i)) / distance, z = Vector::Zero(n_);
         leave_out(s);
-        const double enough = 1e-3 * s.norm();
+        // What is left of r is A's view of it; a tenth of the way beyond the goal leaves room.
+        const double enough = std::max(0.1 * goal(i) / residuals[i], 1e-4) * s.norm();
         if (!(distance > 0.0) || V_.cols() >= n_)
             return s;
         const auto image_of = [&](const Vector& p) {

@@ -42,7 +42,7 @@ DENSE_UP_TO = 1000  # the dense route is faster below
 DENSE_RESCUE = 4000  # and affordable up to here when Lanczos runs out of basis
 MOST_BASIS = 3000
 LEAST_BASIS = 100
-METHODS = ("auto", "dense", "lanczos")
+METHODS = ("auto", "dense", "lanczos", "shift-invert")
 PRECISIONS = ("auto", "single", "double")
 CERTIFICATES = ("auto", "theory", "none")
 KERNELS = {"gradient": gradient_kernel, "nngp": nngp}
@@ -109,7 +109,8 @@ def min_eig(
         'theory' or 'auto': a proven lower bound (all eigenpairs when n is small, else the
         Hermite-tail bound); 'none': no lower bound but 0.
     method
-        'dense', 'lanczos', or 'auto': dense up to n = 1000.
+        'dense', 'lanczos', 'shift-invert' (Cholesky factor, then Lanczos on its inverse), or 'auto':
+        dense up to n = 1000.
     max_memory
         Bytes, or a text such as '10GB'. Default: 80 % of what the system has free.
     threads
@@ -152,7 +153,7 @@ def min_eig(
             "width and weights (finite width) are not available in this version; leave them None."
         )
     _choice("precision", precision, PRECISIONS, {"extended", "exact"})
-    _choice("method", method, METHODS, {"shift-invert", "preconditioned", "sparse-inverse"})
+    _choice("method", method, METHODS, {"preconditioned", "sparse-inverse"})
     _choice("certify", certify, CERTIFICATES, {"rigorous", "preconditioned"})
     tol = _tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
@@ -167,6 +168,10 @@ def min_eig(
         task = _Task(tol, count, seed, limit, report, start)
         if method == "dense" or (method == "auto" and n <= DENSE_UP_TO):
             result = _dense_route(A, points, ker, task, certify)
+        elif method == "shift-invert":
+            from .shift_invert import points_route
+
+            result = points_route(A, points, ker, task, certify, precision)
         else:
             result = _lanczos_route(A, points, ker, task, certify, precision, method)
     _warn(result)
@@ -199,7 +204,8 @@ def eigsh(
     which
         'SA' (smallest, ascending) or 'LA' (largest, descending).
     method
-        'dense', 'lanczos', or 'auto': dense up to n = 1000.
+        'dense', 'lanczos', 'shift-invert' (smallest ones of a Gram operator or an array), or 'auto':
+        dense up to n = 1000.
     tol
         Relative accuracy of each eigenvalue, by its residual.
     block
@@ -223,7 +229,7 @@ def eigsh(
         As in :func:`min_eig`.
     """
     start = time.perf_counter()
-    _choice("method", method, METHODS, {"shift-invert", "preconditioned", "sparse-inverse"})
+    _choice("method", method, METHODS, {"preconditioned", "sparse-inverse"})
     _choice("which", which, ("SA", "LA"), set())
     tol = _tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
@@ -239,6 +245,15 @@ def eigsh(
         if method == "dense" or (method == "auto" and n <= DENSE_UP_TO):
             A = dense if dense is not None else _columns(op, n, count)
             result = _dense_result(A, k, largest, task, 0.0, -math.inf, "none", "dense", nbytes)
+        elif method == "shift-invert":
+            from .shift_invert import operator_route
+
+            if largest:
+                raise ValueError(
+                    "method='shift-invert' finds the smallest eigenvalues, which='SA'; got which='LA'. "
+                    "Use method='lanczos'."
+                )
+            result = operator_route(K, dense, exact, k, task, block, nbytes)
         else:
             result = _solve(op, exact, n, k, largest, task, block, dtype, nbytes, "lanczos", 0.0)
     _warn(result)
