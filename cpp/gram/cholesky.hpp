@@ -140,6 +140,8 @@ public:
         if (!complete_)
             throw std::logic_error("the factor is not complete");
         const Index n = tiling_.n;
+        if (bytes() < alone)
+            threads = 1;
         if (X != B)
             std::copy(B, B + n * b, X);
         for (; b > 0;) {
@@ -166,6 +168,9 @@ public:
     }
 
 private:
+    // A factor that a cache holds is read faster than threads meet.
+    static constexpr Index alone = Index{12} << 20;
+
     static double root_of_sum(const std::vector<double>& squares) {
         double total = 0.0;
         for (double s : squares)

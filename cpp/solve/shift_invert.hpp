@@ -22,17 +22,18 @@ namespace mehler {
 // A = -(K - s)^-1
 class MinusInverse final : public Operator {
 public:
-    explicit MinusInverse(const Solver& factor) : factor_(factor) {}
+    MinusInverse(const Solver& factor, int threads) : factor_(factor), threads_(threads) {}
     Index size() const override { return factor_.size(); }
     Index bytes() const override { return factor_.bytes(); }
-    void apply(const double* V, double* Y, Index b, int threads, Monitor& monitor) const override {
-        factor_.solve(V, Y, b, threads, monitor);
+    void apply(const double* V, double* Y, Index b, int, Monitor& monitor) const override {
+        factor_.solve(V, Y, b, threads_, monitor);
         for (Index i = 0; i < b * size(); ++i)
             Y[i] = -Y[i];
     }
 
 private:
     const Solver& factor_;
+    int threads_;
 };
 
 struct ShiftInvertOptions {
@@ -48,8 +49,8 @@ class ShiftInvert {
 public:
     ShiftInvert(const Solver& factor, const Operator& exact, const ShiftInvertOptions& options,
                 Monitor& monitor)
-        : A_(factor), exact_(exact), options_(options), monitor_(monitor), n_(factor.size()),
-          shift_(factor.shift()) {}
+        : A_(factor, options.threads), exact_(exact), options_(options), monitor_(monitor),
+          n_(factor.size()), shift_(factor.shift()) {}
 
     void run() {
         LanczosOptions o;
@@ -60,7 +61,7 @@ public:
         o.floor_relative = 4.0 * std::numeric_limits<double>::epsilon();
         o.below = -std::numeric_limits<double>::infinity();
         o.seed = options_.seed;
-        o.threads = options_.threads;
+        o.threads = n_ < 6000 ? 1 : options_.threads; // of the basis, which is small
         lanczos_.emplace(A_, o, monitor_);
         lanczos_->run();
         end = lanczos_->end;
