@@ -197,7 +197,7 @@ private:
 
     void leave_out(Vector& w) const { w -= V_ * (V_.transpose() * w).eval(); }
 
-    Vector inverse(const Vector& p) {
+    Vector inverse(const Vector& p) { // A p
         Vector image(n_);
         A_.apply(p.data(), image.data(), 1, options_.threads, monitor_);
         ++solves;
@@ -220,8 +220,7 @@ private:
         const double distance = values[i] - shift_;
         Vector s = inverse(R_.col(i)) / distance, z = Vector::Zero(n_);
         leave_out(s);
-        // What is left of r is A's view of it; a tenth of the way beyond the goal leaves room.
-        const double enough = std::max(0.1 * goal(i) / residuals[i], 1e-4) * s.norm();
+        const double enough = 0.3 * goal(i) / (distance * distance);
         if (!(distance > 0.0) || V_.cols() >= n_)
             return s;
         const auto image_of = [&](const Vector& p) {
@@ -246,7 +245,9 @@ private:
             p = q + now / sq * p;
             sq = now;
         }
-        return z;
+        // One step of the fixed point of the equation: what it leaves of r is distance^2 |s|, where
+        // the iterate's own remainder is multiplied by the large eigenvalues of K.
+        return inverse(R_.col(i) - distance * z);
     }
 
     const MinusInverse A_;

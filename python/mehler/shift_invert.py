@@ -255,7 +255,7 @@ def _solve(
         guards,
         block,
         most,
-        (3.0 if single else 0.3) * task.tol,
+        (10.0 if single else 0.7) * task.tol,
         0.7 * task.tol,
         0.0,
         8,
@@ -335,10 +335,15 @@ def _ladder(n: int, k: int, held: int, precision: str, limit: int) -> list[str]:
         wanted = ["float64", "float32"]
     fits = [t for t in wanted if sizes[t] <= limit]
     if not fits:
+        least = (
+            f"; a float32 factor (precision='single') takes {size_text(sizes['float32'])}"
+            if wanted == ["float64"]
+            else ""
+        )
         raise MemoryError(
-            f"method='shift-invert' with precision={precision!r} at n={n} takes "
-            f"{size_text(sizes[wanted[0]])}, more than max_memory={size_text(limit)}; a float32 factor "
-            f"takes {size_text(sizes['float32'])}. Use method='lanczos', which can do without storage."
+            f"method='shift-invert' at n={n} takes {size_text(min(sizes[t] for t in wanted))}, more "
+            f"than max_memory={size_text(limit)}{least}. Use method='lanczos', which can do without "
+            "storage."
         )
     return fits[:1] if fits[0] == "float64" else fits
 
