@@ -214,19 +214,19 @@ def _factor(make: Make, dtype: str, task: _Task, last: bool) -> tuple[Factor | N
             return F, breakdowns
         if not last:
             return None, 1
-        breakdowns += 1
         size = F.frobenius
-        if not 0.0 < size < math.inf:
-            if size == 0.0:
-                size = 1.0  # K = 0
-            else:
-                raise ValueError("K overflows: its Frobenius norm is not finite; rescale it.")
-        unit = 10.0 * EPS if dtype == "float64" else 1e-7
-        step = unit * size
-        shift = -step if breakdowns == 1 else 100.0 * shift
-        if shift < -2.0 * size:
-            shift = -2.0 * size * 4.0 ** (breakdowns % 8)
         del F
+        if not math.isfinite(size):
+            raise ValueError(
+                "K is too large: its Frobenius norm overflows; divide K by a constant."
+            )
+        if shift < -size:
+            raise ValueError(
+                f"K is not finite in {dtype}: even K + |K|_F has no factor; rescale K."
+            )
+        breakdowns += 1
+        unit = 10.0 * EPS if dtype == "float64" else 1e-7
+        shift = max(-unit * 100.0 ** (breakdowns - 1), -1.5) * (size or 1.0)
 
 
 def _solve(
