@@ -1,17 +1,12 @@
 // Points and the kernel matrices of points.
 #include "bindings/nouns.hpp"
-#include "bindings/operators.hpp"
+#include "bindings/points.hpp"
 #include "gram/dense.hpp"
 #include "gram/recomputed.hpp"
 
 namespace mehler {
 
 namespace {
-
-struct HeldPoints {
-    std::shared_ptr<const Points> points;
-    py::array keep;
-};
 
 HeldPoints make_points(const py::array& X, double exponent, bool unit, int threads) {
     const double* x = rows(X, 2, "X");
@@ -22,28 +17,6 @@ HeldPoints make_points(const py::array& X, double exponent, bool unit, int threa
             std::make_shared<Points>(x, X.shape(0), X.shape(1), exponent, unit, threads, m);
     });
     return held;
-}
-
-py::object pair(const Pair& p) {
-    if (p.i < 0)
-        return py::none();
-    return py::make_tuple(p.i, p.j, p.deficit);
-}
-
-py::dict describe(const Pairs& pairs) {
-    py::dict d;
-    d["nearest"] = pair(pairs.nearest);
-    d["antipodal"] = pair(pairs.antipodal);
-    d["equal_count"] = pairs.equal_count;
-    d["opposite_count"] = pairs.opposite_count;
-    py::list equal, opposite;
-    for (const Pair& p : pairs.equal)
-        equal.append(py::make_tuple(p.i, p.j));
-    for (const Pair& p : pairs.opposite)
-        opposite.append(py::make_tuple(p.i, p.j));
-    d["equal"] = equal;
-    d["opposite"] = opposite;
-    return d;
 }
 
 // Y = K V for V (n, b) Fortran-ordered.

@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <exception>
+#include <thread>
+#include <vector>
 
 #include "core/monitor.hpp"
 
@@ -58,6 +60,83 @@ void parallel_for(Index count, int threads, Monitor& monitor, const Work& work) 
         std::rethrow_exception(failure);
     if (monitor.stopped())
         throw Interrupted();
+}
+
+// Gates between the pieces of a pipeline: a piece passes the gates that earlier pieces open.
+class Gates {
+public:
+    Gates(Index count, Monitor& monitor)
+        : monitor_(monitor), open_(static_cast<std::size_t>(count)) {}
+
+    void open(Index g) { open_[static_cast<std::size_t>(g)].store(1, std::memory_order_release); }
+
+    // Waits until gate g is open. Leaves the piece by an exception once the work has ended.
+    void pass(Index g) {
+        const auto& gate = open_[static_cast<std::size_t>(g)];
+        poll();
+        for (int spin = 0; !gate.load(std::memory_order_acquire); ++spin) {
+            if (spin > 200) // no processor for everyone: let the others have this one
+                std::this_thread::sleep_for(std::chrono::microseconds(10));
+            poll();
+        }
+    }
+    // Ends the work, for everyone: what is asked for does not exist.
+    [[noreturn]] void cancel() {
+        cancelled_.store(true, std::memory_order_relaxed);
+        throw Ended();
+    }
+    bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
+
+private:
+    struct Ended {};
+    template <class Work>
+    friend bool parallel_pipeline(Index, Index, int, Monitor&, const Work&);
+
+    void poll() {
+        if (omp_get_thread_num() == 0)
+            monitor_.tick();
+        if (monitor_.stopped() || cancelled() || failed_.load(std::memory_order_relaxed))
+            throw Ended();
+    }
+
+    Monitor& monitor_;
+    std::vector<std::atomic<char>> open_;
+    std::atomic<bool> cancelled_{false}, failed_{false};
+};
+
+// work(i, gates) for i in [0, count), begun in this order by whoever is free. A piece passes only
+// gates that pieces before it open, so some piece can always go on. False: a piece cancelled the
+// work. Throws Interrupted once the monitor stops.
+template <class Work>
+bool parallel_pipeline(Index count, Index gates, int threads, Monitor& monitor, const Work& work) {
+    Gates doors(gates, monitor);
+    std::atomic<Index> next{0};
+    std::exception_ptr failure;
+    const auto worker = [&] {
+        try {
+            for (Index i; (i = next.fetch_add(1)) < count;)
+                work(i, doors);
+        } catch (const Gates::Ended&) {
+        } catch (...) {
+            if (!doors.failed_.exchange(true))
+                failure = std::current_exception();
+        }
+    };
+    if (forked())
+        threads = 1;
+    if (threads > count)
+        threads = static_cast<int>(count);
+    if (threads <= 1) {
+        worker();
+    } else {
+#pragma omp parallel num_threads(threads)
+        worker();
+    }
+    if (failure)
+        std::rethrow_exception(failure);
+    if (monitor.stopped())
+        throw Interrupted();
+    return !doors.cancelled();
 }
 
 } // namespace mehler

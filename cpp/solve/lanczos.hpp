@@ -36,12 +36,17 @@ public:
     }
 
     Matrix vectors() override {
-        Monitor quiet;
-        basis_.watch(quiet);
-        Matrix V = Matrix::Zero(n_, values.size());
-        basis_.add(ritz_.vectors.leftCols(values.size()), V.data());
+        Matrix V = combine(ritz_.vectors.leftCols(values.size()));
         for (Index i = 0; i < V.cols(); ++i)
             V.col(i).normalize();
+        return V;
+    }
+    // The basis times H, also after an interruption.
+    Matrix combine(const Matrix& H) {
+        Monitor quiet;
+        basis_.watch(quiet);
+        Matrix V = Matrix::Zero(n_, H.cols());
+        basis_.add(H, V.data());
         basis_.watch(monitor_);
         return V;
     }
@@ -57,6 +62,13 @@ public:
     }
     bool complete() const override { return k_ >= n_; }
     Index order() const override { return k_; }
+
+    // The invariant at the last test: K Q = Q T + Q_next B E^t.
+    const Basis& basis() const { return basis_; } // (n, order + b): Q and Q_next
+    const Band& band() const { return T_; }
+    const Band::Pairs& ritz() const { return ritz_; }
+    const Matrix& coupling() const { return B_; }
+    Index block() const { return b_; }
 
 private:
     void start() {

@@ -47,8 +47,8 @@ MOST_BASIS = 3000
 DAVIDSON_BASIS = 1200  # vectors and their images
 DAVIDSON_PRODUCTS = 300  # beyond, plain Lanczos is better
 LEAST_BASIS = 100
-METHODS = ("auto", "dense", "lanczos", "preconditioned")
-EIGSH_METHODS = ("auto", "dense", "lanczos")
+METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned")
+EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert")
 PRECISIONS = ("auto", "single", "double")
 CERTIFICATES = ("auto", "theory", "none")
 KERNELS = {"gradient": gradient_kernel, "nngp": nngp}
@@ -115,9 +115,10 @@ def min_eig(
         'theory' or 'auto': a proven lower bound (all eigenpairs when n is small, else the
         Hermite-tail bound); 'none': no lower bound but 0.
     method
-        'dense', 'lanczos', 'preconditioned' (generalised Davidson; K approximated by the low-degree
-        part of its kernel, or by landmark points), or 'auto': dense up to n = 1000, then
-        preconditioned where that takes fewer products.
+        'dense', 'lanczos', 'shift-invert' (Cholesky factor, then Lanczos on its inverse),
+        'preconditioned' (generalised Davidson; K approximated by the low-degree part of its kernel,
+        or by landmark points), or 'auto': dense up to n = 1000, then preconditioned for activations
+        with a kink and Lanczos for the others.
     max_memory
         Bytes, or a text such as '10GB'. Default: 80 % of what the system has free.
     threads
@@ -160,7 +161,7 @@ def min_eig(
             "width and weights (finite width) are not available in this version; leave them None."
         )
     choice("precision", precision, PRECISIONS, {"extended", "exact"})
-    choice("method", method, METHODS, {"shift-invert", "sparse-inverse"})
+    choice("method", method, METHODS, {"sparse-inverse"})
     choice("certify", certify, CERTIFICATES, {"rigorous", "preconditioned"})
     tol = tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
@@ -176,6 +177,10 @@ def min_eig(
         task = _Task(tol, count, seed, limit, report, start)
         if method == "dense" or (method == "auto" and n <= DENSE_UP_TO):
             result = _dense_route(A, points, ker, task, certify)
+        elif method == "shift-invert":
+            from .shift_invert import points_route
+
+            result = points_route(A, points, ker, task, certify, precision)
         else:
             result = _iterative_route(A, points, ker, task, certify, precision, method)
     if scale != 1.0:
@@ -210,7 +215,8 @@ def eigsh(
     which
         'SA' (smallest, ascending) or 'LA' (largest, descending).
     method
-        'dense', 'lanczos', or 'auto': dense up to n = 1000.
+        'dense', 'lanczos', 'shift-invert' (smallest ones of a Gram operator or an array), or 'auto':
+        dense up to n = 1000.
     tol
         Relative accuracy of each eigenvalue, by its residual.
     block
@@ -234,7 +240,7 @@ def eigsh(
         As in :func:`min_eig`.
     """
     start = time.perf_counter()
-    choice("method", method, EIGSH_METHODS, {"shift-invert", "preconditioned", "sparse-inverse"})
+    choice("method", method, EIGSH_METHODS, {"preconditioned", "sparse-inverse"})
     choice("which", which, ("SA", "LA"))
     tol = tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
@@ -250,6 +256,15 @@ def eigsh(
         if method == "dense" or (method == "auto" and n <= DENSE_UP_TO):
             A = dense if dense is not None else _columns(op, n, count)
             result = _dense_result(A, k, largest, task, 0.0, -math.inf, "none", "dense", nbytes)
+        elif method == "shift-invert":
+            from .shift_invert import operator_route
+
+            if largest:
+                raise ValueError(
+                    "method='shift-invert' finds the smallest eigenvalues, which='SA'; got which='LA'. "
+                    "Use method='lanczos'."
+                )
+            result = operator_route(K, dense, exact, k, task, block, nbytes)
         else:
             result = _solve(op, exact, n, k, largest, task, block, dtype, nbytes, "lanczos", 0.0)
     _warn(result)

@@ -1,0 +1,134 @@
+// The tiled Cholesky factor, and the eigensolver around it.
+#include <pybind11/eigen.h>
+
+#include "bindings/nouns.hpp"
+#include "bindings/points.hpp"
+#include "gram/cholesky.hpp"
+#include "solve/shift_invert.hpp"
+
+namespace mehler {
+
+namespace {
+
+template <class T>
+void bind_factor(py::module_& m, const char* name) {
+    using Factor = TiledCholesky<T>;
+    py::class_<Factor, Solver, std::shared_ptr<Factor>>(m, name)
+        .def(py::init([](const HeldPoints& X, std::shared_ptr<Profile> h, double shift, int threads,
+                         py::object ask) {
+                 PythonMonitor monitor{std::move(ask)};
+                 std::shared_ptr<Factor> F;
+                 monitor.run([&](Monitor& mon) {
+                     F = std::make_shared<Factor>(*X.points, *h, shift, threads, mon);
+                 });
+                 return F;
+             }),
+             py::arg("points"), py::arg("profile"), py::arg("shift"), py::arg("threads"),
+             py::arg("ask") = py::none())
+        .def(py::init([](const py::array& A, double shift, int threads, py::object ask) {
+                 const double* a = rows(A, 2, "A");
+                 if (A.shape(0) != A.shape(1) || A.shape(0) < 1)
+                     throw py::value_error("A must be square");
+                 PythonMonitor monitor{std::move(ask)};
+                 std::shared_ptr<Factor> F;
+                 monitor.run([&](Monitor& mon) {
+                     F = std::make_shared<Factor>(a, A.shape(0), shift, threads, mon);
+                 });
+                 return F;
+             }),
+             py::arg("A"), py::arg("shift"), py::arg("threads"), py::arg("ask") = py::none())
+        .def(
+            "factor",
+            [](Factor& F, int threads, py::object ask) {
+                if (F.complete() || F.column() >= 0)
+                    throw std::logic_error("the tiles were factored before");
+                PythonMonitor monitor{std::move(ask)};
+                monitor.run([&](Monitor& mon) { F.factor(threads, mon); });
+                return F.complete();
+            },
+            py::arg("threads"), py::arg("ask") = py::none())
+        .def("pairs", [](const Factor& F) { return describe(F.pairs()); })
+        .def_property_readonly("column",
+                               [](const Factor& F) {
+                                   return F.column() < 0 ? py::object(py::none())
+                                                         : py::object(py::int_(F.column()));
+                               })
+        .def_static("bytes_for", &Factor::bytes_for, py::arg("n"))
+        .def_property_readonly("frobenius", &Factor::frobenius)
+        .def_property_readonly("pivot", &Factor::pivot)
+        .def_property_readonly("complete", &Factor::complete)
+        .def("dense", [](const Factor& F) {
+            py::array_t<T> out({F.size(), F.size()});
+            F.dense(out.mutable_data());
+            return out;
+        });
+}
+
+py::dict shift_invert(const Solver& factor, const Operator& exact, Index wanted, Index guards,
+                      Index block, Index most_basis, double inner_tol, double tol, double floor,
+                      Index rounds, std::uint64_t seed, int threads, py::object ask) {
+    if (factor.size() != exact.size())
+        throw py::value_error("factor and exact must have one size");
+    PythonMonitor monitor{std::move(ask)};
+    ShiftInvertOptions o;
+    o.wanted = wanted;
+    o.guards = guards;
+    o.block = block;
+    o.most_basis = most_basis;
+    o.inner_tol = inner_tol;
+    o.tol = tol;
+    o.floor = floor;
+    o.rounds = rounds;
+    o.seed = seed;
+    o.threads = threads;
+    ShiftInvert solver(factor, exact, o, monitor.monitor);
+    const bool interrupted = monitor.run_partial([&](Monitor&) { solver.run(); });
+    py::dict d;
+    d["ritz_values"] = solver.ritz_values;
+    d["ritz_residuals"] = solver.ritz_residuals;
+    d["values"] = solver.values;
+    d["residuals"] = solver.residuals;
+    d["vectors"] = solver.vectors();
+    d["solves"] = solver.solves;
+    d["products"] = solver.products;
+    d["basis"] = solver.basis();
+    d["full"] = solver.end == End::basis_full;
+    d["stopped"] = solver.end == End::stopped;
+    d["interrupted"] = interrupted;
+    py::list history;
+    for (const EigenStep& s : solver.history)
+        history.append(py::make_tuple(s.applications, s.value, s.residual));
+    d["history"] = history;
+    return d;
+}
+
+} // namespace
+
+void bind_cholesky(py::module_& m) {
+    py::class_<Solver, std::shared_ptr<Solver>>(m, "Solver")
+        .def_property_readonly("size", &Solver::size)
+        .def_property_readonly("nbytes", &Solver::bytes)
+        .def_property_readonly("shift", &Solver::shift)
+        .def(
+            "solve",
+            [](const Solver& F, const py::array_t<double, py::array::f_style>& B, int threads,
+               py::object ask) {
+                if (B.ndim() != 2 || B.shape(0) != F.size())
+                    throw py::value_error("B must have the shape (n, b)");
+                Array X = column_major(F.size(), B.shape(1));
+                PythonMonitor monitor{std::move(ask)};
+                const double* b = B.data();
+                double* x = X.mutable_data();
+                monitor.run([&](Monitor& mon) { F.solve(b, x, B.shape(1), threads, mon); });
+                return X;
+            },
+            py::arg("B"), py::arg("threads"), py::arg("ask") = py::none());
+    bind_factor<double>(m, "Cholesky64");
+    bind_factor<float>(m, "Cholesky32");
+    m.def("shift_invert", &shift_invert, py::arg("factor"), py::arg("exact"), py::arg("wanted"),
+          py::arg("guards"), py::arg("block"), py::arg("most_basis"), py::arg("inner_tol"),
+          py::arg("tol"), py::arg("floor"), py::arg("rounds"), py::arg("seed"), py::arg("threads"),
+          py::arg("ask") = py::none());
+}
+
+} // namespace mehler

@@ -1,0 +1,391 @@
+"""The shift-invert route: a Cholesky factor of K - s I, Lanczos on its inverse, float64 residuals.
+
+    (K - s I)^-1 v = v / (lambda - s),    s = 0, or just below the spectrum when K is not positive
+
+The factor is float32 first where K is large; products with K in float64, of entries computed again,
+have to confirm what it says, and correct it (cpp/solve/shift_invert.hpp). What float32 cannot
+factor, or cannot confirm, is factored in float64. A factor that breaks down at s says that an
+eigenvalue lies below s, up to rounding: then s moves down.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from ._arrays import Array, size_text
+from .eigen import (
+    EPS,
+    _largest_scale,
+    _remedy,
+    _replace,
+    _result,
+    _rounding,
+    _structural,
+    _Task,
+    _theory,
+    _unknown,
+)
+from .kernels import Kernel
+from .result import EigenResult
+from .structure import forced_zero
+
+Factor = _core.Cholesky64 | _core.Cholesky32
+Make = Callable[[str, float], Factor]
+
+SINGLE_FROM = 2048  # below, a float64 factor costs less than what float32 leaves to do
+MOST_BASIS = 600
+LEAST_BASIS = 100
+GUARDS = 3
+DTYPES = ("float32", "float64")
+
+
+def factor_bytes(n: int, dtype: str) -> int:
+    """Bytes of the packed tiles of a factor of order n."""
+    kind = _core.Cholesky64 if dtype == "float64" else _core.Cholesky32
+    return int(kind.bytes_for(n))
+
+
+def points_route(
+    A: Array, points: _core.Points, ker: Kernel, task: _Task, certify: str, precision: str
+) -> EigenResult:
+    """lambda_min of the kernel matrix of points.
+
+    Parameters
+    ----------
+    A, points
+        The points, and the same in the core.
+    ker
+        The kernel.
+    task
+        Tolerance, threads, seed, memory, who listens.
+    certify, precision
+        As in :func:`min_eig`.
+    """
+    n = len(A)
+    profile = ker.h.compiled
+    exact = _core.Recomputed(points, profile)
+    held = points.nbytes + exact.nbytes
+    ladder = _ladder(n, 1, held, precision, task.limit)
+    first: list[Any] = []  # what the first fill saw
+
+    def make(dtype: str, shift: float) -> Factor:
+        kind = _core.Cholesky64 if dtype == "float64" else _core.Cholesky32
+        F = kind(points, profile, shift, task.threads, task.report.ask)
+        if not first:
+            first.append(F.pairs())
+            zero = forced_zero(first[0], A, points.norms(), ker)
+            if zero is not None:
+                raise _Forced(zero)
+        return F
+
+    try:
+        result = factored(
+            make, exact, n, 1, task, None, ladder, ker.error * _largest_scale(points, ker), held
+        )
+    except _Forced as found:
+        zero = found.zero
+        size = float(
+            np.linalg.norm(exact.multiply(np.asfortranarray(zero.vector[:, None]), task.threads))
+        )
+        return _structural(zero.vector, zero.reason, size, n, task, factor_bytes(n, ladder[0]))
+    if not first:
+        return _unknown(n, ker, points, task, "shift-invert")
+    lower, kind = _theory(ker, n, first[0], points, certify)
+    top = float(np.min(points.norms() ** (2.0 * (ker.homogeneity or 0.0)))) * float(ker.h.ends[0])
+    upper = min(result.upper, top) if math.isfinite(result.upper) else top
+    return _replace(
+        result, lower=lower, lower_kind=kind, upper=upper, seconds=time.perf_counter() - task.start
+    )
+
+
+class _Forced(Exception):
+    """Two points force a zero: nothing is left to compute."""
+
+    def __init__(self, zero: Any) -> None:
+        super().__init__("an eigenvalue is exactly zero")
+        self.zero = zero
+
+
+def operator_route(
+    K: Any,
+    dense: Array | None,
+    exact: _core.Operator,
+    k: int,
+    task: _Task,
+    block: int | None,
+    nbytes: int,
+) -> EigenResult:
+    """The k lowest eigenpairs of a Gram operator or of a dense array.
+
+    Parameters
+    ----------
+    K
+        The Gram operator, if ``dense`` is None.
+    dense
+        The array (n, n), in C order.
+    exact
+        Products with K in float64.
+    k, task, block
+        As in :func:`eigsh`.
+    nbytes
+        Bytes that K takes already.
+    """
+    from .gram import Gram
+
+    if dense is None and not isinstance(K, Gram):
+        raise TypeError(
+            f"method='shift-invert' needs the entries of K: a Gram operator or a dense array; got "
+            f"{type(K).__name__}. Use method='lanczos', or pass K as an array."
+        )
+    n = exact.size
+
+    def make(dtype: str, shift: float) -> Factor:
+        kind = _core.Cholesky64 if dtype == "float64" else _core.Cholesky32
+        if dense is not None:
+            return kind(dense, shift, task.threads, task.report.ask)
+        return kind(K._points, K.kernel.h.compiled, shift, task.threads, task.report.ask)
+
+    ladder = _ladder(n, k, nbytes, "auto", task.limit)
+    return factored(make, exact, n, k, task, block, ladder, 0.0, nbytes)
+
+
+def factored(
+    make: Make,
+    exact: _core.Operator,
+    n: int,
+    k: int,
+    task: _Task,
+    block: int | None,
+    ladder: Sequence[str],
+    entry_error: float,
+    held: int,
+) -> EigenResult:
+    """Up the ladder of precisions until the k lowest eigenpairs are resolved.
+
+    Parameters
+    ----------
+    make
+        make(dtype, s): tiles of K - s I, not yet factored.
+    exact
+        Products with K in float64.
+    n, k, task, block
+        Order, wanted pairs, the task, vectors in a block.
+    ladder
+        Precisions of the factor, in the order in which they are tried.
+    entry_error
+        Error of each entry of K.
+    held
+        Bytes taken by what is not the factor.
+    """
+    result: EigenResult | None = None
+    done = 0
+    for dtype in ladder:
+        last = dtype == ladder[-1]
+        try:
+            F, breakdowns = _factor(make, dtype, task, last)
+        except (KeyboardInterrupt, _core.Interrupted):
+            return result if result is not None else _nothing(n, task, ladder[0], held)
+        if F is None:
+            continue
+        result = _solve(F, exact, n, k, task, block, dtype, entry_error, held, done, breakdowns)
+        done = result.applications
+        del F
+        if result.resolved or result.interrupted or task.report.stopped:
+            break
+    assert result is not None
+    return result
+
+
+def _factor(make: Make, dtype: str, task: _Task, last: bool) -> tuple[Factor | None, int]:
+    """The factor at the first shift of 0, -d, -100 d, ... where it exists; d is what rounding does.
+
+    None when float32 breaks down and float64 is still to come.
+    """
+    shift, breakdowns = 0.0, 0
+    while True:
+        F = make(dtype, shift)
+        if F.factor(task.threads, task.report.ask):
+            return F, breakdowns
+        if not last:
+            return None, 1
+        size = F.frobenius
+        del F
+        if not math.isfinite(size):
+            raise ValueError(
+                "K is too large: its Frobenius norm overflows; divide K by a constant."
+            )
+        if shift < -size:
+            raise ValueError(
+                f"K is not finite in {dtype}: even K + |K|_F has no factor; rescale K."
+            )
+        breakdowns += 1
+        unit = 10.0 * EPS if dtype == "float64" else 1e-7
+        shift = max(-unit * 100.0 ** (breakdowns - 1), -1.5) * (size or 1.0)
+
+
+def _solve(
+    F: Factor,
+    exact: _core.Operator,
+    n: int,
+    k: int,
+    task: _Task,
+    block: int | None,
+    dtype: str,
+    entry_error: float,
+    held: int,
+    done: int,
+    breakdowns: int,
+) -> EigenResult:
+    single = dtype == "float32"
+    if block is None:
+        block = 1 if n <= 200 else max(2, min(k, 4))
+    guards = min(GUARDS, n - k)
+    free = max(task.limit - held - F.nbytes, 0) // (8 * n) - 16 - 6 * (k + guards)
+    most = int(min(n, max(free, LEAST_BASIS), max(MOST_BASIS, 20 * k)))
+    found = _core.shift_invert(
+        F,
+        exact,
+        k,
+        guards,
+        block,
+        most,
+        (10.0 if single else 0.7) * task.tol,
+        0.7 * task.tol,
+        0.0,
+        8,
+        task.seed,
+        task.threads,
+        task.report.ask,
+    )
+    applications = done + found["solves"] + found["products"]
+    history = [(done + a, v, r) for a, v, r in found["history"]]
+    interrupted = found["interrupted"]
+    ended = interrupted or task.report.stopped or found["stopped"]
+    nbytes = held + F.nbytes + 8 * n * (found["basis"] + 4 * (k + guards))
+    measured = len(found["values"]) > 0
+    values = found["values"] if measured else found["ritz_values"]
+    residuals = found["residuals"] if measured else found["ritz_residuals"]
+    if len(values) == 0:
+        return _nothing(n, task, dtype, nbytes, "ended before the first Ritz value", applications)
+    value = float(values[0])
+
+    def settled(rounding: float) -> bool:
+        return measured and bool(np.all(residuals + rounding <= task.tol * np.abs(values)))
+
+    rounding = _rounding(n, F.frobenius, entry_error)
+    if not settled(rounding) and measured and not ended:
+        rounding = _rounding(n, _norm(exact, n, F.frobenius, task), entry_error)
+    message = ""
+    if settled(rounding):
+        status = "resolved"
+    elif ended:
+        status = "budget-limited"
+        message = "interrupted" if interrupted else "stopped by the callback"
+    elif single:
+        status = "rounding-limited"
+        rounding = max(rounding, float(np.max(residuals)))
+        message = (
+            f"a float32 factor knows it to about {rounding:.0e} only; "
+            "use precision='double' or 'auto'"
+        )
+    elif found["full"]:
+        status = "budget-limited"
+        message = f"basis full at {found['basis']} vectors; raise max_memory, or tol"
+    else:
+        status = "rounding-limited"
+        rounding = max(rounding, float(np.max(residuals)))
+        message = _remedy(value, rounding)
+    known = float(np.max(residuals)) if not measured else 0.0
+    how = f"shift-invert {dtype}, blocks of {block}"
+    if breakdowns:
+        how += f", s={F.shift:.1e}"
+    return _result(
+        task,
+        values=values,
+        vectors=np.asfortranarray(found["vectors"]),
+        residuals=residuals,
+        lower=-math.inf,
+        upper=value + rounding + known,
+        lower_kind="none",
+        status=status,
+        method=how,
+        applications=applications,
+        floor=rounding,
+        n=n,
+        dtype=dtype,
+        nbytes=nbytes,
+        message=message,
+        interrupted=interrupted,
+        history=history,
+    )
+
+
+def _ladder(n: int, k: int, held: int, precision: str, limit: int) -> list[str]:
+    """Precisions that fit, in the order in which they are tried."""
+    room = held + (LEAST_BASIS + 16 + 6 * (k + GUARDS)) * 8 * n
+    sizes = {t: factor_bytes(n, t) + room for t in DTYPES}
+    wanted = {"auto": list(DTYPES), "single": ["float32"], "double": ["float64"]}[precision]
+    if precision == "auto" and n < SINGLE_FROM:
+        wanted = ["float64", "float32"]
+    fits = [t for t in wanted if sizes[t] <= limit]
+    if not fits:
+        least = (
+            f"; a float32 factor (precision='single') takes {size_text(sizes['float32'])}"
+            if wanted == ["float64"]
+            else ""
+        )
+        raise MemoryError(
+            f"method='shift-invert' at n={n} takes {size_text(min(sizes[t] for t in wanted))}, more "
+            f"than max_memory={size_text(limit)}{least}. Use method='lanczos', which can do without "
+            "storage."
+        )
+    return fits[:1] if fits[0] == "float64" else fits
+
+
+def _norm(exact: _core.Operator, n: int, most: float, task: _Task) -> float:
+    """|K|, at most ``most``, by the power method: three products, a tenth to spare."""
+    g = np.random.default_rng(task.seed).standard_normal((n, 1))
+    size = 0.0
+    try:
+        for _ in range(3):
+            g = np.asfortranarray(g / np.linalg.norm(g))
+            g = exact.multiply(g, task.threads)
+            size = float(np.linalg.norm(g))
+            if size == 0.0:
+                break
+    except (KeyboardInterrupt, _core.Interrupted):
+        return most
+    return min(1.1 * size, most)
+
+
+def _nothing(
+    n: int, task: _Task, dtype: str, nbytes: int, message: str = "", applications: int = 0
+) -> EigenResult:
+    """Ended before anything was known."""
+    stopped = task.report.stopped
+    return _result(
+        task,
+        values=np.array([math.nan]),
+        vectors=None,
+        residuals=np.array([math.inf]),
+        lower=-math.inf,
+        upper=math.inf,
+        lower_kind="none",
+        status="budget-limited",
+        method="shift-invert",
+        applications=applications,
+        floor=math.nan,
+        n=n,
+        dtype=dtype,
+        nbytes=nbytes,
+        message=message
+        or ("stopped by the callback" if stopped else "interrupted")
+        + " before the factor was complete",
+        interrupted=not stopped,
+    )
