@@ -51,6 +51,8 @@ def load(path: str | os.PathLike[str], rows: int | None = None, key: str | None 
     numpy.ndarray
         As it stands in the file; `normalize` scales rows to unit norm.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path must be the name of a file; got {path!r}.")
     file, key = _split(Path(path), key)
     if rows is not None:
         rows = _count(rows)

@@ -78,7 +78,10 @@ class Kernel:
 
         Cosines beyond +-1 by at most 1e-12 are taken as +-1; farther out is an error.
         """
-        if Y is None and np.ndim(X) < 2:
+        from ._arrays import as_array
+
+        X = as_array(X, "X")
+        if Y is None and X.ndim < 2:
             return self.h(_cosines(X))[()]
         from .gram import cross_gram, dense_gram
 
@@ -245,9 +248,7 @@ def _kernel(
 
 
 def _cosines(rho: Any) -> Array:
-    from ._arrays import as_array
-
-    rho = np.asarray(as_array(rho, "X"), dtype=np.float64)
+    rho = np.asarray(rho, dtype=np.float64)
     largest = float(np.max(np.abs(rho))) if rho.size else 0.0
     if not largest <= 1.0 + OVERSHOOT:
         raise ValueError(
