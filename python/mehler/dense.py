@@ -34,4 +34,4 @@ def dense_pairs(K: Array) -> tuple[Array, Array, float]:
     rounding = 4.0 * math.sqrt(n) * EPS * float(np.linalg.norm(K))
     size = max(abs(float(values[0])), abs(float(values[-1])))
     error = float(np.linalg.norm(R)) + rounding + size * slack * slack
-    return values, Q, error / math.sqrt(max(1.0 - slack, 0.5))
+    return values, Q, error / math.sqrt(1.0 - slack) if slack < 1.0 else math.inf

@@ -336,7 +336,7 @@ def _dense_result(
         vectors=V,
         residuals=residuals,
         lower=lower,
-        upper=value + error if largest else min(value + floor, float(np.min(np.diagonal(K)))),
+        upper=value + error if largest else min(value + error, float(np.min(np.diagonal(K)))),
         lower_kind=kind,
         status=status,
         method=method,

@@ -3,7 +3,8 @@
 Two points of one direction give proportional rows of K. Two opposite points do when
 |h(-1)| = h(1) (odd or even activations). And when the odd part of h is linear (ReLU, leaky ReLU,
 GELU, SiLU, softplus: phi = c z + even), e_i - e_j of an opposite pair sees that linear part alone:
-more opposite pairs than the dimension that they span are linearly dependent.
+more opposite pairs than the dimension that they span are linearly dependent. When the even part is
+constant (nngp of phi = c + odd: sigmoid), every e_i + e_j sees that constant alone: two pairs suffice.
 """
 
 from __future__ import annotations
@@ -51,7 +52,16 @@ def forced_zero(pairs: dict[str, Any], X: Array, norms: Array, kernel: Kernel) -
             combine([i, j], [1.0, 1.0 if minus < 0 else -1.0]),
             f"points {j} and {i} are opposite, and the kernel is {parity}{more}",
         )
-    if kernel.activation.parity != "linear-even" or kernel.bias_var != 0.0:
+    if kernel.bias_var != 0.0:
+        return None
+    if kernel.activation.parity == "constant-odd" and len(pairs["opposite"]) > 1:
+        (i, j), (k, m) = pairs["opposite"][:2]
+        return Zero(
+            combine([i, j, k, m], [1.0, 1.0, -1.0, -1.0]),
+            f"{pairs['opposite_count']} opposite pairs of points, "
+            "and the even part of the kernel is constant",
+        )
+    if kernel.activation.parity != "linear-even":
         return None
     U = X / norms[:, None]
     chosen = pairs["opposite"][: X.shape[1] + 1]
