@@ -1,9 +1,10 @@
-// The way out of long work. Workers read one flag; the calling thread alone asks the outside world,
-// at most ten times a second, and sets the flag when the answer is "stop".
+// The way out of long work. Workers read one flag; the thread that made the monitor alone asks the
+// outside world, at most ten times a second, and sets the flag when the answer is "stop".
 #pragma once
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <thread>
 #include <utility>
 
 #include "core/types.hpp"
@@ -22,9 +23,9 @@ public:
     Monitor() = default;
     explicit Monitor(Ask ask) : ask_(std::move(ask)) {}
 
-    // Called by the calling thread between pieces of work.
+    // Called between pieces of work, by any thread.
     void tick() {
-        if (!ask_ || stopped())
+        if (!ask_ || stopped() || std::this_thread::get_id() != owner_)
             return;
         const auto now = Clock::now();
         if (now - last_ < std::chrono::milliseconds(100))
@@ -47,12 +48,13 @@ public:
         done.store(0, std::memory_order_relaxed);
     }
 
-    Progress progress;          // written by the calling thread alone
+    Progress progress;          // written by the owner alone
     std::atomic<Index> done{0}; // pieces of the phase that are done
 
 private:
     using Clock = std::chrono::steady_clock;
     Ask ask_;
+    const std::thread::id owner_ = std::this_thread::get_id();
     Clock::time_point last_ = Clock::now();
     std::atomic<bool> stop_{false};
 };

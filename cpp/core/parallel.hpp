@@ -40,21 +40,29 @@ void parallel_for(Index count, int threads, Monitor& monitor, const Work& work) 
     std::atomic<Index> next{0};
     std::exception_ptr failure;
     std::atomic<bool> failed{false};
+    std::atomic<int> finished{0};
 #pragma omp parallel num_threads(threads)
     {
-        const bool caller = omp_get_thread_num() == 0;
         try {
             for (Index i; (i = next.fetch_add(1)) < count;) {
                 if (monitor.stopped() || failed.load(std::memory_order_relaxed))
                     break;
                 work(i);
-                if (caller)
-                    monitor.tick();
+                monitor.tick();
             }
         } catch (...) {
             if (!failed.exchange(true))
                 failure = std::current_exception();
         }
+        finished.fetch_add(1);
+        if (omp_get_thread_num() == 0) // goes on asking while the others end their last pieces
+            for (int waited = 0; finished.load() < omp_get_num_threads(); ++waited) {
+                monitor.tick();
+                if (waited < 1000)
+                    std::this_thread::yield();
+                else
+                    std::this_thread::sleep_for(std::chrono::microseconds(50));
+            }
     }
     if (failure)
         std::rethrow_exception(failure);

@@ -45,7 +45,7 @@ void at_least(Buffer<T>& buffer, Index count) {
 // Share s of the tiles into its sums (n, B).
 template <class T, int B, class TileOf>
 void add_share(const Tiling& tiling, Index s, const double* panels, double* sums,
-               const Monitor& monitor, const TileOf& tile_of) {
+               Monitor& monitor, const TileOf& tile_of) {
     const Index shares = shares_of(tiling), tiles = tiling.tiles();
     std::vector<double> work(static_cast<std::size_t>(2 * Tiling::edge * B));
     std::fill(sums, sums + tiling.n * B, 0.0);
@@ -56,6 +56,7 @@ void add_share(const Tiling& tiling, Index s, const double* panels, double* sums
         tiling.tile(t, I, J);
         const T* tile = tile_of(s, I, J);
         one_tile<T, B>(tile, tiling, I, J, panels, sums, work.data());
+        monitor.tick();
     }
 }
 

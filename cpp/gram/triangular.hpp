@@ -11,17 +11,6 @@
 
 namespace mehler {
 
-// As many entries of a tile as a vector has doubles, in double.
-inline Vec<double> widen(const double* p) {
-    return load(p);
-}
-inline Vec<double> widen(const float* p) {
-    Vec<double> v; // lane by lane: one instruction, where the compiler's own conversion takes five
-    for (int l = 0; l < Simd<double>::lanes; ++l)
-        v[l] = static_cast<double>(p[l]);
-    return v;
-}
-
 // Columns taken together; fewer where sums for each would not fit into registers.
 inline constexpr int abreast = 4;
 template <int B>
