@@ -159,6 +159,17 @@ def test_shapes_agree(result):
     )
 
 
+@pytest.mark.parametrize("tol", [1e-1, 1e-3, 1e-8])
+@pytest.mark.parametrize("method", ["dense", "lanczos"])
+@pytest.mark.parametrize("which", ["SA", "LA"])
+def test_bounds_enclose(which, method, tol):
+    """A diagonal matrix has its eigenvalues to the bit; a coarse tol must not spoil the bounds."""
+    spectrum = np.linspace(2.0, 50.0, 97)
+    r = mh.eigsh(np.diag(spectrum), which=which, method=method, tol=tol, rng=0)
+    truth = 2.0 if which == "SA" else 50.0
+    assert r.lower <= truth <= r.upper and abs(r.value - truth) <= 2 * tol * truth
+
+
 def lines(result) -> dict[str, str]:
     rows = [line.split(maxsplit=1) for line in str(result).splitlines()]
     return {row[0]: row[1] for row in rows}

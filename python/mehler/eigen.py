@@ -576,7 +576,7 @@ def _solve(
         residuals=residuals,
         lower=-math.inf,
         upper=math.inf
-        if largest and not resolved
+        if largest  # a Rayleigh quotient bounds the largest eigenvalue from below only
         else value + rounding + (0.0 if measured else noise),
         lower_kind="none",
         status=status,
