@@ -12,6 +12,7 @@ import scipy.sparse as sparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 import mehler as mh
+from mehler._progress import Reporter
 from spectra import relu_gram, sphere, with_spectrum
 
 X = sphere(12, 4, seed=3)
@@ -312,6 +313,13 @@ def test_points_of_any_size(exponent, precision, method):
     assert np.linalg.norm(r.vector) == pytest.approx(1.0)
     for value in [v for _, v, _ in r.history] + [v for v in seen if v]:
         assert 0.5 * truth < np.ldexp(value, -2 * exponent) < 4.0
+
+
+def test_states_are_of_the_points_given():
+    seen = []
+    reporter = Reporter(None, seen.append, scale=4.0)
+    assert reporter.ask("lanczos", 3, 0, 2.0, 0.5) is False
+    assert (seen[0].value, seen[0].residual, seen[0].done) == (8.0, 2.0, 3)
 
 
 @pytest.mark.parametrize("factor", [1e-160, 1e-300, 1e160, 1e300])
