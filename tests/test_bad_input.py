@@ -346,6 +346,14 @@ def test_matrices_whose_squares_are_no_doubles(factor, method):
         assert mh.eigsh(K * ok, method=method, rng=0).value == pytest.approx(ok, rel=1e-6)
 
 
+@pytest.mark.parametrize("method", ["dense", "lanczos"])
+def test_kernels_whose_squares_are_no_doubles(method):
+    with pytest.raises(ValueError, match=r"size between 1e-130 and 1e140; found about .*e-20\d"):
+        mh.min_eig(X, "relu", weight_var=1e-201, method=method, precision="double", rng=0)
+    r = mh.min_eig(X, "relu", weight_var=1e-99, method=method, precision="double", rng=0)
+    assert r.value == pytest.approx(1e-99 * np.linalg.eigvalsh(relu_gram(X))[0], rel=1e-6)
+
+
 def test_float32_has_a_smaller_range():
     for factor in (1e-25, 1e25):
         with pytest.raises(ValueError, match=r"leave the range of float32; .* dtype='float64'"):

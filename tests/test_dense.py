@@ -63,7 +63,9 @@ def test_the_bound_holds(name):
 
 @settings(max_examples=15, deadline=None)
 @given(
-    st.lists(st.floats(-1e3, 1e3, allow_subnormal=False), min_size=1, max_size=6),
+    st.lists(
+        st.floats(-1e3, 1e3).filter(lambda x: x == 0.0 or abs(x) > 1e-100), min_size=1, max_size=6
+    ),
     st.integers(0, 10**6),
 )
 def test_prescribed_spectra(spectrum, seed):

@@ -22,7 +22,7 @@ def dense_pairs(K: Array) -> tuple[Array, Array, float]:
     Parameters
     ----------
     K
-        Symmetric, (n, n).
+        Symmetric, (n, n), of a size whose squares are doubles.
     """
     n = len(K)
     values, Q = np.linalg.eigh(K)

@@ -314,6 +314,7 @@ def _dense_result(
 ) -> EigenResult:
     """From all eigenpairs. entry_error: of each entry of K; lower: what theory says, if anything."""
     n = len(K)
+    _check_size(float(np.max(np.abs(K))))
     values, Q, error = dense_pairs(K)
     # |E| <= n max|E_ij|; rounding of entries is not aligned, sqrt(n) is what happens, 4 to spare.
     error += entry_error * min(n, 4.0 * math.sqrt(n))
