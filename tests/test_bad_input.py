@@ -354,6 +354,16 @@ def test_kernels_whose_squares_are_no_doubles(method):
     assert r.value == pytest.approx(1e-99 * np.linalg.eigvalsh(relu_gram(X))[0], rel=1e-6)
 
 
+@pytest.mark.parametrize("weight_var", [1e-99, 1e-40, 1e45])
+def test_single_precision_is_not_tried_beyond_its_range(weight_var):
+    options = {"weight_var": weight_var, "method": "lanczos", "rng": 0}
+    r = mh.min_eig(X, "relu", precision="auto", **options)
+    truth = weight_var * np.linalg.eigvalsh(relu_gram(X))[0]
+    assert (r.status, r.dtype) == ("resolved", "float64") and r.value == pytest.approx(truth)
+    with pytest.raises(ValueError, match=r"leave the range of float32; use precision='double'"):
+        mh.min_eig(X, "relu", precision="single", **options)
+
+
 def test_float32_has_a_smaller_range():
     for factor in (1e-25, 1e25):
         with pytest.raises(ValueError, match=r"leave the range of float32; .* dtype='float64'"):

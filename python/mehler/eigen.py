@@ -373,6 +373,14 @@ def _iterative_route(
     ladder = {"auto": ["float32", "float64"], "single": ["float32"], "double": ["float64"]}[
         precision
     ]
+    size = float(ker.h.ends[0]) * _largest_scale(points, ker)
+    if not 1e-25 <= size <= 1e37:  # float32 would hold zeros or infinities
+        if precision == "single":
+            raise ValueError(
+                f"entries of K up to {size:.1e} leave the range of float32; use precision='double' "
+                "or 'auto'."
+            )
+        ladder = ["float64"]
     plan = [("packed", t) for t in ladder if sizes[t] <= task.limit]
     if (
         not plan
