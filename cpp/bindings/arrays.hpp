@@ -64,7 +64,7 @@ public:
             return true;
         }
         raise();
-        return false;
+        return monitor.interrupted();
     }
 
 private:

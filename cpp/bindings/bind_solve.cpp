@@ -27,7 +27,15 @@ public:
             py::gil_scoped_acquire acquire;
             Array in = column_major(n_, b);
             std::copy(V, V + n_ * b, in.mutable_data());
-            const py::array_t<double, py::array::f_style | py::array::forcecast> out(product_(in));
+            py::object product;
+            try {
+                product = product_(in);
+            } catch (const py::error_already_set& error) {
+                if (error.matches(PyExc_KeyboardInterrupt))
+                    monitor.interrupt();
+                throw;
+            }
+            const py::array_t<double, py::array::f_style | py::array::forcecast> out(product);
             if (out.ndim() != 2 || out.shape(0) != n_ || out.shape(1) != b)
                 throw py::value_error(
                     "the product with an (n, b) block must have the shape (n, b)");

@@ -36,6 +36,13 @@ public:
             stop_.store(true, std::memory_order_relaxed);
     }
     bool stopped() const { return stop_.load(std::memory_order_relaxed); }
+    // Ctrl-C was answered by a user's own code that the work called.
+    [[noreturn]] void interrupt() {
+        interrupted_ = true;
+        stop_.store(true, std::memory_order_relaxed);
+        throw Interrupted();
+    }
+    bool interrupted() const { return interrupted_; }
     void check() {
         tick();
         if (stopped())
@@ -57,6 +64,7 @@ private:
     const std::thread::id owner_ = std::this_thread::get_id();
     Clock::time_point last_ = Clock::now();
     std::atomic<bool> stop_{false};
+    bool interrupted_ = false;
 };
 
 } // namespace mehler

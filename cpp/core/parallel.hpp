@@ -57,11 +57,10 @@ void parallel_for(Index count, int threads, Monitor& monitor, const Work& work) 
         finished.fetch_add(1);
         if (omp_get_thread_num() == 0) // goes on asking while the others end their last pieces
             for (int waited = 0; finished.load() < omp_get_num_threads(); ++waited) {
+                if (waited < 10000) // some microseconds: mostly they are done by then
+                    continue;
                 monitor.tick();
-                if (waited < 1000)
-                    std::this_thread::yield();
-                else
-                    std::this_thread::sleep_for(std::chrono::microseconds(50));
+                std::this_thread::sleep_for(std::chrono::microseconds(50));
             }
     }
     if (failure)

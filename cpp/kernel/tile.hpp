@@ -3,6 +3,7 @@
 // there.
 #pragma once
 #include <Eigen/Core>
+#include <algorithm>
 #include <compare>
 #include <mutex>
 #include <tuple>
@@ -42,18 +43,24 @@ struct Pairs {
     void merge(const Pairs& other) {
         nearest = std::min(nearest, other.nearest);
         antipodal = std::min(antipodal, other.antipodal);
-        for (const Pair& p : other.equal)
-            if (equal.size() < listed)
-                equal.push_back(p);
-        for (const Pair& p : other.opposite)
-            if (opposite.size() < listed)
-                opposite.push_back(p);
+        join(equal, other.equal);
+        join(opposite, other.opposite);
         equal_count += other.equal_count;
         opposite_count += other.opposite_count;
     }
     void order() { // so that the lists do not depend on which thread saw what first
         std::sort(equal.begin(), equal.end());
         std::sort(opposite.begin(), opposite.end());
+    }
+
+private:
+    // The first of both lists, whichever came first.
+    static void join(std::vector<Pair>& list, const std::vector<Pair>& more) {
+        list.insert(list.end(), more.begin(), more.end());
+        if (list.size() <= listed)
+            return;
+        std::nth_element(list.begin(), list.begin() + listed, list.end());
+        list.resize(listed);
     }
 };
 

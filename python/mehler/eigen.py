@@ -11,7 +11,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,7 @@ class _Task:
     limit: int
     report: Reporter
     start: float
+    known: list[EigenResult] = field(default_factory=list)  # results so far
 
 
 def min_eig(
@@ -172,17 +173,22 @@ def min_eig(
         A = to_unit_norm(A)
     A, scale = _near_one(A, ker)
     n = len(A)
-    points = core_points(A, ker, threads)
+    points: _core.Points | None = None
     with Reporter(progress, callback, scale) as report:
         task = _Task(tol, count, seed, limit, report, start)
-        if method == "dense" or (method == "auto" and n <= DENSE_UP_TO):
-            result = _dense_route(A, points, ker, task, certify)
-        elif method == "shift-invert":
-            from .shift_invert import points_route
+        try:
+            points = core_points(A, ker, threads)
+            if method == "dense" or (method == "auto" and n <= DENSE_UP_TO):
+                result = _dense_route(A, points, ker, task, certify)
+            elif method == "shift-invert":
+                from .shift_invert import points_route
 
-            result = points_route(A, points, ker, task, certify, precision)
-        else:
-            result = _iterative_route(A, points, ker, task, certify, precision, method)
+                result = points_route(A, points, ker, task, certify, precision)
+            else:
+                result = _iterative_route(A, points, ker, task, certify, precision, method)
+        except KeyboardInterrupt:  # between pieces of work
+            result = _interrupted(task) or _unknown(n, ker, points, task, method)
+            result = _replace(result, lower=max(result.lower, 0.0), lower_kind="theory")
     if scale != 1.0:
         result = _times(result, scale)
     _warn(result)
@@ -253,20 +259,25 @@ def eigsh(
     largest = which == "LA"
     with Reporter(progress, callback) as report:
         task = _Task(tol, count, seed, limit, report, start)
-        if method == "dense" or (method == "auto" and n <= DENSE_UP_TO):
-            A = dense if dense is not None else _columns(op, n, count)
-            result = _dense_result(A, k, largest, task, 0.0, -math.inf, "none", "dense", nbytes)
-        elif method == "shift-invert":
-            from .shift_invert import operator_route
+        try:
+            if method == "dense" or (method == "auto" and n <= DENSE_UP_TO):
+                A = dense if dense is not None else _columns(op, n, count)
+                result = _dense_result(A, k, largest, task, 0.0, -math.inf, "none", "dense", nbytes)
+            elif method == "shift-invert":
+                from .shift_invert import operator_route
 
-            if largest:
-                raise ValueError(
-                    "method='shift-invert' finds the smallest eigenvalues, which='SA'; got which='LA'. "
-                    "Use method='lanczos'."
+                if largest:
+                    raise ValueError(
+                        "method='shift-invert' finds the smallest eigenvalues, which='SA'; got which='LA'. "
+                        "Use method='lanczos'."
+                    )
+                result = operator_route(K, dense, exact, k, task, block, nbytes)
+            else:
+                result = _solve(
+                    op, exact, n, k, largest, task, block, dtype, nbytes, "lanczos", 0.0
                 )
-            result = operator_route(K, dense, exact, k, task, block, nbytes)
-        else:
-            result = _solve(op, exact, n, k, largest, task, block, dtype, nbytes, "lanczos", 0.0)
+        except KeyboardInterrupt:  # between pieces of work
+            result = _interrupted(task) or _unknown(n, None, None, task, method)
     _warn(result)
     return result
 
@@ -666,25 +677,29 @@ def _structural(
     )
 
 
-def _unknown(n: int, ker: Kernel, points: _core.Points, task: _Task, method: str) -> EigenResult:
+def _unknown(
+    n: int, ker: Kernel | None, points: _core.Points | None, task: _Task, method: str
+) -> EigenResult:
     """Ended in the fill: lambda_min lies between 0 and the smallest diagonal entry."""
-    q = ker.homogeneity or 0.0
-    top = float(np.min(points.norms() ** (2.0 * q))) * float(ker.h.ends[0])
+    lower, upper = (-math.inf if ker is None else 0.0), math.inf
+    if ker is not None and points is not None and "h" in ker.__dict__:
+        q = ker.homogeneity or 0.0
+        upper = float(np.min(points.norms() ** (2.0 * q))) * float(ker.h.ends[0])
     return _result(
         task,
         values=np.array([math.nan]),
         vectors=None,
         residuals=np.array([math.inf]),
-        lower=0.0,
-        upper=top,
-        lower_kind="theory",
+        lower=lower,
+        upper=upper,
+        lower_kind="none" if ker is None else "theory",
         status="budget-limited",
         method=method,
         applications=0,
         floor=math.nan,
         n=n,
         dtype="float64",
-        nbytes=points.nbytes,
+        nbytes=0 if points is None else points.nbytes,
         message="stopped by the callback while filling"
         if task.report.stopped
         else "interrupted while filling",
@@ -692,11 +707,20 @@ def _unknown(n: int, ker: Kernel, points: _core.Points, task: _Task, method: str
     )
 
 
+def _interrupted(task: _Task) -> EigenResult | None:
+    """The last result before Ctrl-C."""
+    if not task.known:
+        return None
+    last = task.known[-1]
+    status = "resolved" if last.resolved else "budget-limited"
+    return _replace(last, status=status, message="interrupted", interrupted=True)
+
+
 def _result(
     task: _Task, *, values: Array, vectors: Array | None, residuals: Array, **rest: Any
 ) -> EigenResult:
     history = rest.pop("history", ())
-    return EigenResult(
+    result = EigenResult(
         value=float(values[0]),
         residual=float(residuals[0]),
         vector=None if vectors is None else np.ascontiguousarray(vectors[:, 0]),
@@ -709,6 +733,8 @@ def _result(
         history=tuple((int(a), float(v), float(r)) for a, v, r in history),
         **rest,
     )
+    task.known.append(result)
+    return result
 
 
 def _replace(result: EigenResult, **changes: Any) -> EigenResult:

@@ -137,6 +137,12 @@ class Gram:
             dtype=np.dtype(np.float64),
         )
 
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a Gram operator cannot be pickled; send the points and the kernel and call gram there, "
+            "or send K.toarray()."
+        )
+
     def __repr__(self) -> str:
         return (
             f"<Gram {self.shape[0]} x {self.shape[1]}, {self.storage} {self.dtype}, "

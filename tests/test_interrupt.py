@@ -1,0 +1,506 @@
+"""The ways out of long work, and into other processes: Ctrl-C, callbacks, progress, fork, pickle.
+
+Ctrl-C is tested on a child process. It says on stdout when it has come to the phase under test; it
+then gets SIGINT and must answer within ANSWER seconds (one is promised; tests may run beside others).
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+
+import mehler as mh
+from mehler._progress import Reporter, State
+from spectra import sphere
+
+ANSWER = 2.0
+PATIENCE = 120
+
+HEAD = """
+import json, math, signal, sys, time, warnings
+import numpy as np
+import mehler as mh
+
+warnings.simplefilter("ignore", mh.ConvergenceWarning)
+
+def sphere(n, d):
+    X = np.random.default_rng(0).standard_normal((n, d))
+    return X / np.linalg.norm(X, axis=1)[:, None]
+
+def say(word):
+    print(word, flush=True)
+
+def at(phase):
+    said = []
+    def callback(state):
+        if state.phase == phase and not said:
+            said.append(phase)
+            say("now")
+    return callback
+
+def known(r):
+    vector = None if r.vector is None else [len(r.vector), float(np.linalg.norm(r.vector))]
+    say(json.dumps([r.status, r.interrupted, r.message, None if math.isnan(r.value) else r.value,
+                    r.lower, r.upper, vector, len(r.history)]))
+"""
+
+
+def run_child(code: str, *, wait: float = 0.0) -> tuple[list[str], float, int]:
+    """Lines after 'now', seconds from SIGINT to the first of them, exit code."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", HEAD + textwrap.dedent(code)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert child.stdout is not None
+        first = child.stdout.readline()
+        if first.strip() != "now":
+            pytest.fail(f"the child said {first!r}; {child.communicate(timeout=PATIENCE)[1]}")
+        time.sleep(wait)
+        start = time.perf_counter()
+        child.send_signal(signal.SIGINT)
+        line = child.stdout.readline()
+        seconds = time.perf_counter() - start
+        rest, errors = child.communicate(timeout=PATIENCE)
+    finally:
+        child.kill()
+        child.wait()
+    assert line, errors
+    return [line, *rest.splitlines()], seconds, child.returncode
+
+
+@pytest.mark.parametrize(
+    ("phase", "points", "options"),
+    [
+        ("fill", "sphere(14000, 500)", "method='lanczos'"),
+        ("fill", "sphere(7000, 2500)", "method='dense', max_memory='64GB'"),
+        ("fill", "sphere(14000, 500)", "method='shift-invert'"),
+        ("lanczos", "sphere(5000, 4)", "method='lanczos', precision='double', tol=1e-12"),
+        ("factor", "sphere(12000, 8)", "method='shift-invert'"),
+    ],
+)
+def test_ctrl_c_in_min_eig(phase, points, options):
+    lines, seconds, code = run_child(f"""
+        X = {points}
+        known(mh.min_eig(X, 'relu', {options}, rng=0, callback=at({phase!r})))
+    """)
+    status, interrupted, message, value, lower, upper, vector, steps = json.loads(lines[0])
+    assert (status, interrupted, code) == ("budget-limited", True, 0)
+    assert "interrupted" in message
+    assert 0.0 <= lower <= upper <= 0.5 + 1e-12  # the diagonal is 1/2
+    if phase == "lanczos":
+        n = 5000
+        assert steps > 0
+        assert 0.0 < value <= upper
+        assert vector == [n, pytest.approx(1.0, abs=1e-9)]
+    else:
+        assert value is None
+        assert vector is None
+    assert seconds < ANSWER
+
+
+def test_ctrl_c_without_a_listener_and_after_it():
+    """No callback, no bar: signals are asked for all the same; the process goes on as before."""
+    lines, seconds, code = run_child(
+        """
+        X = sphere(14000, 500)
+        say("now")
+        known(mh.min_eig(X, rng=0))
+        say(mh.min_eig(X[:300], rng=0).status)
+        """,
+        wait=0.6,
+    )
+    assert json.loads(lines[0])[:2] == ["budget-limited", True]
+    assert lines[1] == "resolved"
+    assert code == 0
+    assert seconds < ANSWER
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        "K = mh.gram(sphere(80000, 64), storage='matrix-free')\nV = np.ones((80000, 4))|K @ V",
+        "X = sphere(14000, 500)|mh.gram(X, storage='packed', dtype='float32')",
+        "X = sphere(12000, 700)|mh.gram(X, storage='dense', dtype='float32', max_memory='64GB')",
+        "X = sphere(9000, 1200); ker = mh.nngp('tanh')|ker(X[:8000], X)",
+    ],
+    ids=["product", "packed", "dense", "cross"],
+)
+def test_ctrl_c_elsewhere_is_a_keyboard_interrupt(work):
+    before, _, during = work.partition("|")
+    code = f"""
+{before}
+say("now")
+try:
+    {during}
+except KeyboardInterrupt:
+    say("caught")
+"""
+    lines, seconds, exit_code = run_child(code, wait=0.4)
+    assert lines == ["caught\n"]
+    assert exit_code == 0
+    assert seconds < ANSWER
+
+
+def test_ctrl_c_within_an_operator_of_ones_own():
+    """Most of the time is spent in the user's Python: there, too, what is known is returned."""
+    lines, seconds, _ = run_child(
+        """
+        d = np.linspace(1e-6, 1.0, 3000)
+        class Slow:
+            shape = (3000, 3000)
+            def __matmul__(self, V):
+                if not hasattr(self, "told"):
+                    self.told = say("now")
+                time.sleep(0.02)
+                return d[:, None] * V
+        known(mh.eigsh(Slow(), k=1, tol=1e-12, rng=0))
+        """,
+        wait=0.5,
+    )
+    status, interrupted, *_rest, steps = json.loads(lines[0])
+    assert (status, interrupted) == ("budget-limited", True)
+    assert steps > 0
+    assert seconds < ANSWER
+
+
+@pytest.mark.parametrize("json_asked", [False, True])
+def test_ctrl_c_on_the_command_line(tmp_path, json_asked):
+    np.save(tmp_path / "X.npy", sphere(9000, 300).astype(np.float32))
+    command = [sys.executable, "-m", "mehler", "min-eig", str(tmp_path / "X.npy"), "--normalize"]
+    command += ["--method", "lanczos", "--precision", "double", "--tol", "1e-12"]
+    child = subprocess.Popen(
+        command + ["--json"] * json_asked,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert child.stderr is not None
+        first = child.stderr.readline()
+        assert "read 9,000 x 300" in first
+        time.sleep(0.5)
+        start = time.perf_counter()
+        child.send_signal(signal.SIGINT)
+        out, errors = child.communicate(timeout=PATIENCE)
+        seconds = time.perf_counter() - start
+    finally:
+        child.kill()
+        child.wait()
+    assert child.returncode == 130, errors
+    assert "Traceback" not in errors
+    if json_asked:
+        told = json.loads(out)
+        assert told["status"] == "budget-limited"
+        assert told["lower"] >= 0.0
+    else:
+        assert "budget-limited" in out
+        assert "interrupted" in out
+    assert seconds < ANSWER
+
+
+# -- callbacks --------------------------------------------------------------------------------------
+
+
+LONG = sphere(5000, 400)  # some tenths of a second to fill
+
+
+def stopping(phase):
+    return lambda state: state.phase == phase
+
+
+def test_callback_sees_states_at_most_ten_times_a_second():
+    seen: list[State] = []
+    start = time.perf_counter()
+    result = mh.min_eig(
+        sphere(2000, 9), method="lanczos", precision="double", rng=0, callback=seen.append
+    )
+    seconds = time.perf_counter() - start
+    assert result.status == "resolved"
+    assert 1 <= len(seen) <= 10 * seconds + 1
+    assert {s.phase for s in seen} <= {"fill", "lanczos", "refine", "residual"}
+    assert [s.seconds for s in seen] == sorted(s.seconds for s in seen)
+    last = seen[-1]
+    assert last.value >= result.value * (1 - 1e-6)  # Ritz values fall
+    with pytest.raises(AttributeError):
+        last.value = 0.0  # type: ignore[misc]
+
+
+def test_true_stops_the_fill():
+    with pytest.warns(mh.ConvergenceWarning, match="stopped by the callback while filling"):
+        result = mh.min_eig(LONG, threads=1, method="lanczos", callback=stopping("fill"))
+    assert (result.status, result.interrupted) == ("budget-limited", False)
+    assert math.isnan(result.value)
+    assert result.vector is None
+    assert 0.0 <= result.lower <= result.upper
+
+
+@pytest.mark.parametrize("truth", [True, 1, "yes", np.True_, [0]])
+def test_true_stops_lanczos(truth):
+    with pytest.warns(mh.ConvergenceWarning, match="stopped by the callback"):
+        result = mh.min_eig(
+            sphere(2000, 4),
+            method="lanczos",
+            precision="double",
+            tol=1e-12,
+            rng=0,
+            callback=lambda s: truth if s.phase == "lanczos" and s.value else 0,
+        )
+    assert (result.status, result.interrupted) == ("budget-limited", False)
+    assert result.value > 0.0
+    assert abs(np.linalg.norm(result.vector) - 1.0) < 1e-9
+    assert result.history
+
+
+def test_true_stops_gram():
+    with pytest.raises(KeyboardInterrupt, match="stopped by the callback"):
+        mh.gram(LONG, storage="packed", threads=1, callback=stopping("fill"))
+
+
+class Unusual(Exception):
+    pass
+
+
+@pytest.mark.parametrize("kind", [Unusual, ValueError, SystemExit])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_exception_in_a_callback_is_passed_on(kind, threads):
+    thrown = kind("mine")
+
+    def callback(state):
+        raise thrown
+
+    for work in (
+        lambda: mh.min_eig(LONG, threads=threads, method="lanczos", callback=callback),
+        lambda: mh.min_eig(LONG, threads=threads, method="shift-invert", callback=callback),
+        lambda: mh.gram(LONG, threads=threads, callback=callback),
+    ):
+        with pytest.raises(kind, match="mine") as caught:
+            work()
+        assert caught.value is thrown
+    assert mh.min_eig(LONG[:200], threads=threads).status == "resolved"
+
+
+def test_exception_in_an_operator_is_passed_on():
+    thrown = Unusual("in the product")
+
+    class Broken:
+        shape = (2000, 2000)
+
+        def __matmul__(self, V):
+            raise thrown
+
+    with pytest.raises(Unusual) as caught:
+        mh.eigsh(Broken())
+    assert caught.value is thrown
+
+
+def test_callback_that_solves_itself():
+    """The core may be entered again from a callback."""
+    inner: list[str] = []
+
+    def callback(state):
+        if not inner:
+            inner.append(mh.min_eig(sphere(300, 5), threads=2, rng=0).status)
+
+    mh.gram(LONG, storage="packed", threads=2, callback=callback)
+    assert inner == ["resolved"]
+
+
+@pytest.mark.parametrize("wrong", [1, "print"])
+def test_callback_must_be_callable(wrong):
+    with pytest.raises(TypeError, match="callback must be callable; got"):
+        mh.min_eig(LONG[:20], callback=wrong)
+
+
+# -- progress ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tqdm_there", [True, False])
+def test_progress_goes_to_stderr_alone(tqdm_there):
+    code = HEAD + ("" if tqdm_there else "sys.modules['tqdm'] = None\n")
+    code += """
+r = mh.min_eig(sphere(4000, 300), method="lanczos", precision="double", threads=1, rng=0, progress=True)
+assert r.status == "resolved", r
+mh.gram(sphere(4000, 300), threads=1, progress=True)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert "Error" not in done.stderr
+    if tqdm_there:
+        assert "fill" in done.stderr
+
+
+def test_progress_without_tqdm_prints_lines(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    with Reporter(True, None, scale=2.0) as report:
+        ask = report.ask
+        assert ask is not None
+        for done in range(5):
+            ask("fill", done, 10, 0.0, 0.0)  # too early for a line
+        report.start -= 3.0
+        ask("fill", 7, 10, 0.0, 0.0)
+        report.start -= 3.0
+        ask("lanczos", 40, 0, 0.25, 1e-3)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == ["fill 7/10  3 s", "lanczos 40  value 0.5  residual 2.0e-03  6 s"]
+
+
+def test_progress_with_tqdm(capsys):
+    with Reporter(True, None) as report:
+        assert report.ask is not None
+        report.ask("fill", 7, 10, 0.0, 0.0)
+        report.ask("lanczos", 40, 0, 0.25, 1e-3)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "fill" in err
+    assert "lanczos" in err
+
+
+def test_nobody_listens_by_default():
+    assert Reporter(None, None).ask is None
+    assert Reporter(False, None).ask is None
+
+
+# -- other processes --------------------------------------------------------------------------------
+
+
+FORK = """
+import os, sys, time, threading
+import multiprocessing as mp
+import numpy as np
+import mehler as mh
+
+X = np.random.default_rng(0).standard_normal((300, 6))
+X /= np.linalg.norm(X, axis=1)[:, None]
+
+def work(seed=0):
+    K = mh.gram(X, "relu", storage="packed", threads=2)
+    r = mh.min_eig(X, "relu", method="lanczos", precision="double", threads=2, rng=seed)
+    d = mh.min_eig(X[:100], "relu", method="dense", threads=2)
+    return (K @ np.ones(300)).tobytes(), r.value, r.vector.tobytes(), d.value
+
+def child_of(answer):
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            code = 0 if work() == answer else 3
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+"""
+
+FORKS = {
+    "after use": """
+        answer = work()
+        print(child_of(answer), child_of(answer), work() == answer)
+    """,
+    "before use": """
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0 if work()[1] > 0 else 1)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, work() == work())
+    """,
+    "of a fork": """
+        answer = work()
+        pid = os.fork()
+        if pid == 0:
+            os._exit(child_of(answer))
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, work() == answer)
+    """,
+    "in a thread": """
+        answer = work()
+        codes = []
+        def run():
+            work()
+            codes.append(child_of(answer))
+        t = threading.Thread(target=run); t.start(); t.join()
+        print(codes[0], child_of(answer), work() == answer)
+    """,
+    "pool": """
+        answer = work()
+        with mp.get_context("fork").Pool(2) as pool:
+            found = pool.map_async(work, [0, 0, 0]).get(timeout=60)
+        print(0, 0, found == [answer] * 3)
+    """,
+    "spawn": """
+        answer = work()
+        with mp.get_context("spawn").Pool(1) as pool:
+            found = pool.map_async(work, [0]).get(timeout=60)
+        print(0, 0, found == [answer])
+    """,
+}
+
+
+@pytest.mark.parametrize("how", FORKS)
+def test_other_processes_work_and_agree(how, tmp_path):
+    script = tmp_path / "main.py"
+    body = textwrap.indent(textwrap.dedent(FORKS[how]), "    ")
+    script.write_text(FORK + '\nif __name__ == "__main__":\n' + body)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(script)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env={**os.environ, "PYTHONFAULTHANDLER": "1"},
+    )
+    assert done.stdout.split() == ["0", "0", "True"], done.stderr
+
+
+# -- pickling ---------------------------------------------------------------------------------------
+
+
+def twice(u):
+    return 2.0 * np.tanh(u)
+
+
+@pytest.mark.parametrize("how", ["pickle", "copy"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        mh.activation("relu"),
+        mh.activation("elu", alpha=0.5),
+        mh.gradient_kernel("gelu"),
+        mh.nngp("relu", bias_var=0.1),
+        mh.gradient_kernel(mh.Activation.from_function(twice)),
+    ],
+    ids=["relu", "elu", "gradient", "nngp", "own"],
+)
+def test_values_survive_a_copy(how, value):
+    if isinstance(value, mh.Kernel):
+        value(0.5)  # compiled: what is compiled is not copied
+    again = pickle.loads(pickle.dumps(value)) if how == "pickle" else copy.deepcopy(value)
+    assert again == value
+    assert repr(again) == repr(value)
+    if isinstance(value, mh.Kernel):
+        assert again(0.3) == value(0.3)
+
+
+def test_results_survive_a_copy():
+    result = mh.min_eig(sphere(50, 3), rng=0)
+    for again in (pickle.loads(pickle.dumps(result)), copy.deepcopy(result)):
+        assert again.to_dict() == result.to_dict()
+        np.testing.assert_array_equal(again.vector, result.vector)
+
+
+def test_operators_are_not_copied():
+    K = mh.gram(sphere(20, 3))
+    with pytest.raises(TypeError, match=r"Gram operator cannot be pickled; .*toarray"):
+        pickle.dumps(K)
