@@ -135,7 +135,8 @@ def min_eig(
     Returns
     -------
     EigenResult
-        Also when it is interrupted (Ctrl-C): status 'budget-limited', with what is known.
+        Also when it is interrupted (Ctrl-C): status 'budget-limited', with what is known. Only while
+        the input is still being checked, Ctrl-C is a KeyboardInterrupt.
 
     Raises
     ------
