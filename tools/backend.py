@@ -48,8 +48,8 @@ def _eigen_carried() -> Iterator[None]:
             )
         (target / "COPYING.MPL2").write_text(text, encoding="utf-8")
         (target / "README").write_text(
-            "Headers of Eigen 3.4.1 (https://eigen.tuxfamily.org), unmodified, licence MPL-2.0 "
-            "(COPYING.MPL2).\n",
+            "Headers of Eigen 3.4.1 (https://eigen.tuxfamily.org), unmodified. Licence MPL-2.0 "
+            "(COPYING.MPL2); a file under another one says so. mehler compiles those under MPL-2.0 only.\n",
             encoding="utf-8",
         )
         yield
