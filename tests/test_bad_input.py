@@ -31,6 +31,13 @@ RUNS = {
     ],
     "gram": lambda X: [mh.gram(X, "relu").toarray()],
     "gradient_kernel": lambda X: [mh.gradient_kernel("relu")(X)],
+    "preconditioned": lambda X: [
+        getattr(mh.min_eig(X, "relu", rng=0, method="preconditioned"), f)
+        for f in ("value", "vector")
+    ],
+    "shift-invert": lambda X: [
+        getattr(mh.min_eig(X, "relu", rng=0, method="shift-invert"), f) for f in ("value", "vector")
+    ],
     "nngp": lambda X: [mh.nngp("abs")(X, X)],
     "diag": lambda X: [mh.nngp("relu").diag(X)],
     "normalize": lambda X: [mh.normalize(X)],
@@ -160,6 +167,30 @@ def test_one_point():
     s = mh.describe([[3, 4]])
     assert (s.n, s.d, s.rank, s.separation) == (1, 2, 1, None)
     assert mh.eigsh([[7]]).value == 7.0
+
+
+@pytest.mark.parametrize("method", ["dense", "lanczos", "preconditioned", "shift-invert"])
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 9, 20])
+def test_few_points(n, method):
+    """From one point on, whatever the method needs for itself (landmarks, bands, blocks)."""
+    A = sphere(n, 30, seed=n)
+    r = mh.min_eig(A, "relu", method=method, rng=0)
+    assert r.status == "resolved" and r.n == n
+    assert r.value == pytest.approx(np.linalg.eigvalsh(relu_gram(A))[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("make", [mh.gradient_kernel, mh.nngp])
+@pytest.mark.parametrize("storage", ["dense", "packed", "matrix-free"])
+@pytest.mark.parametrize("stretch", [0.5, 1e-13, 0.0])
+@pytest.mark.parametrize("name", ["relu", "identity", "tanh", "relu2"])
+def test_one_diagonal(name, stretch, storage, make):
+    """Kernel, operator and matrix have the same diagonal, to the bit but for two libraries' pow."""
+    stretch = min(stretch, 1e-13) if name == "tanh" else stretch
+    A = X * np.linspace(1.0 - stretch, 1.0 + stretch, 12)[:, None]
+    K = mh.gram(A, make(name), storage=storage)
+    ulps = 4 if name == "relu2" else 0
+    np.testing.assert_array_max_ulp(make(name).diag(A), K.diagonal(), ulps)
+    np.testing.assert_array_max_ulp(K.diagonal(), np.diag(K.toarray()), ulps)
 
 
 # -- points that are refused, by everybody -----------------------------------------------------------
@@ -324,7 +355,12 @@ def test_states_are_of_the_points_given():
 
 @pytest.mark.parametrize("factor", [1e-160, 1e-300, 1e160, 1e300])
 def test_norms_beyond_the_doubles(factor):
-    for do in (mh.min_eig, mh.gram, mh.gradient_kernel("relu")):
+    for do in (
+        mh.min_eig,
+        mh.gram,
+        mh.gradient_kernel("relu"),
+        mh.gradient_kernel("relu").diag,
+    ):
         with pytest.raises(
             ValueError, match=r"norm.* overflows|leave the range of doubles.*rescale"
         ):
@@ -397,6 +433,9 @@ OPTIONS = [
     ({"certify": True}, ValueError, "certify must be one of .*; got True"),
     ({"normalize": "no"}, TypeError, "normalize must be True or False; got 'no'"),
     ({"normalize": 1}, TypeError, "normalize must be True or False; got 1"),
+    ({"depth": True}, TypeError, "depth must be an integer; got True"),
+    ({"depth": 1.0}, TypeError, "depth must be an integer; got 1.0"),
+    ({"depth": np.array([1, 2])}, TypeError, "depth must be an integer; got array"),
     ({"depth": 2}, ValueError, "depth must be 1, the only supported depth; got 2"),
     ({"weight_var": 0}, ValueError, "weight_var must be positive and finite; got 0"),
     ({"weight_var": np.nan}, ValueError, "weight_var must be positive and finite; got nan"),
@@ -543,6 +582,82 @@ def test_options_of_kernels(make, options, error, words):
     rest = {name: value for name, value in options.items() if name != "activation"}
     with pytest.raises(error, match=words):
         make(options.get("activation", "relu"), **rest)
+
+
+@pytest.mark.parametrize("make", [mh.gradient_kernel, mh.nngp])
+@pytest.mark.parametrize("odd", ["no", None, 1])
+def test_normalized_is_true_or_false(make, odd):
+    with pytest.raises(TypeError, match=f"normalized must be True or False; got {odd!r}"):
+        make("relu", normalized=odd)
+
+
+@pytest.mark.parametrize("k", [1.5, "x", True, None])
+def test_orders_of_coefficients_are_integers(k):
+    with pytest.raises(TypeError, match=f"kmax must be an integer; got {k!r}"):
+        mh.nngp("relu").coefficients(k)
+    with pytest.raises(ValueError, match=f"N must hold integers >= 0; got {k!r}"):
+        mh.nngp("relu").tail(k)
+    with pytest.raises(ValueError, match=f"k must hold integers k >= 0; got {k!r}"):
+        mh.activation("relu").hermite(k)
+
+
+FUNCTION = r"f must map an array to an array of the same shape; .*Use np\.vectorize"
+
+
+@pytest.mark.parametrize(
+    ("f", "error", "words"),
+    [
+        (3, TypeError, "f must be a callable of an array; got int"),
+        (lambda z: 1.0 if z > 0 else 0.0, ValueError, FUNCTION),
+        (lambda z: float(z), TypeError, FUNCTION),
+        (lambda z: z[:3], ValueError, FUNCTION),
+        (lambda z: 1.0, ValueError, FUNCTION),
+        (np.log, ValueError, "f must be finite on the real line; 'log' is not near zero"),
+        (lambda z: z + 1j, TypeError, "f must return real numbers; .*complex128"),
+        (lambda z: z.astype(str), TypeError, "f must return real numbers; .*<U"),
+    ],
+)
+def test_functions_that_are_no_activations(f, error, words):
+    with pytest.raises(error, match=words):
+        mh.Activation.from_function(f)
+
+
+@pytest.mark.parametrize(
+    ("kinks", "error", "words"),
+    [
+        ("x", TypeError, r"kinks must be a sequence of numbers, as in kinks=\(0\.0,\); got 'x'"),
+        (0.0, TypeError, r"kinks must be a sequence of numbers, .*; got 0\.0"),
+        ([None], TypeError, r"kinks must be a sequence of numbers, .*; got \[None\]"),
+        ([np.inf], ValueError, "kinks must be finite; got"),
+    ],
+)
+def test_kinks(kinks, error, words):
+    with pytest.raises(error, match=words):
+        mh.Activation.from_function(np.tanh, kinks=kinks)
+
+
+@pytest.mark.parametrize("k", [1.5, "x", True, None, np.nan, np.inf, [1]])
+def test_degrees_are_integers(k):
+    with pytest.raises(ValueError, match=re.escape(f"hermite: k must be an integer; got {k!r}")):
+        mh.activation("hermite", k=k)
+    assert mh.activation("hermite", k=np.int8(3)) == mh.activation("hermite", k=3.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"kind": "sphere"}, ValueError, "kind must be one of circle-half, .*; got 'sphere'"),
+        ({"n": 0}, ValueError, "n must be >= 1; got n=0"),
+        ({"n": True}, TypeError, "n must be an integer; got True"),
+        ({"d": 2.0}, TypeError, r"d must be an integer; got 2\.0"),
+        ({"rng": "x"}, TypeError, r"rng must be None, an integer >= 0 or .*; got 'x'"),
+        ({"rng": -1}, ValueError, r"rng must be None, an integer >= 0 or .*; got -1"),
+        ({"rng": True}, TypeError, r"rng must be None, an integer >= 0 or .*; got True"),
+    ],
+)
+def test_generate_refuses(options, error, words):
+    with pytest.raises(error, match=words):
+        mh.generate(**{"kind": "sphere-random", "n": 5, "d": 3, **options})
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,7 @@ def test_homogeneity_and_diagonal():
     assert gradient_kernel("relu").homogeneity == 1.0
     assert gradient_kernel("relu", bias_var=0.1).homogeneity is None
     assert gradient_kernel("tanh").homogeneity is None
-    with pytest.raises(ValueError, match=r"found a norm of 5\. Pass normalize=True"):
+    with pytest.raises(ValueError, match=r"has norm 5\)\. Pass normalize=True"):
         gradient_kernel("tanh").diag(X)
     with pytest.raises(ValueError, match="X must be 2-D, one point a row; got shape"):
         gradient_kernel("tanh").diag(X[0])

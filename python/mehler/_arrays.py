@@ -172,18 +172,22 @@ def tolerance(tol: Any) -> float:
     return value
 
 
-def seed_from(rng: Any) -> int:
-    """63 bits from a seed, a Generator, or None for fresh entropy."""
+def generator_from(rng: Any) -> np.random.Generator:
+    """A Generator from a seed, a Generator, or None for fresh entropy."""
     expected = "rng must be None, an integer >= 0 or a numpy.random.Generator"
     if isinstance(rng, (np.random.RandomState, bool, np.bool_)):
         raise TypeError(f"{expected}; got {rng!r}.")
     try:
-        generator = np.random.default_rng(rng)
+        return np.random.default_rng(rng)
     except TypeError:
         raise TypeError(f"{expected}; got {rng!r}.") from None
     except ValueError:
         raise ValueError(f"{expected}; got {rng!r}.") from None
-    return int(generator.integers(0, 2**63 - 1))
+
+
+def seed_from(rng: Any) -> int:
+    """63 bits from what :func:`generator_from` takes."""
+    return int(generator_from(rng).integers(0, 2**63 - 1))
 
 
 _SIZE = re.compile(r"([-+.0-9E]+|NAN|INF) *([KMGT]?)(I?)B?")

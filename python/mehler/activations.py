@@ -148,14 +148,28 @@ class Activation:
             raise TypeError(f"f must be a callable of an array; got {type(f).__name__}.")
         if df is not None and not callable(df):
             raise TypeError(f"df must be a callable of an array or None; got {type(df).__name__}.")
-        points = tuple(sorted({float(c) for c in kinks}))
+        try:
+            points = tuple(sorted({float(c) for c in kinks}))
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"kinks must be a sequence of numbers, as in kinks=(0.0,); got {kinks!r}."
+            ) from None
         if not all(math.isfinite(c) for c in points):
             raise ValueError(f"kinks must be finite; got {tuple(kinks)!r}.")
         label = name if name is not None else str(getattr(f, "__name__", "function"))
         probe = np.linspace(-2.0, 2.0, 7) + 0.01
         with np.errstate(all="ignore"):
-            shape = np.shape(f(probe))
-            finite = shape == probe.shape and bool(np.all(np.isfinite(f(probe))))
+            try:
+                values = np.asarray(f(probe))
+            except (TypeError, ValueError) as error_of_f:
+                raise type(error_of_f)(
+                    f"f must map an array to an array of the same shape; {label!r} failed on an array "
+                    f"({error_of_f}). Use np.vectorize for a scalar function."
+                ) from error_of_f
+            if values.dtype.kind not in "fiub":
+                raise TypeError(f"f must return real numbers; {label!r} returned {values.dtype}.")
+            shape = values.shape
+            finite = shape == probe.shape and bool(np.all(np.isfinite(values)))
         if shape != probe.shape:
             raise ValueError(
                 f"f must map an array to an array of the same shape; {label!r} mapped shape "
@@ -398,7 +412,8 @@ def _restore(name: str, params: tuple[tuple[str, Any], ...]) -> Activation:
 def _plain(name: str, key: str, value: Any) -> Any:
     """A parameter as a finite float, an int, or a tuple of floats."""
     if key in ("q", "k"):
-        if isinstance(value, bool) or int(value) != value:
+        whole = isinstance(value, (int, float, np.integer, np.floating))
+        if isinstance(value, bool) or not whole or value % 1 != 0:  # NaN and infinity, too
             raise ValueError(f"{name}: {key} must be an integer; got {value!r}.")
         return int(value)
     array = np.asarray(value, dtype=np.float64)

@@ -374,7 +374,8 @@ def _iterative_route(
     n = len(A)
     room = (LEAST_BASIS + 72) * 8 * n + points.nbytes
     low_rank = "none"
-    if method == "preconditioned" or (method == "auto" and preconditioners.pays(ker)):
+    wanted = method == "preconditioned" or (method == "auto" and preconditioners.pays(ker))
+    if wanted and n >= 8:  # below, no low-rank part: Lanczos ends after n products anyway
         low_rank = preconditioners.choose(ker, n, A.shape[1])
         extra = preconditioners.nbytes(low_rank, ker, n, A.shape[1])
         least = min(storage_bytes(n, s, "float32") for s in ("packed", "matrix-free"))

@@ -6,7 +6,6 @@ Q (d, span), Q^T Q = I: the Gram matrix of cosines, and so every kernel matrix, 
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -35,6 +34,8 @@ def generate(
     rng
         A NumPy generator or a seed; None draws afresh. Circles need it for the isometry, d > 2.
     """
+    from ._arrays import generator_from
+
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
     n, d = _size("n", n), _size("d", d)
@@ -50,7 +51,7 @@ def generate(
         )
     if natural > d:
         raise ValueError(f"points that span {natural} dimensions need d >= {natural}; got d={d}.")
-    draw = np.random.default_rng(rng)
+    draw = generator_from(rng)
     if kind.startswith("circle"):
         turn = np.pi if kind == "circle-half" else 2.0 * np.pi
         angle = turn * np.arange(n) / n
@@ -66,10 +67,9 @@ def generate(
 
 
 def _size(name: str, value: Any) -> int:
-    try:
-        size = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer; got {value!r}.") from None
+    from ._arrays import integer
+
+    size = integer(value, name)
     if size < 1:
         raise ValueError(f"{name} must be >= 1; got {name}={size}.")
     return size

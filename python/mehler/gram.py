@@ -112,8 +112,7 @@ class Gram:
         """K_ii, exactly h(1) |x_i|^(2q)."""
         if isinstance(self.op, (_core.Packed64, _core.Packed32)):
             return self.op.diagonal()
-        top, q = float(self.kernel.h.ends[0]), self.kernel.homogeneity
-        return np.full(self.shape[0], top) if q is None else top * self._points.norms() ** (2.0 * q)
+        return core_diagonal(self._points, self.kernel)
 
     def toarray(self) -> np.ndarray[Any, Any]:
         """The full matrix, (n, n), symmetric to the bit, in the operator's dtype."""
@@ -188,6 +187,15 @@ def core_points(
             f"the norms of X raised to {2.0 * q:g} leave the range of doubles; rescale X, or pass normalize=True."
         )
     return points
+
+
+def core_diagonal(points: _core.Points, kernel: Kernel) -> Array:
+    """K_ii = (|x_i|^q)^2 h(1), as the core has it: norms that are one but for rounding are one."""
+    norms, top, q = points.norms(), float(kernel.h.ends[0]), kernel.homogeneity
+    if q is None or not (np.abs(norms - 1.0) > UNIT).any():
+        return np.full(len(norms), top)
+    scale = norms**q
+    return np.asarray(scale * scale * top)
 
 
 def storage_bytes(n: int, storage: str, dtype: str) -> int:

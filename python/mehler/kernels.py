@@ -90,25 +90,18 @@ class Kernel:
     def diag(self, X: Any) -> Array:
         """K_ii = |x_i|^(2q) h(1) in O(n d)."""
         from ._arrays import as_points
+        from .gram import core_diagonal, core_points
 
-        X = as_points(X)
-        square = np.einsum("ij,ij->i", X, X, dtype=np.float64)
-        top = float(self.h.ends[0])
-        if self.homogeneity is not None:
-            return np.asarray(square**self.homogeneity * top)
-        if square.size and float(np.max(np.abs(square - 1.0))) > 2e-12:
-            worst = math.sqrt(float(square[np.argmax(np.abs(square - 1.0))]))
-            raise ValueError(
-                f"points must have unit norm for {self.activation!r}, which is not homogeneous; "
-                f"found a norm of {worst:.6g}. Pass normalize=True, or divide each point by its norm."
-            )
-        return np.full(len(square), top)
+        return core_diagonal(core_points(as_points(X), self, None), self)
 
     def coefficients(self, kmax: int) -> Array:
         """A_0, ..., A_kmax of the power series h(rho) = sum_p A_p rho^p, all A_p >= 0."""
+        from ._arrays import integer
+
+        kmax = integer(kmax, "kmax")
         if kmax < 0:
             raise ValueError(f"kmax must be >= 0; got {kmax}.")
-        return _coefficients(self, int(kmax))[: kmax + 1]
+        return _coefficients(self, kmax)[: kmax + 1]
 
     def tail(self, N: Any) -> Any:
         """Lower bounds of sum_{p >= N} A_p = h(1) - sum_{p < N} A_p, safe against rounding.
@@ -222,7 +215,9 @@ def _kernel(
     bias_var: float,
     normalized: bool,
 ) -> Kernel:
-    if depth != 1:
+    from ._arrays import flag, integer
+
+    if integer(depth, "depth") != 1:
         raise ValueError(f"depth must be 1, the only supported depth; got {depth!r}.")
     for name, value in (("weight_var", weight_var), ("bias_var", bias_var)):
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
@@ -234,7 +229,9 @@ def _kernel(
     act = activation(act)
     if kind == "gradient":
         act.derivative()  # refuses an activation that jumps
-    kernel = Kernel(act, kind, 1, float(weight_var), float(bias_var), bool(normalized))
+    kernel = Kernel(
+        act, kind, 1, float(weight_var), float(bias_var), flag("normalized", normalized)
+    )
     if kernel.error > PRECISION_GOAL * abs(float(kernel.h.ends[0])):
         relative = kernel.error / abs(float(kernel.h.ends[0]))
         warnings.warn(
