@@ -146,19 +146,23 @@ py::dict davidson(const Operator& fast, const Operator& exact, const Operator& i
     return finish(solver, fast, exact, goal, rounds, threads, 1.0, monitor);
 }
 
-// The Woodbury inverse from a float32 array.
-std::shared_ptr<Woodbury> woodbury(const py::array& C, const py::object& M, double tau,
+// The Woodbury inverse over an array (chunks, r, chunk) that Python keeps.
+std::shared_ptr<Woodbury> woodbury(const py::array& C, Index n, const py::object& M, double tau,
                                    const py::object& scale, int threads, py::object ask) {
-    if (!py::isinstance<py::array_t<float>>(C) || C.ndim() != 2 ||
-        !(C.flags() & py::array::c_style))
-        throw py::type_error("C must be a C-contiguous float32 array of 2 dimensions");
+    if (!py::isinstance<py::array_t<float>>(C) || C.ndim() != 3 ||
+        !(C.flags() & py::array::c_style) || C.shape(2) != Woodbury::chunk ||
+        C.shape(0) != (n + Woodbury::chunk - 1) / Woodbury::chunk)
+        throw py::type_error("C must be a C-contiguous float32 array (chunks, r, 512)");
     const Matrix inner = M.is_none() ? Matrix() : M.cast<Matrix>();
     const Vector D = scale.is_none() ? Vector() : scale.cast<Vector>();
+    if ((inner.size() && (inner.rows() != C.shape(1) || inner.cols() != C.shape(1))) ||
+        (D.size() && D.size() != n))
+        throw py::value_error("M must be (r, r), scale (n,)");
     PythonMonitor monitor{std::move(ask)};
     std::shared_ptr<Woodbury> made;
     monitor.run([&](Monitor& m) {
-        made = std::make_shared<Woodbury>(static_cast<const float*>(C.data()), C.shape(0),
-                                          C.shape(1), inner, tau, D, threads, m);
+        made = std::make_shared<Woodbury>(static_cast<const float*>(C.data()), C.shape(1), n, inner,
+                                          tau, D, threads, m);
     });
     return made;
 }
@@ -178,8 +182,10 @@ void bind_solve(py::module_& m) {
           py::arg("seed"), py::arg("most_applications"), py::arg("rounds"), py::arg("threads"),
           py::arg("ask") = py::none());
     py::class_<Woodbury, Operator, std::shared_ptr<Woodbury>>(m, "Woodbury")
-        .def(py::init(&woodbury), py::arg("C"), py::arg("M"), py::arg("tau"), py::arg("scale"),
-             py::arg("threads"), py::arg("ask") = py::none());
+        .def(py::init(&woodbury), py::arg("C"), py::arg("n"), py::arg("M"), py::arg("tau"),
+             py::arg("scale"), py::arg("threads"), py::arg("ask") = py::none(),
+             py::keep_alive<1, 2>())
+        .def_readonly_static("chunk", &Woodbury::chunk);
 }
 
 } // namespace mehler

@@ -1,11 +1,13 @@
 // An orthonormal basis that grows, and the two passes that keep it so.
 //
-// Rows are cut into chunks of fixed length. A chunk holds all of its columns side by side, so that
-// a pass over the whole basis is one sequential stream; sums over chunks are added in their order,
-// so results do not depend on the number of threads. Blocks that are not in the basis are plain (n,
+// Rows are cut into chunks of fixed length, columns into slabs, which are allocated as the basis
+// grows. A chunk of a slab holds its columns side by side, so that a pass over the whole basis is
+// one sequential stream; sums over chunks are added in their order, so results do not depend on the
+// number of threads. Blocks that are not in the basis are plain (n,
 // b), columns contiguous.
 #pragma once
 #include <Eigen/Dense>
+#include <array>
 #include <cmath>
 
 #include "core/parallel.hpp"
@@ -19,19 +21,21 @@ using Vector = Eigen::VectorXd;
 class Basis {
 public:
     static constexpr Index chunk = 512; // rows; a multiple of any vector width
+    static constexpr Index slab = 32;   // columns
 
-    Basis(Index n, Index most, int threads, Monitor& monitor)
-        : n_(n), most_(most), chunks_((n + chunk - 1) / chunk), threads_(threads),
-          monitor_(&monitor), data_(chunks_ * most * chunk) {}
+    Basis(Index n, int threads, Monitor& monitor)
+        : n_(n), chunks_((n + chunk - 1) / chunk), threads_(threads), monitor_(&monitor) {}
 
     Index rows() const { return n_; }
     Index columns() const { return k_; }
-    Index bytes() const { return data_.bytes(); }
+    Index bytes() const { return 8 * static_cast<Index>(slabs_.size()) * chunks_ * slab * chunk; }
     void watch(Monitor& monitor) { monitor_ = &monitor; }
     void drop(Index k) { k_ = k; } // keep the first k columns
 
     // The b columns of W join.
     void append(const double* W, Index b) {
+        while (static_cast<Index>(slabs_.size()) * slab < k_ + b)
+            slabs_.emplace_back(chunks_ * slab * chunk);
         each_chunk([&](Index c) {
             for (Index j = 0; j < b; ++j) {
                 double* to = at(c, k_ + j);
@@ -45,10 +49,14 @@ public:
 
     // Q becomes Q S.
     void rotate(const Matrix& S) {
-        using Rows = Eigen::Map<Matrix>;
         each_chunk([&](Index c) {
-            const Matrix rotated = Rows(at(c, 0), chunk, k_) * S;
-            Rows(at(c, 0), chunk, S.cols()) = rotated;
+            Matrix rotated = Matrix::Zero(chunk, S.cols());
+            for (Index j = 0; j < k_; j += slab)
+                rotated.noalias() +=
+                    Eigen::Map<const Matrix>(at(c, j), chunk, std::min(slab, k_ - j)) *
+                    S.middleRows(j, std::min(slab, k_ - j));
+            for (Index j = 0; j < S.cols(); ++j)
+                std::copy_n(rotated.col(j).data(), chunk, at(c, j));
         });
         k_ = S.cols();
     }
@@ -79,10 +87,11 @@ public:
             Index j = 0;
             for (; j + 2 <= k; j += 2)
                 for (Index i = 0; i < H.cols(); ++i)
-                    axpys<2>(&H(j, i), at(c, from + j), w.data() + i * chunk);
+                    axpys<2>(&H(j, i), {at(c, from + j), at(c, from + j + 1)},
+                             w.data() + i * chunk);
             for (; j < k; ++j)
                 for (Index i = 0; i < H.cols(); ++i)
-                    axpys<1>(&H(j, i), at(c, from + j), w.data() + i * chunk);
+                    axpys<1>(&H(j, i), {at(c, from + j)}, w.data() + i * chunk);
             for (Index i = 0; i < H.cols(); ++i)
                 std::copy(w.data() + i * chunk, w.data() + i * chunk + rows_of(c),
                           W + i * n_ + c * chunk);
@@ -100,9 +109,13 @@ private:
     static constexpr int lanes = Simd<double>::lanes;
     using V = Vec<double>;
 
-    double* at(Index c, Index column) { return data_.data() + (c * most_ + column) * chunk; }
+    double* at(Index c, Index column) {
+        return slabs_[static_cast<std::size_t>(column / slab)].data() +
+               (c * slab + column % slab) * chunk;
+    }
     const double* at(Index c, Index column) const {
-        return data_.data() + (c * most_ + column) * chunk;
+        return slabs_[static_cast<std::size_t>(column / slab)].data() +
+               (c * slab + column % slab) * chunk;
     }
     Index rows_of(Index c) const { return std::min(chunk, n_ - c * chunk); }
     // Chunk c of the columns of W, padded with zeros.
@@ -129,23 +142,23 @@ private:
                 acc[v] += load(q + l + v * lanes) * load(w + l + v * lanes);
         return sum<double>((acc[0] + acc[1]) + (acc[2] + acc[3]));
     }
-    template <int R> // R columns side by side: one load and store of w for all
-    static void axpys(const double* h, const double* q, double* w) {
+    template <int R> // R columns at once: one load and store of w for all
+    static void axpys(const double* h, std::array<const double*, R> q, double* w) {
         V s[R];
         for (int r = 0; r < R; ++r)
             s[r] = splat(h[r]);
         for (Index l = 0; l < chunk; l += lanes) {
             V t = load(w + l);
             for (int r = 0; r < R; ++r)
-                t += load(q + r * chunk + l) * s[r];
+                t += load(q[static_cast<std::size_t>(r)] + l) * s[r];
             store(w + l, t);
         }
     }
 
-    Index n_, most_, chunks_, k_ = 0;
+    Index n_, chunks_, k_ = 0;
     int threads_;
     Monitor* monitor_;
-    Buffer<double> data_;
+    std::vector<Buffer<double>> slabs_;
 };
 
 // Entry (i, column) of a Gaussian matrix that belongs to a seed: splitmix64 of the index,

@@ -19,8 +19,7 @@ public:
         : Eigensolver(K, options, monitor), inverse_(inverse),
           targets_(std::min(n_, std::max(b_, options.wanted))),
           most_(std::min(n_, std::max({options.most_basis, 4 * targets_ + b_, Index(24)})) + b_),
-          basis_(n_, most_, options.threads, monitor),
-          images_(n_, most_, options.threads, monitor) {}
+          basis_(n_, options.threads, monitor), images_(n_, options.threads, monitor) {}
 
     void run() override {
         try {

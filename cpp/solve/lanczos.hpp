@@ -16,7 +16,7 @@ public:
     Lanczos(const Operator& K, const EigenOptions& options, Monitor& monitor)
         : Eigensolver(K, options, monitor),
           most_(std::max(b_, std::min(options.most_basis, n_) / b_ * b_)),
-          basis_(n_, most_ + b_, options.threads, monitor), T_(b_, most_ + b_) {}
+          basis_(n_, options.threads, monitor), T_(b_, most_ + b_) {}
 
     void run() override {
         try {

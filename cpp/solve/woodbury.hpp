@@ -20,18 +20,13 @@ public:
     using Matrix = Eigen::MatrixXd;
     using Vector = Eigen::VectorXd;
 
-    // C (r, n) row by row; M of size 0 means I, D of size 0 means I.
+    static constexpr Index chunk = 512;
+
+    // C (chunks, r, chunk), padded with zeros, kept by the caller: chunk p holds columns p chunk,
+    // ... of all rows. M of size 0 means I, D of size 0 means I.
     Woodbury(const float* C, Index r, Index n, const Matrix& M, double tau, Vector D, int threads,
              Monitor& monitor)
-        : r_(r), n_(n), chunks_((n + chunk - 1) / chunk), tau_(tau), D_(std::move(D)),
-          C_(chunks_ * r * chunk) {
-        parallel_for(chunks_, threads, monitor, [&](Index p) {
-            const Index first = p * chunk, count = std::min(chunk, n_ - first);
-            for (Index i = 0; i < r_; ++i) {
-                std::copy(C + i * n_ + first, C + i * n_ + first + count, at(p, i));
-                std::fill(at(p, i) + count, at(p, i) + chunk, 0.0f);
-            }
-        });
+        : r_(r), n_(n), chunks_((n + chunk - 1) / chunk), tau_(tau), D_(std::move(D)), C_(C) {
         Matrix S = M.size() ? Matrix(tau * M) : Matrix(tau * Matrix::Identity(r, r));
         add_squares(S, threads, monitor);
         factor_.compute(S);
@@ -39,7 +34,7 @@ public:
             throw std::runtime_error("the low-rank part is not positive definite");
     }
     Index size() const override { return n_; }
-    Index bytes() const override { return C_.bytes() + 8 * r_ * r_; }
+    Index bytes() const override { return 4 * chunks_ * r_ * chunk + 8 * r_ * r_; }
 
     // Y = P^-1 V
     void apply(const double* V, double* Y, Index b, int threads, Monitor& monitor) const override {
@@ -75,12 +70,11 @@ public:
     }
 
 private:
-    static constexpr Index chunk = 512, edge = 384;
+    static constexpr Index edge = 384;
     static constexpr Index line = 16, ahead = 2048; // floats: of a cache line, prefetched ahead
     static constexpr int lanes = Simd<double>::lanes;
 
-    float* at(Index p, Index row) { return C_.data() + (p * r_ + row) * chunk; }
-    const float* at(Index p, Index row) const { return C_.data() + (p * r_ + row) * chunk; }
+    const float* at(Index p, Index row) const { return C_ + (p * r_ + row) * chunk; }
 
     // S += C C^t, lower triangle tile by tile, in double.
     void add_squares(Matrix& S, int threads, Monitor& monitor) const {
@@ -167,7 +161,7 @@ private:
     Index r_, n_, chunks_;
     double tau_;
     Vector D_;
-    Buffer<float> C_;
+    const float* C_;
     Eigen::LLT<Matrix> factor_;
 };
 

@@ -169,9 +169,11 @@ def davidson(
 ) -> dict[str, Any]: ...
 
 class Woodbury(Operator):
+    chunk: int
     def __init__(
         self,
         C: np.ndarray[Any, np.dtype[np.float32]],
+        n: int,
         M: _Array | None,
         tau: float,
         scale: _Array | None,

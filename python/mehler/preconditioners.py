@@ -21,6 +21,8 @@ from . import _core
 from ._arrays import Array
 from .kernels import Kernel
 
+Chunked = np.ndarray[Any, np.dtype[np.float32]]
+
 MOST_FEATURES = 1500
 MOST_DEGREE = 12
 LANDMARKS = 1000
@@ -39,7 +41,7 @@ def choose(ker: Kernel, n: int, d: int) -> str:
 def nbytes(choice: str, ker: Kernel, n: int, d: int) -> int:
     """Bytes while the preconditioner is made."""
     r = low_degree_rank(ker, n, d)[1] if choice == "low-degree" else min(LANDMARKS, n // 8)
-    return 8 * r * n + 24 * r * r + (8 * r * n if choice == "landmarks" else 0)
+    return 4 * r * (n + _core.Woodbury.chunk) + 32 * r * r
 
 
 def make(choice: str, ker: Kernel, X: Array, norms: Array, task: Any) -> _core.Woodbury:
@@ -63,27 +65,42 @@ def low_degree_rank(ker: Kernel, n: int, d: int) -> tuple[int, int]:
     return best
 
 
-def monomials(U: Array, weights: Array) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """C (r, n) float32 with C^T C = sum_k weights[k] (U U^T)^k, entrywise powers.
+def monomials(U: Array, weights: Array) -> Chunked:
+    """C (r, n), chunked, with C^T C = sum_k weights[k] (U U^T)^k, entrywise powers.
 
     Row (i_1 <= ... <= i_k): sqrt(weights[k] k! / prod m_i!) u_{i_1} ... u_{i_k}, m_i how often i
     occurs.
     """
     n, d = U.shape
     columns = np.ascontiguousarray(U.T, dtype=np.float32)
-    rows = []
-    for k, weight in enumerate(weights):
-        if weight <= 0.0:
-            continue
+    degrees = [k for k, weight in enumerate(weights) if weight > 0.0]
+    C = _chunked(n, sum(math.comb(d + k - 1, k) for k in degrees))
+    r = 0
+    for k in degrees:
         for chosen in combinations_with_replacement(range(d), k):
             count = math.factorial(k)
             for i in set(chosen):
                 count //= math.factorial(chosen.count(i))
-            row = np.full(n, math.sqrt(weight * count), dtype=np.float32)
+            row = np.full(n, math.sqrt(weights[k] * count), dtype=np.float32)
             for i in chosen:
                 row *= columns[i]
-            rows.append(row)
-    return np.array(rows, dtype=np.float32).reshape(len(rows), n)
+            _put(C, r, row)
+            r += 1
+    return C
+
+
+def _chunked(n: int, r: int) -> Chunked:
+    """Zeros (chunks, r, chunk): chunk p holds columns p chunk, ... of all rows."""
+    chunk = _core.Woodbury.chunk
+    return np.zeros((-(-n // chunk), r, chunk), dtype=np.float32)
+
+
+def _put(C: Chunked, r: int, row: Any) -> None:
+    """Row r of C."""
+    chunk, whole = C.shape[2], len(row) // C.shape[2]
+    C[:whole, r] = row[: whole * chunk].reshape(whole, chunk)
+    if whole < len(C):
+        C[whole, r, : len(row) - whole * chunk] = row[whole * chunk :]
 
 
 def low_degree(
@@ -94,7 +111,7 @@ def low_degree(
     A = ker.coefficients(degree)
     A = np.where(A > 1e-12 * ker.h.ends[0], A, 0.0)
     tau = max(float(ker.h.ends[0] - A.sum()), 1e-10 * float(ker.h.ends[0]))
-    return _core.Woodbury(monomials(U, A), None, tau, _scale(ker, norms), threads, ask)
+    return _core.Woodbury(monomials(U, A), len(U), None, tau, _scale(ker, norms), threads, ask)
 
 
 def landmarks(
@@ -104,13 +121,18 @@ def landmarks(
     n = len(U)
     r = min(LANDMARKS, n // 8)
     chosen = np.sort(np.random.default_rng(seed).permutation(n)[:r])
-    C = np.ascontiguousarray(ker(U[chosen], U), dtype=np.float32)
+    C = _chunked(n, r)
+    chunk = C.shape[2]
+    for p in range(len(C)):
+        points = U[p * chunk : (p + 1) * chunk]
+        C[p, :, : len(points)] = ker(U[chosen], points)
     M = ker(U[chosen])
     M[np.diag_indices(r)] += 1e-7 * n * M[0, 0] / r
-    some = C[:, :: max(1, n // 256)].astype(np.float64)
+    some = C[:, :, :: max(1, n // 256)].astype(np.float64).transpose(1, 0, 2).reshape(r, -1)
+    some = some[:, np.any(some != 0.0, axis=0)]
     captured = np.einsum("ij,ij->j", some, np.linalg.solve(M, some))
     tau = max(float(np.mean(ker.h.ends[0] - captured)), 1e-10 * float(ker.h.ends[0]))
-    return _core.Woodbury(C, M, tau, _scale(ker, norms), threads, ask)
+    return _core.Woodbury(C, n, M, tau, _scale(ker, norms), threads, ask)
 
 
 def _scale(ker: Kernel, norms: Array) -> Array | None:
