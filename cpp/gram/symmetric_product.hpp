@@ -44,8 +44,8 @@ void at_least(Buffer<T>& buffer, Index count) {
 
 // Share s of the tiles into its sums (n, B).
 template <class T, int B, class TileOf>
-void add_share(const Tiling& tiling, Index s, const double* panels, double* sums,
-               Monitor& monitor, const TileOf& tile_of) {
+void add_share(const Tiling& tiling, Index s, const double* panels, double* sums, Monitor& monitor,
+               const TileOf& tile_of) {
     const Index shares = shares_of(tiling), tiles = tiling.tiles();
     std::vector<double> work(static_cast<std::size_t>(2 * Tiling::edge * B));
     std::fill(sums, sums + tiling.n * B, 0.0);
