@@ -104,6 +104,11 @@ def run_child(code: str, *, wait: float = 0.0, growth: float = 0.0) -> tuple[lis
         ("fill", "sphere(7000, 2500)", "method='dense', max_memory='64GB'"),
         ("fill", "sphere(14000, 500)", "method='shift-invert'"),
         ("lanczos", "sphere(5000, 4)", "method='lanczos', precision='double', tol=1e-12"),
+        (
+            "preconditioned",
+            "sphere(5000, 3)",
+            "method='preconditioned', precision='double', tol=1e-12",
+        ),
         ("factor", "sphere(12000, 8)", "method='shift-invert'"),
     ],
 )
@@ -116,7 +121,7 @@ def test_ctrl_c_in_min_eig(phase, points, options):
     assert (status, interrupted, code) == ("budget-limited", True, 0)
     assert "interrupted" in message
     assert 0.0 <= lower <= upper <= 0.5 + 1e-12  # the diagonal is 1/2
-    if phase == "lanczos":
+    if phase in ("lanczos", "preconditioned"):
         n = 5000
         assert steps > 0
         assert 0.0 < value <= upper
@@ -125,6 +130,69 @@ def test_ctrl_c_in_min_eig(phase, points, options):
         assert value is None
         assert vector is None
     assert seconds < ANSWER
+
+
+def circle(n: int, d: int) -> np.ndarray:
+    """Points on a circle in d dimensions: float32 cannot hold their smallest eigenvalue."""
+    X = np.zeros((n, d))
+    X[:, :2] = sphere(n, 2)
+    return X
+
+
+class InFloat64:
+    """Ends the work when a phase of the second round, the one in float64, has come."""
+
+    def __init__(self, phase: str, how: str) -> None:
+        self.phase, self.how = phase, how
+        self.fills, self.last, self.ended = 0, ("", 0), False
+
+    def __call__(self, state: State) -> bool:
+        if state.phase == "fill" and (self.last[0] != "fill" or state.done < self.last[1]):
+            self.fills += 1
+        self.last = (state.phase, state.done)
+        if self.ended or self.fills < 2 or state.phase != self.phase:
+            return False
+        self.ended = True
+        if self.how == "ctrl-c":
+            signal.raise_signal(signal.SIGINT)
+        return True
+
+
+@pytest.mark.parametrize(
+    ("method", "phase", "how"),
+    [
+        ("lanczos", "fill", "stop"),
+        ("lanczos", "fill", "ctrl-c"),
+        ("lanczos", "lanczos", "ctrl-c"),
+        ("preconditioned", "fill", "ctrl-c"),
+    ],
+)
+def test_end_in_float64_keeps_what_float32_said(method, phase, how):
+    """The second fill and the first steps of the second solver know less than the first round did."""
+    callback = InFloat64(phase, how)
+    said = "interrupted" if how == "ctrl-c" else "stopped by the callback"
+    X = circle(3500, 700)
+    with pytest.warns(mh.ConvergenceWarning, match=f"not resolved: {said}$"):
+        result = mh.min_eig(X, method=method, threads=1, rng=0, callback=callback)
+    assert callback.ended
+    assert (result.status, result.interrupted) == ("budget-limited", how == "ctrl-c")
+    assert result.lower_kind == "theory"
+    assert 0.0 <= result.lower < result.upper < 1e-4  # 1e-8, and what float32 hides
+    assert result.value <= result.upper
+    assert abs(np.linalg.norm(result.vector) - 1.0) < 1e-9
+    assert result.applications > 0
+    assert result.history
+
+
+def test_end_in_the_second_factor():
+    callback = InFloat64("fill", "ctrl-c")
+    with pytest.warns(mh.ConvergenceWarning, match="not resolved: interrupted"):
+        result = mh.min_eig(
+            circle(3500, 700), method="shift-invert", threads=1, rng=0, callback=callback
+        )
+    assert callback.ended
+    assert (result.status, result.interrupted) == ("budget-limited", True)
+    assert 0.0 <= result.lower <= result.upper <= 0.5 + 1e-12
 
 
 def test_ctrl_c_without_a_listener_and_after_it():
@@ -350,9 +418,10 @@ def test_callback_must_be_callable(wrong):
 def test_progress_goes_to_stderr_alone(tqdm_there):
     code = HEAD + ("" if tqdm_there else "sys.modules['tqdm'] = None\n")
     code += """
-r = mh.min_eig(sphere(4000, 300), method="lanczos", precision="double", threads=1, rng=0, progress=True)
+X = sphere(3000, 500)
+r = mh.min_eig(X, method="lanczos", precision="double", threads=1, rng=0, progress=True)
 assert r.status == "resolved", r
-mh.gram(sphere(4000, 300), threads=1, progress=True)
+mh.gram(X, threads=1, progress=True)
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE

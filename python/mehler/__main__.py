@@ -295,7 +295,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--bias-var", type=float, default=0.0, help="variance of biases; default 0")
     sub.add_argument("--normalize", action="store_true", help="divide every point by its norm")
     sub.add_argument("--tol", type=float, default=1e-6, help="largest relative error; default 1e-6")
-    sub.add_argument("--method", default="auto", help="auto, dense, lanczos, preconditioned or shift-invert; default auto")
+    sub.add_argument(
+        "--method",
+        default="auto",
+        help="auto, dense, lanczos, preconditioned or shift-invert; default auto",
+    )
     sub.add_argument("--precision", default="auto", help="auto, single or double; default auto")
     sub.add_argument("--threads", type=int, metavar="N", help="threads; default OpenMP's")
     sub.add_argument(

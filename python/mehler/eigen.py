@@ -188,7 +188,7 @@ def min_eig(
             else:
                 result = _iterative_route(A, points, ker, task, certify, precision, method)
         except KeyboardInterrupt:  # between pieces of work
-            result = _interrupted(task) or _unknown(n, ker, points, task, method)
+            result = _ended(task) or _unknown(n, ker, points, task, method)
             result = _replace(result, lower=max(result.lower, 0.0), lower_kind="theory")
     if scale != 1.0:
         result = _times(result, scale)
@@ -278,7 +278,7 @@ def eigsh(
                     op, exact, n, k, largest, task, block, dtype, nbytes, "lanczos", 0.0
                 )
         except KeyboardInterrupt:  # between pieces of work
-            result = _interrupted(task) or _unknown(n, None, None, task, method)
+            result = _ended(task) or _unknown(n, None, None, task, method)
     _warn(result)
     return result
 
@@ -301,7 +301,8 @@ def _dense_route(
             points, ker.h.compiled, "float64", task.threads, task.report.ask
         )
     except (KeyboardInterrupt, _core.Interrupted):
-        return _unknown(n, ker, points, task, "dense")
+        early = _ended(task) or _unknown(n, ker, points, task, "dense")
+        return _replace(early, lower=max(early.lower, 0.0), lower_kind="theory")
     zero = forced_zero(pairs, A, points.norms(), ker)
     if zero is not None:
         return _structural(
@@ -414,7 +415,10 @@ def _iterative_route(
         try:
             K = Gram(points, n, ker, storage, dtype, task.threads, task.report.ask)
         except (KeyboardInterrupt, _core.Interrupted):
-            return result if result is not None else _unknown(n, ker, points, task, "lanczos")
+            if result is None:
+                return _unknown(n, ker, points, task, "lanczos")
+            result = _ended(task)
+            break
         if K.pairs is not None and step == 0:
             zero = forced_zero(K.pairs, A, points.norms(), ker)
             if zero is not None:
@@ -465,7 +469,10 @@ def _iterative_route(
         before = result.applications
         pairs = K.pairs
         del K
-        if result.resolved or result.interrupted or task.report.stopped:
+        if result.resolved:
+            break
+        if result.interrupted or task.report.stopped:
+            result = _ended(task)
             break
     assert result is not None
     if (
@@ -552,7 +559,10 @@ def _solve(
             n=n,
             dtype=dtype,
             nbytes=bytes_used,
-            message="ended before the first Ritz value",
+            message=(
+                "interrupted" if interrupted else "stopped by the callback" if ended else "ended"
+            )
+            + " before the first Ritz value",
             interrupted=interrupted,
             history=history,
         )
@@ -709,13 +719,24 @@ def _unknown(
     )
 
 
-def _interrupted(task: _Task) -> EigenResult | None:
-    """The last result before Ctrl-C."""
+def _ended(task: _Task) -> EigenResult | None:
+    """What is known when Ctrl-C or the callback ends the work: the lowest upper bound so far.
+
+    Not the last value: a solver that has just begun again in float64 knows less than float32 did.
+    """
     if not task.known:
         return None
-    last = task.known[-1]
-    status = "resolved" if last.resolved else "budget-limited"
-    return _replace(last, status=status, message="interrupted", interrupted=True)
+    known = [r for r in task.known if math.isfinite(r.value)] or task.known
+    best = min(reversed(known), key=lambda r: r.upper)
+    why = "stopped by the callback" if task.report.stopped else "interrupted"
+    return _replace(
+        best,
+        status="resolved" if best.resolved else "budget-limited",
+        message=best.message if best.message.startswith(why) else why,
+        interrupted=not task.report.stopped,
+        applications=max(r.applications for r in task.known),
+        seconds=time.perf_counter() - task.start,
+    )
 
 
 def _result(

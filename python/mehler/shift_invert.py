@@ -21,6 +21,7 @@ from . import _core
 from ._arrays import Array, size_text
 from .eigen import (
     EPS,
+    _ended,
     _largest_scale,
     _remedy,
     _replace,
@@ -190,14 +191,16 @@ def factored(
         try:
             F, breakdowns = _factor(make, dtype, task, last)
         except (KeyboardInterrupt, _core.Interrupted):
-            return result if result is not None else _nothing(n, task, ladder[0], held)
+            return _ended(task) or _nothing(n, task, ladder[0], held)
         if F is None:
             continue
         result = _solve(F, exact, n, k, task, block, dtype, entry_error, held, done, breakdowns)
         done = result.applications
         del F
-        if result.resolved or result.interrupted or task.report.stopped:
+        if result.resolved:
             break
+        if result.interrupted or task.report.stopped:
+            return _ended(task) or result
     assert result is not None
     return result
 
@@ -272,7 +275,9 @@ def _solve(
     values = found["values"] if measured else found["ritz_values"]
     residuals = found["residuals"] if measured else found["ritz_residuals"]
     if len(values) == 0:
-        return _nothing(n, task, dtype, nbytes, "ended before the first Ritz value", applications)
+        why = "interrupted" if interrupted else "stopped by the callback" if ended else "ended"
+        message = f"{why} before the first Ritz value"
+        return _nothing(n, task, dtype, nbytes, message, applications)
     value = float(values[0])
 
     def settled(rounding: float) -> bool:
