@@ -44,7 +44,7 @@ def say(word):
 def at(phase):
     said = []
     def callback(state):
-        if state.phase == phase and not said:
+        if state.phase == phase and (state.value or phase in ("fill", "factor")) and not said:
             said.append(phase)
             say("now")
     return callback
@@ -298,7 +298,7 @@ def test_ctrl_c_on_the_command_line(tmp_path, json_asked):
 # -- callbacks --------------------------------------------------------------------------------------
 
 
-LONG = sphere(5000, 400)  # some tenths of a second to fill
+LONG = sphere(6000, 1000)  # a second to fill: a callback is asked ten times
 
 
 def stopping(phase):
@@ -334,21 +334,31 @@ def test_true_stops_the_fill():
     assert 0.0 <= result.lower <= result.upper
 
 
-@pytest.mark.parametrize("truth", [True, 1, "yes", np.True_, [0]])
-def test_true_stops_lanczos(truth):
+@pytest.mark.parametrize("method", ["lanczos", "preconditioned"])
+def test_true_stops_a_solver(method):
     with pytest.warns(mh.ConvergenceWarning, match="stopped by the callback"):
         result = mh.min_eig(
-            sphere(2000, 4),
-            method="lanczos",
+            sphere(4000, 3),
+            method=method,
             precision="double",
             tol=1e-12,
+            threads=1,
             rng=0,
-            callback=lambda s: truth if s.phase == "lanczos" and s.value else 0,
+            callback=lambda s: s.phase == method and s.value,
         )
     assert (result.status, result.interrupted) == ("budget-limited", False)
     assert result.value > 0.0
     assert abs(np.linalg.norm(result.vector) - 1.0) < 1e-9
     assert result.history
+
+
+@pytest.mark.parametrize("truth", [True, 1, "yes", np.True_, [0]])
+def test_any_true_value_stops(truth):
+    report = Reporter(None, lambda state: truth if state.done else None)
+    assert report.ask is not None
+    assert report.ask("fill", 0, 10, 0.0, 0.0) is False
+    assert report.ask("fill", 1, 10, 0.0, 0.0) is True
+    assert report.stopped
 
 
 def test_true_stops_gram():
@@ -401,7 +411,7 @@ def test_callback_that_solves_itself():
         if not inner:
             inner.append(mh.min_eig(sphere(300, 5), threads=2, rng=0).status)
 
-    mh.gram(LONG, storage="packed", threads=2, callback=callback)
+    mh.gram(LONG[:4000], storage="packed", threads=2, callback=callback)
     assert inner == ["resolved"]
 
 
