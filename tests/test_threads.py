@@ -17,10 +17,12 @@ import pytest
 
 import mehler as mh
 from mehler._arrays import MOST_THREADS
+from mehler.preconditioners import choose
 from spectra import sphere, with_spectrum
 
 SIZES = (1, 255, 256, 257, 1300)  # around one tile, and several panels
 MANY = (2, 3, 5)
+FEW = (2, 3)  # for what takes hundreds of products
 VECTORS = (1, 2, 4, 7)  # each width of the block product, and one of several passes
 OPERATORS = (
     ("dense", "float64"),
@@ -128,8 +130,20 @@ def test_min_eig(n, method, precision):
     one = solved(1)
     assert one.status == "resolved"
     assert one.threads == 1
-    for threads in MANY:
+    for threads in FEW:
         assert same(solved(threads), one), threads
+
+
+@pytest.mark.parametrize("precision", ["single", "double"])
+@pytest.mark.parametrize(("d", "low_rank"), [(5, "low-degree"), (60, "landmarks")])
+def test_both_preconditioners(d, low_rank, precision):
+    X = sphere(1300, d)
+    assert choose(mh.gradient_kernel("relu"), *X.shape) == low_rank
+    options = {"method": "preconditioned", "precision": precision, "rng": 3}
+    one = mh.min_eig(X, "relu", threads=1, **options)
+    assert one.status == "resolved"
+    for threads in FEW:
+        assert same(mh.min_eig(X, "relu", threads=threads, **options), one), threads
 
 
 @pytest.mark.parametrize("method", ["dense", "lanczos"])
