@@ -163,6 +163,15 @@ def test_prescribed_spectrum(name, k, which, method):
     check(r, A, k, which)
 
 
+@pytest.mark.parametrize("block", [1, 2, 3, 5])
+@pytest.mark.parametrize("name", ["indefinite", "graded", "cluster"])
+def test_no_eigenvalue_is_skipped_whatever_the_block(name, block):
+    """Far below the others, one eigenvalue must not hide the next ones."""
+    values = SPECTRA[name][:297] if block > 1 or name != "cluster" else SPECTRA["spread"]
+    A = with_spectrum(values, seed=block)
+    check(mh.eigsh(A, k=4, method="lanczos", block=block, rng=0), A, 4)
+
+
 @pytest.mark.parametrize("method", ["dense", "lanczos"])
 def test_zero_and_rank_deficient(method):
     r = mh.eigsh(np.zeros((50, 50)), method=method)

@@ -46,6 +46,15 @@ void bind_packed(py::module_& m, const char* name) {
                  }),
              py::arg("points"), py::arg("profile"), py::arg("threads"), py::arg("ask") = py::none(),
              py::keep_alive<1, 2>())
+        .def(
+            "frobenius",
+            [](const Packed& K, int threads) {
+                PythonMonitor monitor{py::none()};
+                double norm = 0.0;
+                monitor.run([&](Monitor& mon) { norm = K.frobenius(threads, mon); });
+                return norm;
+            },
+            py::arg("threads"))
         .def("diagonal",
              [](const Packed& K) {
                  Array d(K.size());

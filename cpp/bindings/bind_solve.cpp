@@ -82,10 +82,11 @@ const char* name(End end) {
 }
 
 // An eigensolver on `fast`, then the residual by `exact`, refined when they differ.
-py::dict finish(Eigensolver& solver, const Operator& fast, const Operator& exact, double goal,
-                Index rounds, int threads, double sign, PythonMonitor& monitor) {
+py::dict finish(Eigensolver& solver, const Operator& fast, const Operator& exact, double error,
+                double goal, Index rounds, int threads, double sign, PythonMonitor& monitor) {
     RefineOptions options;
     options.tol = goal;
+    options.error = error;
     options.rounds = rounds;
     options.threads = threads;
     Refine refine(fast, exact, solver, options, monitor.monitor);
@@ -103,6 +104,7 @@ py::dict finish(Eigensolver& solver, const Operator& fast, const Operator& exact
     d["ritz_residuals"] = solver.residuals;
     d["values"] = Vector(sign * refine.values);
     d["residuals"] = refine.residuals;
+    d["slack"] = refine.slack;
     d["vectors"] = V;
     d["norm"] = solver.norm;
     d["applications"] = solver.applications;
@@ -121,8 +123,8 @@ py::dict finish(Eigensolver& solver, const Operator& fast, const Operator& exact
 
 py::dict lanczos(const Operator& fast, const Operator& exact, Index wanted, Index block,
                  Index most_basis, double tol, double goal, double floor, double floor_relative,
-                 double below, std::uint64_t seed, bool largest, Index rounds, int threads,
-                 py::object ask) {
+                 double below, std::uint64_t seed, bool largest, double error, Index rounds,
+                 int threads, py::object ask) {
     PythonMonitor monitor{std::move(ask)};
     const Negated minus_fast(fast), minus_exact(exact);
     const Operator& A = largest ? static_cast<const Operator&>(minus_fast) : fast;
@@ -131,19 +133,20 @@ py::dict lanczos(const Operator& fast, const Operator& exact, Index wanted, Inde
                    {wanted, block, most_basis, tol, floor, floor_relative, below, seed, threads,
                     std::numeric_limits<Index>::max()},
                    monitor.monitor);
-    return finish(solver, A, A_exact, goal, rounds, threads, largest ? -1.0 : 1.0, monitor);
+    return finish(solver, A, A_exact, error, goal, rounds, threads, largest ? -1.0 : 1.0, monitor);
 }
 
 py::dict davidson(const Operator& fast, const Operator& exact, const Operator& inverse,
                   Index wanted, Index block, Index most_basis, double tol, double goal,
                   double floor, double floor_relative, double below, std::uint64_t seed,
-                  Index most_applications, Index rounds, int threads, py::object ask) {
+                  Index most_applications, double error, Index rounds, int threads,
+                  py::object ask) {
     PythonMonitor monitor{std::move(ask)};
     Davidson solver(fast, inverse,
                     {wanted, block, most_basis, tol, floor, floor_relative, below, seed, threads,
                      most_applications},
                     monitor.monitor);
-    return finish(solver, fast, exact, goal, rounds, threads, 1.0, monitor);
+    return finish(solver, fast, exact, error, goal, rounds, threads, 1.0, monitor);
 }
 
 // The Woodbury inverse over an array (chunks, r, chunk) that Python keeps.
@@ -175,12 +178,13 @@ void bind_solve(py::module_& m) {
     m.def("lanczos", &lanczos, py::arg("fast"), py::arg("exact"), py::arg("wanted"),
           py::arg("block"), py::arg("most_basis"), py::arg("tol"), py::arg("goal"),
           py::arg("floor"), py::arg("floor_relative"), py::arg("below"), py::arg("seed"),
-          py::arg("largest"), py::arg("rounds"), py::arg("threads"), py::arg("ask") = py::none());
+          py::arg("largest"), py::arg("error"), py::arg("rounds"), py::arg("threads"),
+          py::arg("ask") = py::none());
     m.def("davidson", &davidson, py::arg("fast"), py::arg("exact"), py::arg("inverse"),
           py::arg("wanted"), py::arg("block"), py::arg("most_basis"), py::arg("tol"),
           py::arg("goal"), py::arg("floor"), py::arg("floor_relative"), py::arg("below"),
-          py::arg("seed"), py::arg("most_applications"), py::arg("rounds"), py::arg("threads"),
-          py::arg("ask") = py::none());
+          py::arg("seed"), py::arg("most_applications"), py::arg("error"), py::arg("rounds"),
+          py::arg("threads"), py::arg("ask") = py::none());
     py::class_<Woodbury, Operator, std::shared_ptr<Woodbury>>(m, "Woodbury")
         .def(py::init(&woodbury), py::arg("C"), py::arg("n"), py::arg("M"), py::arg("tau"),
              py::arg("scale"), py::arg("threads"), py::arg("ask") = py::none(),

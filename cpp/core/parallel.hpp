@@ -60,7 +60,10 @@ void parallel_for(Index count, int threads, Monitor& monitor, const Work& work) 
                 if (waited < 10000) // some microseconds: mostly they are done by then
                     continue;
                 monitor.tick();
-                std::this_thread::sleep_for(std::chrono::microseconds(50));
+                if (waited < 20000) // a millisecond or so; a sleep would outlast what is left
+                    std::this_thread::yield();
+                else
+                    std::this_thread::sleep_for(std::chrono::microseconds(50));
             }
     }
     if (failure)

@@ -86,6 +86,21 @@ public:
                                                               j - J * Tiling::edge,
                                                               tiling_.columns(I, J))];
     }
+    double frobenius(int threads, Monitor& monitor) const {
+        std::vector<double> sums(static_cast<std::size_t>(tiling_.tiles()));
+        parallel_for(tiling_.tiles(), threads, monitor, [&](Index t) {
+            Index I, J;
+            tiling_.tile(t, I, J);
+            const Eigen::Map<const Eigen::ArrayX<T>> entries(
+                data_.data() + tiling_.offset(I, J), tiling_.height(I) * tiling_.columns(I, J));
+            sums[static_cast<std::size_t>(t)] =
+                (I == J ? 1.0 : 2.0) * entries.template cast<double>().square().sum();
+        });
+        double total = 0.0;
+        for (const double sum : sums)
+            total += sum;
+        return std::sqrt(total);
+    }
     // The full (n, n) row-major matrix.
     template <class S>
     void dense(S* out, int threads, Monitor& monitor) const {

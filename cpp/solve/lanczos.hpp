@@ -15,7 +15,8 @@ class Lanczos final : public Eigensolver {
 public:
     Lanczos(const Operator& K, const EigenOptions& options, Monitor& monitor)
         : Eigensolver(K, options, monitor),
-          most_(std::max(b_, std::min(options.most_basis, n_) / b_ * b_)),
+          most_(options.most_basis >= n_ ? round_up(n_, b_)
+                                         : std::max(b_, options.most_basis / b_ * b_)),
           basis_(n_, options.threads, monitor), T_(b_, most_ + b_) {}
 
     void run() override {
@@ -99,6 +100,9 @@ private:
         for (Index c = 0; c < b_; ++c)
             for (Index r = c; r < b_; ++r)
                 T_.at(j + r, j + c) = 0.5 * (diagonal(r, c) + diagonal(c, r));
+        if (j + b_ > n_) // columns beyond the whole space are zero: no eigenvalues of theirs
+            for (Index c = n_ - j; c < b_; ++c)
+                T_.at(j + c, j + c) = 2.0 * T_.norm();
         scale_ = std::max(scale_, diagonal.norm());
         B_ = orthonormalise(W_, basis_, scale_);
         scale_ = std::max(scale_, B_.norm());

@@ -14,7 +14,8 @@
 namespace mehler {
 
 struct RefineOptions {
-    double tol = 1e-6, floor = 0.0; // goal: |r| <= max(tol |theta|, floor)
+    double tol = 1e-6, floor = 0.0;                         // goal: |r| <= max(tol |theta|, floor)
+    double error = std::numeric_limits<double>::infinity(); // |fast - exact|, at most
     Index rounds = 6, inner = 60;
     int threads = 1;
 };
@@ -34,12 +35,16 @@ public:
             Matrix R = measure(V);
             for (Index round = 0; round < options_.rounds && !good() && !solver_.complete();
                  ++round) {
-                Matrix next = V;
+                Matrix next = V, Z = Matrix::Zero(n_, k);
                 for (Index i = 0; i < k; ++i)
-                    if (!good(i)) {
-                        next.col(i) += correction(V, i, R.col(i));
-                        next.col(i).normalize();
-                    }
+                    if (!good(i))
+                        Z.col(i) = correction(V, i, R.col(i));
+                next += Z;
+                if (predict(V, Z, R, next)) {
+                    V = next;
+                    return;
+                }
+                next.colwise().normalize();
                 const Vector old_values = values, old_residuals = residuals;
                 R = measure(next);
                 const bool fell = residuals.maxCoeff() < old_residuals.maxCoeff();
@@ -58,6 +63,7 @@ public:
     }
 
     Vector values, residuals; // of `exact`; NaN before the first measurement
+    double slack = 0.0;       // what the values may be off by, beyond their residuals
     Index fast_applications = 0, exact_applications = 0;
     bool stopped = false;
 
@@ -90,6 +96,35 @@ private:
         monitor_.progress.value = theta[0];
         monitor_.progress.residual = size[0];
         return R;
+    }
+
+    // K (v + z) = K v + fast z + E z, |E z| <= error |z|: where that is next to nothing, the goal
+    // is known to be met without a product of `exact`. next = V + Z becomes of unit norm then.
+    bool predict(const Matrix& V, const Matrix& Z, const Matrix& R, Matrix& next) {
+        const Vector sizes = next.colwise().norm().transpose();
+        const Vector unknown =
+            options_.error * (Z.colwise().norm().transpose().array() / sizes.array()).matrix();
+        for (Index i = 0; i < V.cols(); ++i)
+            if (!(unknown[i] <= 0.01 * goal(i)))
+                return false;
+        Matrix image(n_, V.cols());
+        fast_.apply(Z.data(), image.data(), V.cols(), options_.threads, monitor_);
+        ++fast_applications;
+        Vector theta(V.cols()), size(V.cols());
+        for (Index i = 0; i < V.cols(); ++i) {
+            const Vector v = next.col(i) / sizes[i];
+            Vector r = (R.col(i) + values[i] * V.col(i) + image.col(i)) / sizes[i];
+            theta[i] = v.dot(r);
+            r -= theta[i] * v;
+            size[i] = r.norm() + unknown[i];
+            if (!(size[i] <= std::max(options_.tol * std::fabs(theta[i]), options_.floor)))
+                return false;
+        }
+        next = next * sizes.cwiseInverse().asDiagonal();
+        values = theta;
+        residuals = size;
+        slack = unknown.maxCoeff();
+        return true;
     }
 
     void leave_out(const Matrix& V, Vector& w) const { w -= V * (V.transpose() * w).eval(); }

@@ -28,7 +28,11 @@ public:
              Monitor& monitor)
         : r_(r), n_(n), chunks_((n + chunk - 1) / chunk), tau_(tau), D_(std::move(D)), C_(C) {
         Matrix S = M.size() ? Matrix(tau * M) : Matrix(tau * Matrix::Identity(r, r));
-        add_squares(S, threads, monitor);
+        // products in float32 disturb S by less than 1e-6 of its trace: nothing beside such a tau
+        if (M.size() == 0 && tau > 1e-5 * squares())
+            add_squares<float>(S, threads, monitor);
+        else
+            add_squares<double>(S, threads, monitor);
         factor_.compute(S);
         if (factor_.info() != Eigen::Success)
             throw std::runtime_error("the low-rank part is not positive definite");
@@ -76,7 +80,16 @@ private:
 
     const float* at(Index p, Index row) const { return C_ + (p * r_ + row) * chunk; }
 
-    // S += C C^t, lower triangle tile by tile, in double.
+    // The trace of C C^t, at least its norm.
+    double squares() const {
+        double sum = 0.0;
+        for (Index i = 0; i < chunks_ * r_ * chunk; ++i)
+            sum += double(C_[i]) * double(C_[i]);
+        return sum;
+    }
+
+    // S += C C^t, lower triangle tile by tile; products of a chunk in T, their sum in double.
+    template <class T>
     void add_squares(Matrix& S, int threads, Monitor& monitor) const {
         using Floats = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
         using Rows = Eigen::Map<const Floats>;
@@ -89,10 +102,13 @@ private:
             const Index i = p * edge, height = std::min(edge, r_ - i);
             const Index j = q * edge, width = std::min(edge, r_ - j);
             Matrix sum = Matrix::Zero(height, width);
-            for (Index k = 0; k < chunks_; ++k) {
-                const Matrix A = Rows(at(k, i), height, chunk).cast<double>();
-                const Matrix B = Rows(at(k, j), width, chunk).cast<double>();
-                sum.noalias() += A * B.transpose();
+            Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic> A, B, AB; // kept: no fresh pages
+            for (Index k = 0; k < chunks_ && !monitor.stopped(); ++k) {
+                A = Rows(at(k, i), height, chunk).template cast<T>();
+                B = Rows(at(k, j), width, chunk).template cast<T>();
+                AB.noalias() = A * B.transpose();
+                sum += AB.template cast<double>();
+                monitor.tick();
             }
             S.block(i, j, height, width) += sum;
         });

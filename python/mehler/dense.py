@@ -11,9 +11,33 @@ import math
 
 import numpy as np
 
-from ._arrays import Array
+from . import _core
+from ._arrays import Array, size_text
+from .kernels import Kernel
+from .operators import check_size
+from .outcome import (
+    EPS,
+    Task,
+    ended,
+    largest_scale,
+    remedy,
+    replace,
+    result_of,
+    rounding_of,
+    structural,
+    theory,
+    unknown,
+)
+from .result import EigenResult
+from .structure import forced_zero
 
-EPS = float(np.finfo(np.float64).eps)
+UP_TO = 1000  # faster than the other routes below
+RESCUE = 4000  # and affordable up to here when Lanczos runs out of basis
+
+
+def bytes_for(n: int) -> int:
+    """Bytes of the array, its eigenvectors and what LAPACK needs."""
+    return 5 * 8 * n * n
 
 
 def dense_pairs(K: Array) -> tuple[Array, Array, float]:
@@ -35,3 +59,80 @@ def dense_pairs(K: Array) -> tuple[Array, Array, float]:
     size = max(abs(float(values[0])), abs(float(values[-1])))
     error = float(np.linalg.norm(R)) + rounding + size * slack * slack
     return values, Q, error / math.sqrt(1.0 - slack) if slack < 1.0 else math.inf
+
+
+def points_route(
+    A: Array, points: _core.Points, ker: Kernel, task: Task, certify: str
+) -> EigenResult:
+    n = len(A)
+    need = bytes_for(n)
+    if need > task.limit:
+        raise MemoryError(
+            f"method='dense' at n={n} takes {size_text(need)}, more than max_memory={size_text(task.limit)}. "
+            "Use method='auto'."
+        )
+    try:
+        K, pairs = _core.dense_gram(
+            points, ker.h.compiled, "float64", task.threads, task.report.ask
+        )
+    except (KeyboardInterrupt, _core.Interrupted):
+        early = ended(task) or unknown(n, ker, points, task, "dense")
+        return replace(early, lower=max(early.lower, 0.0), lower_kind="theory")
+    zero = forced_zero(pairs, A, points.norms(), ker)
+    if zero is not None:
+        return structural(
+            zero.vector, zero.reason, float(np.linalg.norm(K @ zero.vector)), n, task, K.nbytes
+        )
+    lower, kind = theory(ker, n, pairs, points, certify)
+    entry = ker.error * largest_scale(points, ker)
+    return result_of_all(K, 1, False, task, entry, lower, kind, "dense", K.nbytes, certify)
+
+
+def result_of_all(
+    K: Array,
+    k: int,
+    largest: bool,
+    task: Task,
+    entry_error: float,
+    lower: float,
+    kind: str,
+    method: str,
+    nbytes: int,
+    certify: str = "auto",
+) -> EigenResult:
+    """From all eigenpairs. entry_error: of each entry of K; lower: what theory says, if anything."""
+    n = len(K)
+    check_size(float(np.max(np.abs(K))))
+    values, Q, error = dense_pairs(K)
+    # |E| <= n max|E_ij|; rounding of entries is not aligned, sqrt(n) is what happens, 4 to spare.
+    error += entry_error * min(n, 4.0 * math.sqrt(n))
+    order = np.arange(n - 1, n - 1 - k, -1) if largest else np.arange(k)
+    chosen, V = values[order], np.ascontiguousarray(Q[:, order])
+    residuals = np.linalg.norm(K @ V - V * chosen, axis=0)
+    value = float(chosen[0])
+    proved = value - error
+    if proved > lower and (certify != "none" or lower == -math.inf):
+        lower, kind = proved, "dense"
+    floor = max(
+        EPS * float(np.max(np.abs(values))),
+        rounding_of(n, float(np.max(np.abs(values))), entry_error),
+    )
+    resolved = bool(np.all(residuals + floor <= task.tol * np.abs(chosen)))
+    status = "resolved" if resolved else "rounding-limited"
+    return result_of(
+        task,
+        values=chosen,
+        vectors=V,
+        residuals=residuals,
+        lower=lower,
+        upper=value + error if largest else min(value + error, float(np.min(np.diagonal(K)))),
+        lower_kind=kind,
+        status=status,
+        method=method,
+        applications=0,
+        floor=floor,
+        n=n,
+        dtype="float64",
+        nbytes=nbytes,
+        message="" if resolved else remedy(value, floor),
+    )

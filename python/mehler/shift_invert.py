@@ -11,7 +11,6 @@ eigenvalue lies below s, up to rounding: then s moves down.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,20 +18,20 @@ import numpy as np
 
 from . import _core
 from ._arrays import Array, size_text
-from .eigen import (
-    EPS,
-    _ended,
-    _largest_scale,
-    _remedy,
-    _replace,
-    _result,
-    _rounding,
-    _structural,
-    _Task,
-    _theory,
-    _unknown,
-)
 from .kernels import Kernel
+from .outcome import (
+    EPS,
+    Task,
+    ended,
+    largest_scale,
+    nothing,
+    remedy,
+    result_of,
+    rounding_of,
+    structural,
+    unknown,
+    with_theory,
+)
 from .result import EigenResult
 from .structure import forced_zero
 
@@ -53,7 +52,7 @@ def factor_bytes(n: int, dtype: str) -> int:
 
 
 def points_route(
-    A: Array, points: _core.Points, ker: Kernel, task: _Task, certify: str, precision: str
+    A: Array, points: _core.Points, ker: Kernel, task: Task, certify: str, precision: str
 ) -> EigenResult:
     """lambda_min of the kernel matrix of points.
 
@@ -87,22 +86,17 @@ def points_route(
 
     try:
         result = factored(
-            make, exact, n, 1, task, None, ladder, ker.error * _largest_scale(points, ker), held
+            make, exact, n, 1, task, None, ladder, ker.error * largest_scale(points, ker), held
         )
     except _Forced as found:
         zero = found.zero
         size = float(
             np.linalg.norm(exact.multiply(np.asfortranarray(zero.vector[:, None]), task.threads))
         )
-        return _structural(zero.vector, zero.reason, size, n, task, factor_bytes(n, ladder[0]))
+        return structural(zero.vector, zero.reason, size, n, task, factor_bytes(n, ladder[0]))
     if not first:
-        return _unknown(n, ker, points, task, "shift-invert")
-    lower, kind = _theory(ker, n, first[0], points, certify)
-    top = float(np.min(points.norms() ** (2.0 * (ker.homogeneity or 0.0)))) * float(ker.h.ends[0])
-    upper = min(result.upper, top) if math.isfinite(result.upper) else top
-    return _replace(
-        result, lower=lower, lower_kind=kind, upper=upper, seconds=time.perf_counter() - task.start
-    )
+        return unknown(n, ker, points, task, "shift-invert")
+    return with_theory(result, task, ker, points, first[0], certify)
 
 
 class _Forced(Exception):
@@ -118,7 +112,7 @@ def operator_route(
     dense: Array | None,
     exact: _core.Operator,
     k: int,
-    task: _Task,
+    task: Task,
     block: int | None,
     nbytes: int,
 ) -> EigenResult:
@@ -161,7 +155,7 @@ def factored(
     exact: _core.Operator,
     n: int,
     k: int,
-    task: _Task,
+    task: Task,
     block: int | None,
     ladder: Sequence[str],
     entry_error: float,
@@ -191,7 +185,14 @@ def factored(
         try:
             F, breakdowns = _factor(make, dtype, task, last)
         except (KeyboardInterrupt, _core.Interrupted):
-            return _ended(task) or _nothing(n, task, ladder[0], held)
+            return ended(task) or nothing(
+                task,
+                n,
+                "shift-invert",
+                "before the factor was complete",
+                dtype=ladder[0],
+                nbytes=held,
+            )
         if F is None:
             continue
         result = _solve(F, exact, n, k, task, block, dtype, entry_error, held, done, breakdowns)
@@ -200,12 +201,12 @@ def factored(
         if result.resolved:
             break
         if result.interrupted or task.report.stopped:
-            return _ended(task) or result
+            return ended(task) or result
     assert result is not None
     return result
 
 
-def _factor(make: Make, dtype: str, task: _Task, last: bool) -> tuple[Factor | None, int]:
+def _factor(make: Make, dtype: str, task: Task, last: bool) -> tuple[Factor | None, int]:
     """The factor at the first shift of 0, -d, -100 d, ... where it exists; d is what rounding does.
 
     None when float32 breaks down and float64 is still to come.
@@ -237,7 +238,7 @@ def _solve(
     exact: _core.Operator,
     n: int,
     k: int,
-    task: _Task,
+    task: Task,
     block: int | None,
     dtype: str,
     entry_error: float,
@@ -269,27 +270,34 @@ def _solve(
     applications = done + found["solves"] + found["products"]
     history = [(done + a, v, r) for a, v, r in found["history"]]
     interrupted = found["interrupted"]
-    ended = interrupted or task.report.stopped or found["stopped"]
+    stopped = interrupted or task.report.stopped or found["stopped"]
     nbytes = held + F.nbytes + 8 * n * (found["basis"] + 4 * (k + guards))
     measured = len(found["values"]) > 0
     values = found["values"] if measured else found["ritz_values"]
     residuals = found["residuals"] if measured else found["ritz_residuals"]
     if len(values) == 0:
-        why = "interrupted" if interrupted else "stopped by the callback" if ended else "ended"
-        message = f"{why} before the first Ritz value"
-        return _nothing(n, task, dtype, nbytes, message, applications)
+        return nothing(
+            task,
+            n,
+            "shift-invert",
+            "before the first Ritz value",
+            applications=applications,
+            dtype=dtype,
+            nbytes=nbytes,
+            interrupted=interrupted,
+        )
     value = float(values[0])
 
     def settled(rounding: float) -> bool:
         return measured and bool(np.all(residuals + rounding <= task.tol * np.abs(values)))
 
-    rounding = _rounding(n, F.frobenius, entry_error)
-    if not settled(rounding) and measured and not ended:
-        rounding = _rounding(n, _norm(exact, n, F.frobenius, task), entry_error)
+    rounding = rounding_of(n, F.frobenius, entry_error)
+    if not settled(rounding) and measured and not stopped:
+        rounding = rounding_of(n, _norm(exact, n, F.frobenius, task), entry_error)
     message = ""
     if settled(rounding):
         status = "resolved"
-    elif ended:
+    elif stopped:
         status = "budget-limited"
         message = "interrupted" if interrupted else "stopped by the callback"
     elif single:
@@ -305,12 +313,12 @@ def _solve(
     else:
         status = "rounding-limited"
         rounding = max(rounding, float(np.max(residuals)))
-        message = _remedy(value, rounding)
+        message = remedy(value, rounding)
     known = float(np.max(residuals)) if not measured else 0.0
     how = f"shift-invert {dtype}, blocks of {block}"
     if breakdowns:
         how += f", s={F.shift:.1e}"
-    return _result(
+    return result_of(
         task,
         values=values,
         vectors=np.asfortranarray(found["vectors"]),
@@ -353,7 +361,7 @@ def _ladder(n: int, k: int, held: int, precision: str, limit: int) -> list[str]:
     return fits[:1] if fits[0] == "float64" else fits
 
 
-def _norm(exact: _core.Operator, n: int, most: float, task: _Task) -> float:
+def _norm(exact: _core.Operator, n: int, most: float, task: Task) -> float:
     """|K|, at most ``most``, by the power method: three products, a tenth to spare."""
     g = np.random.default_rng(task.seed).standard_normal((n, 1))
     size = 0.0
@@ -367,30 +375,3 @@ def _norm(exact: _core.Operator, n: int, most: float, task: _Task) -> float:
     except (KeyboardInterrupt, _core.Interrupted):
         return most
     return min(1.1 * size, most)
-
-
-def _nothing(
-    n: int, task: _Task, dtype: str, nbytes: int, message: str = "", applications: int = 0
-) -> EigenResult:
-    """Ended before anything was known."""
-    stopped = task.report.stopped
-    return _result(
-        task,
-        values=np.array([math.nan]),
-        vectors=None,
-        residuals=np.array([math.inf]),
-        lower=-math.inf,
-        upper=math.inf,
-        lower_kind="none",
-        status="budget-limited",
-        method="shift-invert",
-        applications=applications,
-        floor=math.nan,
-        n=n,
-        dtype=dtype,
-        nbytes=nbytes,
-        message=message
-        or ("stopped by the callback" if stopped else "interrupted")
-        + " before the factor was complete",
-        interrupted=not stopped,
-    )

@@ -1,0 +1,303 @@
+"""The iterative routes: block Lanczos or preconditioned Davidson on a Gram operator.
+
+Precision starts low and climbs: float32 storage first, whose answer a float64 residual computed tile
+by tile has to confirm; float64 storage when float32 cannot see the value.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from . import _core, dense, preconditioners
+from ._arrays import Array, size_text
+from .gram import Gram, storage_bytes
+from .kernels import Kernel
+from .operators import check_size
+from .outcome import (
+    EPS,
+    Task,
+    ended,
+    largest_scale,
+    nothing,
+    remedy,
+    result_of,
+    rounding_of,
+    structural,
+    unknown,
+    with_theory,
+)
+from .result import EigenResult
+from .structure import forced_zero
+
+MOST_BASIS = 3000
+LEAST_BASIS = 100
+DAVIDSON_BASIS = 1200  # vectors and their images
+DAVIDSON_PRODUCTS = 300  # beyond, plain Lanczos is better
+
+
+def points_route(
+    A: Array,
+    points: _core.Points,
+    ker: Kernel,
+    task: Task,
+    certify: str,
+    precision: str,
+    method: str,
+) -> EigenResult:
+    n = len(A)
+    room = (LEAST_BASIS + 72) * 8 * n + points.nbytes
+    low_rank = "none"
+    wanted = method == "preconditioned" or (method == "auto" and preconditioners.pays(ker))
+    if wanted and n >= 8:  # below, no low-rank part: Lanczos ends after n products anyway
+        low_rank = preconditioners.choose(ker, n, A.shape[1])
+        extra = preconditioners.nbytes(low_rank, ker, n, A.shape[1])
+        least = min(storage_bytes(n, s, "float32") for s in ("packed", "matrix-free"))
+        if method == "auto" and least + room + extra > task.limit:
+            low_rank, extra = "none", 0
+        room += extra
+    sizes = {t: storage_bytes(n, "packed", t) + room for t in ("float32", "float64")}
+    ladder = {"auto": ["float32", "float64"], "single": ["float32"], "double": ["float64"]}[
+        precision
+    ]
+    size = float(ker.h.ends[0]) * largest_scale(points, ker)
+    if not 1e-25 <= size <= 1e37:  # float32 would hold zeros or infinities
+        if precision == "single":
+            raise ValueError(
+                f"entries of K up to {size:.1e} leave the range of float32; use precision='double' "
+                "or 'auto'."
+            )
+        ladder = ["float64"]
+    plan = [("packed", t) for t in ladder if sizes[t] <= task.limit]
+    if (
+        not plan
+        and precision == "auto"
+        and storage_bytes(n, "matrix-free", "float64") + room <= task.limit
+    ):
+        plan = [("matrix-free", "float64")]
+    if not plan:
+        raise MemoryError(
+            f"precision={precision!r} at n={n} takes {size_text(sizes[ladder[0]])}, more than "
+            f"max_memory={size_text(task.limit)}; packed float32 takes {size_text(sizes['float32'])}, "
+            f"matrix-free (precision='auto') {size_text(storage_bytes(n, 'matrix-free', 'float64') + room)}."
+        )
+    result: EigenResult | None = None
+    inverse: _core.Woodbury | None = None
+    for step, (storage, dtype) in enumerate(plan):
+        last = step == len(plan) - 1
+        try:
+            K = Gram(points, n, ker, storage, dtype, task.threads, task.report.ask)
+            if step == 0:
+                pairs = K.pairs
+                zero = None if pairs is None else forced_zero(pairs, A, points.norms(), ker)
+                if zero is not None:
+                    v = np.asfortranarray(zero.vector[:, None])
+                    size = float(np.linalg.norm(K.exact().multiply(v, task.threads)))
+                    return structural(zero.vector, zero.reason, size, n, task, K.nbytes)
+            if low_rank != "none" and inverse is None:
+                inverse = preconditioners.make(low_rank, ker, A, points.norms(), task)
+        except (KeyboardInterrupt, _core.Interrupted):
+            if result is None:
+                return unknown(n, ker, points, task, method)
+            result = ended(task)
+            break
+        result = _on(K, inverse, ker, task, last)
+        if inverse is not None and method == "auto" and _gave_up(result, task):
+            low_rank, inverse = "none", None  # Lanczos is safer where its rank is not enough
+            result = _on(K, None, ker, task, last)
+        del K
+        if result.resolved:
+            break
+        if result.interrupted or task.report.stopped:
+            result = ended(task)
+            break
+    assert result is not None
+    rescue = method == "auto" and n <= dense.RESCUE and dense.bytes_for(n) <= task.limit
+    if rescue and _gave_up(result, task):
+        return dense.points_route(A, points, ker, task, certify)
+    return with_theory(result, task, ker, points, pairs, certify)
+
+
+def _on(
+    K: Gram, inverse: _core.Woodbury | None, ker: Kernel, task: Task, last: bool
+) -> EigenResult:
+    """The smallest eigenvalue by what a storage of K holds; not the last: gives up on tiny values."""
+    points, single = K._points, K.dtype == np.float32
+    error = single_error(K, task.threads) if single else 0.0
+    noise = 0.5 * error / math.sqrt(K.shape[0])  # rounding errors are not aligned
+    return solve(
+        K.op,
+        K.exact(),
+        K.shape[0],
+        1,
+        False,
+        task,
+        None,
+        str(K.dtype),
+        K.nbytes + points.nbytes,
+        f"{'lanczos' if inverse is None else 'preconditioned'}, {K.storage}",
+        entry_error=ker.error * largest_scale(points, ker),
+        noise=noise,
+        error=error,
+        below=-math.inf if last else 10.0 * noise,
+        earlier=max((r.applications for r in task.known), default=0),
+        inverse=inverse,
+    )
+
+
+def solve(
+    op: _core.Operator,
+    exact: _core.Operator,
+    n: int,
+    k: int,
+    largest: bool,
+    task: Task,
+    block: int | None,
+    dtype: str,
+    nbytes: int,
+    method: str,
+    *,
+    entry_error: float = 0.0,
+    noise: float = 0.0,
+    error: float = math.inf,
+    below: float = -math.inf,
+    earlier: int = 0,
+    inverse: _core.Woodbury | None = None,
+) -> EigenResult:
+    """The k smallest (or largest) pairs: a solver on ``op``, then the float64 residual.
+
+    Parameters
+    ----------
+    op, exact
+        Products with K as stored, and in float64.
+    n, k, largest, task, block
+        As in ``eigsh``.
+    dtype, nbytes, method
+        Of the storage; the method's name.
+    entry_error
+        Error of each entry of K.
+    noise, error
+        What rounding in ``op`` does to a vector of norm one: about, and at most.
+    below
+        Values below end the work: ``op`` cannot see them.
+    earlier
+        Products made before.
+    inverse
+        An approximate inverse of K: generalised Davidson instead of block Lanczos.
+    """
+    if block is None:
+        block = 1 if n <= 200 else max(2, min(k, 4))
+    room = max(task.limit - nbytes, 0) // (8 * n) - 72
+    most = int(min(n, max(room, LEAST_BASIS), max(MOST_BASIS, 20 * k)))
+    single = dtype == "float32"
+    # Solvers see float32 entries only; refinement takes the residual on from there, in float64.
+    tol, goal, floor, relative = 0.5 * task.tol, 0.85 * task.tol, 0.5 * noise, 0.0
+    if not single:
+        relative = 0.5 * EPS
+    rounds = 8 if single else 1
+    if inverse is None:
+        found = _core.lanczos(
+            op, exact, k, block, most, tol, goal, floor, relative, below, task.seed, largest,
+            error, rounds, task.threads, task.report.ask,
+        )  # fmt: skip
+    else:
+        nbytes += inverse.nbytes
+        found = _core.davidson(
+            op, exact, inverse, k, block, min(most, DAVIDSON_BASIS) // 2, tol, goal, floor, relative,
+            below, task.seed, DAVIDSON_PRODUCTS, error, rounds, task.threads, task.report.ask,
+        )  # fmt: skip
+    check_size(found["norm"])
+    history = [(earlier + a, v, r) for a, v, r in found["history"]]
+    applications = (
+        earlier + found["applications"] + found["fast_applications"] + found["exact_applications"]
+    )
+    rounding = rounding_of(n, found["norm"], entry_error) + found["slack"]
+    bytes_used = nbytes + 8 * n * (found["basis"] + 3 * block)
+    interrupted = found["interrupted"]
+    stopped = interrupted or task.report.stopped
+    V = np.asfortranarray(found["vectors"])
+    values, residuals = found["ritz_values"], found["ritz_residuals"]
+    if len(values) == 0:
+        return nothing(
+            task,
+            n,
+            method,
+            "before the first Ritz value",
+            applications=applications,
+            floor=rounding,
+            dtype=dtype,
+            nbytes=bytes_used,
+            interrupted=interrupted,
+            history=history,
+        )
+    measured = len(found["values"]) == len(values) and not np.isnan(found["values"]).any()
+    if measured:
+        values, residuals = found["values"], found["residuals"]
+        order = np.argsort(-values if largest else values, kind="stable")
+        values, residuals, V = values[order], residuals[order], V[:, order]
+        history.append((applications, float(values[0]), float(np.max(residuals))))
+    else:
+        residuals = residuals + error  # of the rounded matrix: not yet measured in float64
+    value = float(values[0])
+    resolved = measured and bool(np.all(residuals + rounding <= task.tol * np.abs(values)))
+    message = ""
+    if resolved:
+        status = "resolved"
+    elif stopped:
+        status, message = (
+            "budget-limited",
+            "interrupted" if interrupted else "stopped by the callback",
+        )
+    elif np.all(residuals <= np.maximum(8.0 * rounding, task.tol * np.abs(values))):
+        status, message = "rounding-limited", remedy(value, rounding)
+    elif single or found["end"] == "below":
+        status = "rounding-limited"
+        rounding = max(rounding, noise)
+        message = f"float32 storage knows it to about {rounding:.0e} only; use precision='double' or 'auto'"
+    elif found["end"] == "converged":
+        status = "budget-limited"
+        message = (
+            "K v - value v is larger than the recurrence says; is K symmetric and always the same?"
+        )
+    else:
+        status = "budget-limited"
+        message = (
+            f"{found['end']} at {found['basis']} vectors ({size_text(8 * n * found['basis'])}); "
+            "raise max_memory, or tol"
+        )
+    return result_of(
+        task,
+        values=values,
+        vectors=V,
+        residuals=residuals,
+        lower=-math.inf,
+        upper=math.inf
+        if largest  # a Rayleigh quotient bounds the largest eigenvalue from below only
+        else value + rounding + (0.0 if measured else error),
+        lower_kind="none",
+        status=status,
+        method=f"{method} {dtype}, blocks of {block}",
+        applications=applications,
+        floor=rounding,
+        n=n,
+        dtype=dtype,
+        nbytes=bytes_used,
+        message=message,
+        interrupted=interrupted,
+        history=history,
+    )
+
+
+def single_error(K: Gram, threads: int) -> float:
+    """|E| <= |E|_F <= 2^-24 |K|_F, E what float32 storage leaves of K."""
+    if isinstance(K.op, _core.Packed32):
+        return 2.0**-24 * (1.0 + 1e-6) * K.op.frobenius(threads)
+    assert K._array is not None
+    return 2.0**-24 * (1.0 + 1e-6) * float(np.linalg.norm(K._array.astype(np.float64)))
+
+
+def _gave_up(result: EigenResult, task: Task) -> bool:
+    """Not resolved for want of products or basis, not because it was told to stop."""
+    stopped = result.interrupted or task.report.stopped
+    return result.status == "budget-limited" and not stopped

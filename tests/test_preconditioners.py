@@ -1,0 +1,125 @@
+"""Preconditioners against dense inverses; refinement against the residual of the dense matrix."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import mehler as mh
+from mehler import _core, iterative, preconditioners
+from spectra import sphere
+
+SIZES = [(8, 2), (511, 3), (513, 4), (1100, 20)]
+
+
+def rows(C: np.ndarray, n: int) -> np.ndarray:
+    """C (r, n) from its chunks."""
+    return C.transpose(1, 0, 2).reshape(C.shape[1], -1)[:, :n].astype(np.float64)
+
+
+@pytest.mark.parametrize(("n", "d"), SIZES)
+def test_monomials_are_the_powers_of_the_cosine(n, d):
+    U = sphere(n, d)
+    weights = np.array([0.3, 0.0, 0.5, 0.2])
+    C = rows(preconditioners.monomials(U, weights), n)
+    assert len(C) == 1 + math.comb(d + 1, 2) + math.comb(d + 2, 3)
+    rho = U @ U.T
+    np.testing.assert_allclose(C.T @ C, 0.3 + 0.5 * rho**2 + 0.2 * rho**3, atol=2e-6)
+
+
+def test_padding_is_zero():
+    C = preconditioners.monomials(sphere(700, 3), np.array([1.0, 1.0]))
+    assert C.shape == (2, 4, _core.Woodbury.chunk) and not C[1, :, 700 - C.shape[2] :].any()
+
+
+@pytest.mark.parametrize("r", [1, 3, 40])
+@pytest.mark.parametrize("b", [1, 2, 3])
+@pytest.mark.parametrize("inner", [False, True])
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("tau", [1e-6, 0.7])  # sums in double, in float32
+def test_woodbury_is_the_inverse(r, b, inner, scaled, tau):
+    rng, n = np.random.default_rng(r), 1300
+    C = preconditioners._chunked(n, r)
+    for i in range(r):
+        preconditioners._put(C, i, rng.standard_normal(n).astype(np.float32))
+    C *= np.float32(0.01)
+    A = rng.standard_normal((r, r))
+    M = A @ A.T + np.eye(r) if inner else None
+    D = rng.uniform(0.5, 2.0, n) if scaled else None
+    W = _core.Woodbury(C, n, M, tau, D, 2)
+    dense = rows(C, n)
+    P = dense.T @ np.linalg.solve(np.eye(r) if M is None else M, dense) + tau * np.eye(n)
+    if D is not None:
+        P = D[:, None] * P * D
+    V = np.asfortranarray(rng.standard_normal((n, b)))
+    np.testing.assert_allclose(P @ W.multiply(V, 2), V, atol=1e-4 if tau > 0.1 else 1e-8)
+    np.testing.assert_array_equal(W.multiply(V, 1), W.multiply(V, 3))
+
+
+@pytest.mark.parametrize("kind", ["low_degree", "landmarks"])
+@pytest.mark.parametrize("name", ["relu", "abs", "selu"])
+def test_preconditioners_are_near_the_inverse(kind, name):
+    """P^-1 K has few eigenvalues far from one: its condition is a fraction of K's."""
+    n, d = 600, 6
+    X = sphere(n, d)
+    if name != "selu":
+        X *= np.random.default_rng(0).uniform(0.5, 2.0, n)[:, None]
+    ker = mh.gradient_kernel(name)
+    norms = np.linalg.norm(X, axis=1)
+    U = X / norms[:, None]
+    if kind == "low_degree":
+        W = preconditioners.low_degree(ker, U, norms, 1)
+    else:
+        W = preconditioners.landmarks(ker, U, norms, 0, 1)
+    K = ker(X)
+    inverse = W.multiply(np.asfortranarray(np.eye(n)), 2)
+    np.testing.assert_allclose(inverse, inverse.T, atol=1e-9 * np.abs(inverse).max())
+    L = np.linalg.cholesky(0.5 * (inverse + inverse.T))
+    spectrum = np.linalg.eigvalsh(L.T @ K @ L)
+    assert spectrum[0] > 0 and spectrum[-1] / spectrum[0] < 0.1 * np.linalg.cond(K)
+
+
+def test_choice_and_memory():
+    relu, tanh = mh.gradient_kernel("relu"), mh.gradient_kernel("tanh")
+    assert preconditioners.pays(relu) and not preconditioners.pays(tanh)
+    assert preconditioners.choose(relu, 10_000, 50) == "low-degree"
+    assert preconditioners.choose(relu, 10_000, 784) == "landmarks"
+    degree, count = preconditioners.low_degree_rank(relu, 10_000, 50)
+    assert (degree, count) == (2, 50 + 51 * 50 // 2)
+    assert preconditioners.nbytes("low-degree", relu, 10_000, 50) > 4 * count * 10_000
+
+
+def test_a_shape_that_does_not_fit_is_refused():
+    C = np.zeros((1, 3, _core.Woodbury.chunk), dtype=np.float32)
+    with pytest.raises(TypeError, match="chunks"):
+        _core.Woodbury(C, 600, None, 1.0, None, 1)
+    with pytest.raises(ValueError, match=r"M must be \(r, r\)"):
+        _core.Woodbury(C, 300, np.eye(4), 1.0, None, 1)
+
+
+@pytest.mark.parametrize("error", ["known", "unknown"])
+def test_predicted_residuals_are_those_of_the_matrix(error):
+    """With |E| known one product of the exact matrix is enough; the residual bound still holds."""
+    X = sphere(1500, 20)
+    ker = mh.gradient_kernel("relu")
+    K = mh.gram(X, ker, storage="packed", dtype="float32")
+    most = iterative.single_error(K, 2) if error == "known" else math.inf
+    rounded = K.toarray().astype(np.float64)
+    A = ker(X)
+    assert np.linalg.norm(rounded - A, 2) <= iterative.single_error(K, 2)
+    # Lanczos stops early: something is left to correct
+    found = _core.lanczos(
+        K.op, K.exact(), 1, 2, 800, 4e-5, 1e-5, 0.0, 0.0, -math.inf, 1, False, most, 8, 2
+    )  # fmt: skip
+    v, theta = found["vectors"][:, 0], found["values"][0]
+    residual = np.linalg.norm(A @ v - theta * v)
+    assert (
+        residual <= found["residuals"][0] * (1 + 1e-9) + 1e-13
+        and found["residuals"][0] <= 1e-5 * theta
+    )
+    # residual^2 over the gap, which is more than 1e-3 here
+    assert abs(theta - np.linalg.eigvalsh(A)[0]) <= 1e3 * residual**2 + found["slack"] + 1e-13
+    assert found["exact_applications"] == (1 if error == "known" else 2)
+    assert (found["slack"] > 0.0) == (error == "known")
