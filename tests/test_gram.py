@@ -155,6 +155,15 @@ def test_nearest_pairs_are_the_nearest():
     assert far[2] == pytest.approx(1.0 + np.nanmin(C), abs=1e-14)
 
 
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_frobenius_norm_is_that_of_the_array(n, dtype):
+    K = mh.gram(sphere(n, 4), "selu", storage="packed", dtype=dtype)
+    expected = np.linalg.norm(K.toarray().astype(np.float64))
+    assert K.op.frobenius(2) == pytest.approx(expected, rel=1e-13)
+    assert K.op.frobenius(1) == K.op.frobenius(3)
+
+
 def test_sizes_are_64_bit():
     n = 60_000  # n^2 > 2^31
     packed = storage_bytes(n, "packed", "float64")

@@ -8,6 +8,7 @@
 // are one sequential stream, and sums over chunks have a fixed order.
 #pragma once
 #include <Eigen/Dense>
+#include <type_traits>
 
 #include "core/operator.hpp"
 #include "core/parallel.hpp"
@@ -102,11 +103,17 @@ private:
             const Index i = p * edge, height = std::min(edge, r_ - i);
             const Index j = q * edge, width = std::min(edge, r_ - j);
             Matrix sum = Matrix::Zero(height, width);
-            Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic> A, B, AB; // kept: no fresh pages
+            Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic> AB; // kept: no fresh pages
+            Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> A, B;
             for (Index k = 0; k < chunks_ && !monitor.stopped(); ++k) {
-                A = Rows(at(k, i), height, chunk).template cast<T>();
-                B = Rows(at(k, j), width, chunk).template cast<T>();
-                AB.noalias() = A * B.transpose();
+                const Rows a(at(k, i), height, chunk), b(at(k, j), width, chunk);
+                if constexpr (std::is_same_v<T, float>) {
+                    AB.noalias() = a * b.transpose();
+                } else {
+                    A = a.template cast<T>();
+                    B = b.template cast<T>();
+                    AB.noalias() = A * B.transpose();
+                }
                 sum += AB.template cast<double>();
                 monitor.tick();
             }

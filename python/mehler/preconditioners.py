@@ -72,35 +72,36 @@ def monomials(U: Array, weights: Array) -> Chunked:
     occurs.
     """
     n, d = U.shape
-    columns = np.ascontiguousarray(U.T, dtype=np.float32)
     degrees = [k for k, weight in enumerate(weights) if weight > 0.0]
     C = _chunked(n, sum(math.comb(d + k - 1, k) for k in degrees))
-    r = 0
+    chunk, r = C.shape[2], 0
     for k in degrees:
-        for chosen in combinations_with_replacement(range(d), k):
-            count = math.factorial(k)
-            for i in set(chosen):
-                count //= math.factorial(chosen.count(i))
-            row = np.full(n, math.sqrt(weights[k] * count), dtype=np.float32)
-            for i in chosen:
-                row *= columns[i]
-            _put(C, r, row)
-            r += 1
+        chosen = list(combinations_with_replacement(range(d), k))
+        which = np.array(chosen, dtype=np.intp).reshape(len(chosen), k)
+        many = [_arrangements(indices) for indices in chosen]
+        factors = np.sqrt(weights[k] * np.array(many, dtype=np.float64)).astype(np.float32)
+        for p in range(len(C)):
+            columns = np.ascontiguousarray(U[p * chunk : (p + 1) * chunk].T, dtype=np.float32)
+            part = C[p, r : r + len(chosen), : columns.shape[1]]
+            part[:] = factors[:, None]
+            for m in range(k):
+                part *= columns[which[:, m]]
+        r += len(chosen)
     return C
+
+
+def _arrangements(chosen: tuple[int, ...]) -> int:
+    """k! / prod m_i!, m_i how often i occurs among the k."""
+    count = math.factorial(len(chosen))
+    for i in set(chosen):
+        count //= math.factorial(chosen.count(i))
+    return count
 
 
 def _chunked(n: int, r: int) -> Chunked:
     """Zeros (chunks, r, chunk): chunk p holds columns p chunk, ... of all rows."""
     chunk = _core.Woodbury.chunk
     return np.zeros((-(-n // chunk), r, chunk), dtype=np.float32)
-
-
-def _put(C: Chunked, r: int, row: Any) -> None:
-    """Row r of C."""
-    chunk, whole = C.shape[2], len(row) // C.shape[2]
-    C[:whole, r] = row[: whole * chunk].reshape(whole, chunk)
-    if whole < len(C):
-        C[whole, r, : len(row) - whole * chunk] = row[whole * chunk :]
 
 
 def low_degree(
