@@ -34,9 +34,10 @@ public:
             add_squares<float>(S, threads, monitor);
         else
             add_squares<double>(S, threads, monitor);
-        factor_.compute(S);
-        if (factor_.info() != Eigen::Success)
+        const Eigen::LLT<Eigen::Ref<Matrix>> factor(S); // in place
+        if (factor.info() != Eigen::Success)
             throw std::runtime_error("the low-rank part is not positive definite");
+        invert(S, threads, monitor);
     }
     Index size() const override { return n_; }
     Index bytes() const override { return 4 * chunks_ * r_ * chunk + 8 * r_ * r_; }
@@ -57,10 +58,15 @@ public:
             if (c < b)
                 inner<1>(p, U, c, part);
         });
-        Matrix H = Matrix::Zero(r_, b);
+        Matrix sums = Matrix::Zero(r_, b), H(r_, b);
         for (const Matrix& part : parts)
-            H += part;
-        factor_.solveInPlace(H);
+            sums += part;
+        parallel_for((r_ + strip - 1) / strip, threads, monitor, [&](Index p) {
+            const Index i = p * strip, height = std::min(strip, r_ - i);
+            for (Index c = 0; c < b; ++c) // rows of S^-1 are its columns
+                H.col(c).segment(i, height).noalias() =
+                    inverse_.middleCols(i, height).transpose() * sums.col(c);
+        });
         parallel_for(chunks_, threads, monitor, [&](Index p) {
             Index c = 0;
             for (; c + 2 <= b; c += 2)
@@ -75,7 +81,7 @@ public:
     }
 
 private:
-    static constexpr Index edge = 384;
+    static constexpr Index edge = 384, strip = 128;
     static constexpr Index line = 16, ahead = 2048; // floats: of a cache line, prefetched ahead
     static constexpr int lanes = Simd<double>::lanes;
 
@@ -118,6 +124,25 @@ private:
                 monitor.tick();
             }
             S.block(i, j, height, width) += sum;
+        });
+    }
+
+    // S^-1, columns of a strip at a time: L^-1 of them begins with zeros. A product with it is one
+    // stream that all threads share, where two triangular solves would leave all but one waiting.
+    void invert(const Matrix& L, int threads, Monitor& monitor) {
+        inverse_.setZero(r_, r_);
+        parallel_for((r_ + strip - 1) / strip, threads, monitor, [&](Index p) {
+            const Index i = p * strip, width = std::min(strip, r_ - i), rest = r_ - i;
+            auto part = inverse_.middleCols(i, width);
+            part.middleRows(i, width).setIdentity();
+            Matrix below = part.bottomRows(rest);
+            L.bottomRightCorner(rest, rest)
+                .template triangularView<Eigen::Lower>()
+                .solveInPlace(below);
+            part.bottomRows(rest) = below;
+            below = part;
+            L.template triangularView<Eigen::Lower>().transpose().solveInPlace(below);
+            part = below;
         });
     }
 
@@ -185,7 +210,7 @@ private:
     double tau_;
     Vector D_;
     const float* C_;
-    Eigen::LLT<Matrix> factor_;
+    Matrix inverse_;
 };
 
 } // namespace mehler

@@ -12,6 +12,7 @@ a low-rank part of K and the mean of the rest. Two choices of the low-rank part:
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations_with_replacement
 from typing import Any
 
@@ -65,28 +66,34 @@ def low_degree_rank(ker: Kernel, n: int, d: int) -> tuple[int, int]:
     return best
 
 
-def monomials(U: Array, weights: Array) -> Chunked:
+def monomials(U: Array, weights: Array, threads: int = 1) -> Chunked:
     """C (r, n), chunked, with C^T C = sum_k weights[k] (U U^T)^k, entrywise powers.
 
     Row (i_1 <= ... <= i_k): sqrt(weights[k] k! / prod m_i!) u_{i_1} ... u_{i_k}, m_i how often i
-    occurs.
+    occurs. Chunks are made side by side.
     """
     n, d = U.shape
-    degrees = [k for k, weight in enumerate(weights) if weight > 0.0]
-    C = _chunked(n, sum(math.comb(d + k - 1, k) for k in degrees))
-    chunk, r = C.shape[2], 0
-    for k in degrees:
-        chosen = list(combinations_with_replacement(range(d), k))
-        which = np.array(chosen, dtype=np.intp).reshape(len(chosen), k)
-        many = [_arrangements(indices) for indices in chosen]
-        factors = np.sqrt(weights[k] * np.array(many, dtype=np.float64)).astype(np.float32)
-        for p in range(len(C)):
-            columns = np.ascontiguousarray(U[p * chunk : (p + 1) * chunk].T, dtype=np.float32)
-            part = C[p, r : r + len(chosen), : columns.shape[1]]
+    terms = []  # of a degree: the coordinates of its rows (k, rows), and their factors
+    for k in np.flatnonzero(weights > 0.0):
+        chosen = list(combinations_with_replacement(range(d), int(k)))
+        many = np.array([_arrangements(indices) for indices in chosen], dtype=np.float64)
+        factors = np.sqrt(weights[k] * many).astype(np.float32)
+        terms.append((np.array(chosen, dtype=np.intp).reshape(-1, k).T, factors))
+    C = _chunked(n, sum(len(factors) for _, factors in terms))
+    chunk = C.shape[2]
+
+    def fill(p: int) -> None:
+        columns = np.ascontiguousarray(U[p * chunk : (p + 1) * chunk].T, dtype=np.float32)
+        r = 0
+        for which, factors in terms:
+            part = C[p, r : r + len(factors), : columns.shape[1]]
             part[:] = factors[:, None]
-            for m in range(k):
-                part *= columns[which[:, m]]
-        r += len(chosen)
+            for row in which:
+                part *= columns.take(row, axis=0)  # both let other threads run
+            r += len(factors)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(fill, range(len(C))))
     return C
 
 
@@ -112,7 +119,9 @@ def low_degree(
     A = ker.coefficients(degree)
     A = np.where(A > 1e-12 * ker.h.ends[0], A, 0.0)
     tau = max(float(ker.h.ends[0] - A.sum()), 1e-10 * float(ker.h.ends[0]))
-    return _core.Woodbury(monomials(U, A), len(U), None, tau, _scale(ker, norms), threads, ask)
+    return _core.Woodbury(
+        monomials(U, A, threads), len(U), None, tau, _scale(ker, norms), threads, ask
+    )
 
 
 def landmarks(
