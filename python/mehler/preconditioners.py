@@ -78,7 +78,7 @@ def monomials(U: Array, weights: Array, threads: int = 1) -> Chunked:
         chosen = list(combinations_with_replacement(range(d), int(k)))
         many = np.array([_arrangements(indices) for indices in chosen], dtype=np.float64)
         factors = np.sqrt(weights[k] * many).astype(np.float32)
-        terms.append((np.array(chosen, dtype=np.intp).reshape(-1, k).T, factors))
+        terms.append((np.array(chosen, dtype=np.intp).reshape(len(chosen), k).T, factors))
     C = _chunked(n, sum(len(factors) for _, factors in terms))
     chunk = C.shape[2]
 
