@@ -429,7 +429,7 @@ OPTIONS = [
     ({"method": np.zeros(2)}, ValueError, "method must be one of .*; got array"),
     ({"precision": "half"}, ValueError, ONE_OF.format("precision", "'auto', 'single'.*'half'")),
     ({"precision": None}, ValueError, "precision must be one of .*; got None"),
-    ({"certify": "yes"}, ValueError, ONE_OF.format("certify", "'auto', 'theory'.*got 'yes'")),
+    ({"certify": "yes"}, ValueError, ONE_OF.format("certify", "'auto', 'rigorous'.*got 'yes'")),
     ({"certify": True}, ValueError, "certify must be one of .*; got True"),
     ({"normalize": "no"}, TypeError, "normalize must be True or False; got 'no'"),
     ({"normalize": 1}, TypeError, "normalize must be True or False; got 1"),
@@ -505,7 +505,23 @@ COMMON = [
 ]
 
 
-@pytest.mark.parametrize(("options", "error", "words"), OPTIONS + COMMON)
+TIME = [
+    *[
+        ({"time_limit": t}, error, "time_limit must be a number of seconds above 0, or None; got ")
+        for t, error in (
+            (0, ValueError),
+            (-1.0, ValueError),
+            (np.nan, ValueError),
+            ("10", TypeError),
+            (True, TypeError),
+            (1j, TypeError),
+            ([1.0], TypeError),
+        )
+    ],
+]
+
+
+@pytest.mark.parametrize(("options", "error", "words"), OPTIONS + TIME + COMMON)
 def test_options_of_min_eig(options, error, words):
     options = {"method": "dense", **options}
     with pytest.raises(error, match=words):

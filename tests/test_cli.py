@@ -137,6 +137,7 @@ def test_study_without_matplotlib_says_what_to_install(
         (["{data}", "--precision", "half"], "precision"),
         (["{data}", "--max-memory", "much"], "max_memory must be bytes or a text"),
         (["{data}", "--max-memory", "1kB"], "memory"),
+        (["{data}", "--time-limit", "-1"], "time_limit must be a number of seconds above 0"),
     ],
 )
 def test_bad_input_is_2_with_a_message(

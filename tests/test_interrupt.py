@@ -308,7 +308,13 @@ def stopping(phase):
 def test_callback_sees_states_at_most_ten_times_a_second():
     seen: list[State] = []
     start = time.perf_counter()
-    options = {"method": "lanczos", "precision": "double", "threads": 1, "rng": 0}
+    options = {
+        "method": "lanczos",
+        "precision": "double",
+        "certify": "theory",
+        "threads": 1,
+        "rng": 0,
+    }
     result = mh.min_eig(sphere(3500, 700), callback=seen.append, **options)
     result = mh.min_eig(sphere(3000, 6), callback=seen.append, **options)
     seconds = time.perf_counter() - start
@@ -359,6 +365,71 @@ def test_any_true_value_stops(truth):
     assert report.ask("fill", 0, 10, 0.0, 0.0) is False
     assert report.ask("fill", 1, 10, 0.0, 0.0) is True
     assert report.stopped
+
+
+def test_the_report_says_when_time_is_over():
+    report = Reporter(None, None, time_limit=10.0, start=time.perf_counter())
+    assert report.ask is not None
+    assert report.ask("fill", 0, 10, 0.0, 0.0) is False
+    report.start -= 10.0
+    assert report.ask("fill", 1, 10, 0.0, 0.0) is True
+    assert report.why == "stopped by time_limit=10 s"
+    report.start += 10.0
+    assert report.ask("fill", 2, 10, 0.0, 0.0) is True  # for good
+
+
+@pytest.mark.parametrize("method", ["auto", "lanczos", "preconditioned", "shift-invert"])
+def test_time_is_over_in_the_fill(method):
+    with pytest.warns(mh.ConvergenceWarning, match=r"stopped by time_limit=0\.001 s"):
+        result = mh.min_eig(LONG, method=method, time_limit=1e-3, threads=1)
+    assert (result.status, result.interrupted) == ("budget-limited", False)
+    assert 0.0 <= result.lower <= result.upper < math.inf
+
+
+@pytest.mark.parametrize("method", ["lanczos", "preconditioned"])
+def test_time_is_over_in_a_solver(method):
+    def slow(s):  # whatever the machine, time is over once there is a value
+        if s.value:
+            time.sleep(3.0)
+
+    with pytest.warns(mh.ConvergenceWarning, match=r"stopped by time_limit=3 s"):
+        result = mh.min_eig(
+            sphere(4000, 3),
+            method=method,
+            precision="double",
+            tol=1e-12,
+            time_limit=3.0,
+            threads=1,
+            rng=0,
+            callback=slow,
+        )
+    assert (result.status, result.interrupted) == ("budget-limited", False)
+    assert 0.0 <= result.lower <= result.upper < math.inf
+    assert result.value > 0.0
+    assert result.history
+
+
+def test_eigsh_ends_when_time_is_over():
+    K = np.diag(np.arange(1.0, 3001.0))  # 3,000 distinct eigenvalues, none apart from the rest
+
+    class Slow:
+        shape = K.shape
+
+        def __matmul__(self, V):
+            time.sleep(0.02)
+            return K @ V
+
+    with pytest.warns(mh.ConvergenceWarning, match=r"stopped by time_limit=0\.5 s"):
+        result = mh.eigsh(Slow(), tol=1e-12, time_limit=0.5)
+    assert result.status == "budget-limited"
+    assert result.value >= 1.0 - 1e-9
+    assert result.upper >= 1.0
+
+
+def test_an_answer_in_time_is_an_answer():
+    X = LONG[:300]
+    assert mh.min_eig(X, time_limit=3600.0).resolved
+    assert mh.min_eig(X, time_limit=math.inf).resolved
 
 
 def test_true_stops_gram():

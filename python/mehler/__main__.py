@@ -88,8 +88,10 @@ def _min_eig(options: argparse.Namespace, say: Say) -> int:
         tol=options.tol,
         method=options.method,
         precision=options.precision,
+        certify=options.certify,
         threads=options.threads,
         max_memory=options.max_memory,
+        time_limit=options.time_limit,
         rng=options.seed,
         progress=not options.quiet and sys.stderr.isatty(),
     )
@@ -301,9 +303,15 @@ def _parser() -> argparse.ArgumentParser:
         help="auto, dense, lanczos, preconditioned or shift-invert; default auto",
     )
     sub.add_argument("--precision", default="auto", help="auto, single or double; default auto")
+    sub.add_argument(
+        "--certify", default="auto", help="auto, rigorous, theory or none; default auto"
+    )
     sub.add_argument("--threads", type=int, metavar="N", help="threads; default OpenMP's")
     sub.add_argument(
         "--max-memory", metavar="SIZE", help="as in 512MiB or 10GB; default 80%% of what is free"
+    )
+    sub.add_argument(
+        "--time-limit", type=float, metavar="SECONDS", help="then end with what is known (exit 3)"
     )
     sub.add_argument("--seed", type=int, default=0, help="of the random start; default 0")
 

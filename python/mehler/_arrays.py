@@ -172,6 +172,22 @@ def tolerance(tol: Any) -> float:
     return value
 
 
+def duration(seconds: Any) -> float | None:
+    """Seconds above 0, or None for no limit."""
+    if seconds is None:
+        return None
+    expected = "time_limit must be a number of seconds above 0, or None"
+    try:
+        if isinstance(seconds, (str, bytes, bool, np.bool_)):
+            raise TypeError
+        value = float(seconds)
+    except (TypeError, ValueError):
+        raise TypeError(f"{expected}; got {seconds!r}.") from None
+    if not value > 0.0:
+        raise ValueError(f"{expected}; got {seconds!r}.")
+    return value
+
+
 def generator_from(rng: Any) -> np.random.Generator:
     """A Generator from a seed, a Generator, or None for fresh entropy."""
     expected = "rng must be None, an integer >= 0 or a numpy.random.Generator"

@@ -1,4 +1,4 @@
-"""Progress and callbacks of long work: one state, at most ten times a second."""
+"""Progress, callbacks and the time limit of long work: one state, at most ten times a second."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class State:
     Attributes
     ----------
     phase
-        'fill', 'lanczos', 'refine', 'residual'.
+        'fill', 'factor', 'lanczos', 'shift-invert', 'preconditioned', 'refine', 'residual'.
     done, total
         Pieces of the phase; total is 0 where it is not known.
     value, residual
@@ -37,7 +37,10 @@ class State:
 
 
 class Reporter:
-    """Hands states to a callback and to a progress bar; ``stopped`` after a true return value.
+    """Hands states to a callback and to a progress bar, and says when to stop.
+
+    ``stopped`` becomes true, for good, after a true return value and when time is over; ``why``
+    says which.
 
     Parameters
     ----------
@@ -47,6 +50,10 @@ class Reporter:
         Called with a :class:`State`; a true return value stops the work.
     scale
         Values and residuals are multiplied by this first.
+    time_limit
+        Seconds after ``start`` at which the work ends; None for no limit.
+    start
+        ``time.perf_counter()`` when the work began; now when None.
     """
 
     def __init__(
@@ -54,15 +61,17 @@ class Reporter:
         progress: bool | None,
         callback: Callable[[State], Any] | None,
         scale: float = 1.0,
+        time_limit: float | None = None,
+        start: float | None = None,
     ) -> None:
         if progress is not None:
             flag("progress", progress)
         if callback is not None and not callable(callback):
             raise TypeError(f"callback must be callable; got {callback!r}.")
-        self.start = time.perf_counter()
-        self.callback, self.scale = callback, scale
+        self.start = time.perf_counter() if start is None else start
+        self.callback, self.scale, self.time_limit = callback, scale, time_limit
         self.progress = bool(progress)
-        self.stopped = False
+        self.stopped, self.why = False, ""
         self._bar: Any = None
         self._phase = ""
         self._last_line = 0.0
@@ -70,7 +79,8 @@ class Reporter:
     @property
     def ask(self) -> Callable[[str, int, int, float, float], bool] | None:
         """What the core calls; None when nobody listens."""
-        return self._ask if self.progress or self.callback is not None else None
+        asks = self.progress or self.callback is not None or self.time_limit is not None
+        return self._ask if asks else None
 
     def _ask(self, phase: str, done: int, total: int, value: float, residual: float) -> bool:
         seconds = time.perf_counter() - self.start
@@ -78,8 +88,14 @@ class Reporter:
         if self.progress:
             self._show(state)
         if self.callback is not None and self.callback(state):
-            self.stopped = True
+            self._stop("stopped by the callback")
+        if self.time_limit is not None and seconds >= self.time_limit:
+            self._stop(f"stopped by time_limit={self.time_limit:g} s")
         return self.stopped
+
+    def _stop(self, why: str) -> None:
+        if not self.stopped:
+            self.stopped, self.why = True, why
 
     def _show(self, s: State) -> None:
         try:

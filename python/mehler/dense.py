@@ -31,8 +31,7 @@ from .outcome import (
 from .result import EigenResult
 from .structure import forced_zero
 
-UP_TO = 1000  # faster than the other routes below
-RESCUE = 4000  # and affordable up to here when Lanczos runs out of basis
+UP_TO = 1000  # of what eigsh is given: faster than Lanczos below
 
 
 def bytes_for(n: int) -> int:

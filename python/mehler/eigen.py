@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from . import _core, dense, iterative, shift_invert
+from . import certificate, dense, iterative, plan, shift_invert
 from ._arrays import (
     Array,
     as_points,
     choice,
+    duration,
     flag,
     integer,
     memory_limit,
@@ -39,7 +40,7 @@ from .result import EigenResult
 METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned")
 EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert")
 PRECISIONS = ("auto", "single", "double")
-CERTIFICATES = ("auto", "theory", "none")
+CERTIFICATES = ("auto", "rigorous", "theory", "none")
 KERNELS = {"gradient": gradient_kernel, "nngp": nngp}
 Callback = Callable[[State], Any]
 
@@ -60,6 +61,7 @@ def min_eig(
     certify: str = "auto",
     method: str = "auto",
     max_memory: int | float | str | None = None,
+    time_limit: float | None = None,
     threads: int | None = None,
     rng: Any = None,
     progress: bool | None = None,
@@ -89,15 +91,23 @@ def min_eig(
     tol
         Relative accuracy: resolved means residual + rounding <= tol * value.
     certify
-        'theory' or 'auto': a proven lower bound (all eigenpairs when n is small, else the
-        Hermite-tail bound); 'none': no lower bound but 0.
+        How ``lower`` is proved. 'rigorous': a Cholesky factorisation of K - s I that completes, s just
+        below the value, with all rounding allowed for (float64, n^3 / 3 flops, 4 n^2 bytes);
+        'theory': all eigenpairs where the dense route was taken, else the Hermite-tail bound, which is
+        loose; 'auto': rigorous where it costs at most what the solve did, else theory; 'none':
+        nothing but 0.
     method
         'dense', 'lanczos', 'shift-invert' (Cholesky factor, then Lanczos on its inverse),
         'preconditioned' (generalised Davidson; K approximated by the low-degree part of its kernel,
-        or by landmark points), or 'auto': dense up to n = 1000, then preconditioned for activations
-        with a kink and Lanczos for the others.
+        or by landmark points), or 'auto': dense up to n = 500, shift-invert up to 12,000 where the factor
+        fits into memory; from 6,000 on preconditioned, where activations with a kink meet points of ten
+        dimensions or more and the quadratic terms of the kernel fit, and Lanczos otherwise.
     max_memory
         Bytes, or a text such as '10GB'. Default: 80 % of what the system has free.
+    time_limit
+        Seconds, from the call on, after which the work ends with what is known, status
+        'budget-limited'; kept to within about a second, except in LAPACK (the dense route) and in
+        products of the user's own. None: no limit.
     threads
         Number of threads; default OpenMP's, asked at call time. The result does not depend on it.
     rng
@@ -111,8 +121,8 @@ def min_eig(
     Returns
     -------
     EigenResult
-        Also when it is interrupted (Ctrl-C): status 'budget-limited', with what is known. Only while
-        the input is still being checked, Ctrl-C is a KeyboardInterrupt.
+        Also when it is interrupted (Ctrl-C), or its time is over: status 'budget-limited', with what
+        is known. Only while the input is still being checked, Ctrl-C is a KeyboardInterrupt.
 
     Raises
     ------
@@ -131,6 +141,7 @@ def min_eig(
     References
     ----------
     Panigrahi, Shetty, Goyal, ICLR 2020 (the G-matrix). Golub, Underwood 1977 (block Lanczos).
+    Rump, Verification of positive definiteness, BIT 46, 2006 (the certificate).
     """
     start = time.perf_counter()
     ker = _kernel(activation, kernel, depth, weight_var, bias_var)
@@ -140,9 +151,10 @@ def min_eig(
         )
     choice("precision", precision, PRECISIONS, {"extended", "exact"})
     choice("method", method, METHODS, {"sparse-inverse"})
-    choice("certify", certify, CERTIFICATES, {"rigorous", "preconditioned"})
+    choice("certify", certify, CERTIFICATES, {"preconditioned"})
     tol = tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
+    seconds = duration(time_limit)
     A = as_points(X)
     if flag("normalize", normalize):
         from .data import normalize as to_unit_norm
@@ -150,17 +162,23 @@ def min_eig(
         A = to_unit_norm(A)
     A, scale = _near_one(A, ker)
     n = len(A)
-    points: _core.Points | None = None
-    with Reporter(progress, callback, scale) as report:
+    route, points = method, None
+    with Reporter(progress, callback, scale, seconds, start) as report:
         task = Task(tol, count, seed, limit, report, start)
         try:
             points = core_points(A, ker, threads)
-            if method == "dense" or (method == "auto" and n <= dense.UP_TO):
+            if certify == "rigorous":
+                certificate.check_memory(n, points.nbytes, limit)
+            if method == "auto":
+                route = plan.pick(ker, n, A.shape[1], precision, limit, points.nbytes)
+            if route == "dense":
                 result = dense.points_route(A, points, ker, task, certify)
-            elif method == "shift-invert":
+            elif route == "shift-invert":
                 result = shift_invert.points_route(A, points, ker, task, certify, precision)
             else:
-                result = iterative.points_route(A, points, ker, task, certify, precision, method)
+                result = iterative.points_route(A, points, ker, task, certify, precision, route)
+            if certify in ("auto", "rigorous"):
+                result = certificate.certified(result, points, ker, task, certify, A.shape[1])
         except KeyboardInterrupt:  # between pieces of work
             result = ended(task) or unknown(n, ker, points, task, method)
             result = replace(result, lower=max(result.lower, 0.0), lower_kind="theory")
@@ -179,6 +197,7 @@ def eigsh(
     tol: float = 1e-6,
     block: int | None = None,
     max_memory: int | float | str | None = None,
+    time_limit: float | None = None,
     threads: int | None = None,
     rng: Any = None,
     progress: bool | None = None,
@@ -202,7 +221,7 @@ def eigsh(
         Relative accuracy of each eigenvalue, by its residual.
     block
         Vectors in a block; default max(2, min(k, 4)).
-    max_memory, threads, rng, progress, callback
+    max_memory, time_limit, threads, rng, progress, callback
         As in :func:`min_eig`.
 
     Returns
@@ -225,6 +244,7 @@ def eigsh(
     choice("which", which, ("SA", "LA"))
     tol = tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
+    seconds = duration(time_limit)
     op, exact, n, dtype, nbytes, array = as_operator(K)
     k = integer(k, "k")
     if not 1 <= k <= n:
@@ -232,7 +252,7 @@ def eigsh(
     if block is not None and not 1 <= integer(block, "block") <= n:
         raise ValueError(f"block must satisfy 1 <= block <= n; got {block!r} for n={n}.")
     largest = which == "LA"
-    with Reporter(progress, callback) as report:
+    with Reporter(progress, callback, 1.0, seconds, start) as report:
         task = Task(tol, count, seed, limit, report, start)
         try:
             if method == "dense" or (method == "auto" and n <= dense.UP_TO):

@@ -302,7 +302,7 @@ def gram(
         try:
             return Gram(points, n, kernel, storage, dtype, threads, report.ask)
         except _core.Interrupted:
-            raise KeyboardInterrupt("stopped by the callback") from None
+            raise KeyboardInterrupt(report.why) from None
 
 
 def dense_gram(X: Any, kernel: Kernel, threads: int | None = None) -> Array:

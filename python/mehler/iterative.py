@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from . import _core, dense, preconditioners
+from . import _core, preconditioners
 from ._arrays import Array, size_text
 from .gram import Gram, storage_bytes
 from .kernels import Kernel
@@ -49,7 +49,9 @@ def points_route(
     n = len(A)
     room = (LEAST_BASIS + 72) * 8 * n + points.nbytes
     low_rank = "none"
-    wanted = method == "preconditioned" or (method == "auto" and preconditioners.pays(ker))
+    wanted = method == "preconditioned" or (
+        method == "auto" and preconditioners.pays(ker, n, A.shape[1])
+    )
     if wanted and n >= 8:  # below, no low-rank part: Lanczos ends after n products anyway
         low_rank = preconditioners.choose(ker, n, A.shape[1])
         extra = preconditioners.nbytes(low_rank, ker, n, A.shape[1])
@@ -113,9 +115,6 @@ def points_route(
             result = ended(task)
             break
     assert result is not None
-    rescue = method == "auto" and n <= dense.RESCUE and dense.bytes_for(n) <= task.limit
-    if rescue and _gave_up(result, task):
-        return dense.points_route(A, points, ker, task, certify)
     return with_theory(result, task, ker, points, pairs, certify)
 
 
@@ -247,7 +246,7 @@ def solve(
     elif stopped:
         status, message = (
             "budget-limited",
-            "interrupted" if interrupted else "stopped by the callback",
+            "interrupted" if interrupted else task.report.why,
         )
     elif np.all(residuals <= np.maximum(8.0 * rounding, task.tol * np.abs(values))):
         status, message = "rounding-limited", remedy(value, rounding)

@@ -150,7 +150,7 @@ def nothing(
     """Ended before the first Ritz value; the matrix of a kernel has no negative eigenvalue."""
     rest.setdefault("interrupted", not task.report.stopped)
     why = (
-        "stopped by the callback"
+        task.report.why
         if task.report.stopped
         else "interrupted"
         if rest["interrupted"]
@@ -196,7 +196,7 @@ def ended(task: Task) -> EigenResult | None:
         return None
     known = [r for r in task.known if math.isfinite(r.value)] or task.known
     best = min(reversed(known), key=lambda r: r.upper)
-    why = "stopped by the callback" if task.report.stopped else "interrupted"
+    why = task.report.why or "interrupted"
     return replace(
         best,
         status="resolved" if best.resolved else "budget-limited",

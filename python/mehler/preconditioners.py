@@ -29,9 +29,13 @@ MOST_DEGREE = 12
 LANDMARKS = 1000
 
 
-def pays(ker: Kernel) -> bool:
-    """Whether the rest of K is near tau I after few terms: activations with a kink."""
-    return bool(ker.activation.kinks)
+def pays(ker: Kernel, n: int, d: int) -> bool:
+    """Whether the rest of K is near tau I after few terms: a kink, and points that spread.
+
+    In fewer than ten dimensions the bottom of the spectrum is local; a term of degree one alone, or
+    landmarks, save fewer products than they cost.
+    """
+    return bool(ker.activation.kinks) and d >= 10 and choose(ker, n, d) == "low-degree"
 
 
 def choose(ker: Kernel, n: int, d: int) -> str:

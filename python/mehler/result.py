@@ -23,6 +23,7 @@ class EigenResult:
         lower <= eigenvalue <= upper.
     lower_kind
         How ``lower`` is known: 'dense' (residuals of all computed eigenpairs, with rounding),
+        'factorisation' (a Cholesky factorisation of K - s I that completes, rounding allowed for),
         'theory' (Hermite-tail bound, loose), 'structure' (an exact dependence between points),
         'none' (nothing but the residual: see ``residual``).
     status

@@ -299,7 +299,7 @@ def _solve(
         status = "resolved"
     elif stopped:
         status = "budget-limited"
-        message = "interrupted" if interrupted else "stopped by the callback"
+        message = "interrupted" if interrupted else task.report.why
     elif single:
         status = "rounding-limited"
         rounding = max(rounding, float(np.max(residuals)))
@@ -339,10 +339,20 @@ def _solve(
     )
 
 
+def _sizes(n: int, k: int, held: int) -> dict[str, int]:
+    """Bytes by precision of the factor."""
+    room = held + (LEAST_BASIS + 16 + 6 * (k + GUARDS)) * 8 * n
+    return {t: factor_bytes(n, t) + room for t in DTYPES}
+
+
+def fits(n: int, held: int, precision: str, limit: int) -> bool:
+    """Whether one pair can be had within ``limit`` bytes, by the lowest precision that is allowed."""
+    return _sizes(n, 1, held)["float64" if precision == "double" else "float32"] <= limit
+
+
 def _ladder(n: int, k: int, held: int, precision: str, limit: int) -> list[str]:
     """Precisions that fit, in the order in which they are tried."""
-    room = held + (LEAST_BASIS + 16 + 6 * (k + GUARDS)) * 8 * n
-    sizes = {t: factor_bytes(n, t) + room for t in DTYPES}
+    sizes = _sizes(n, k, held)
     wanted = {"auto": list(DTYPES), "single": ["float32"], "double": ["float64"]}[precision]
     if precision == "auto" and n < SINGLE_FROM:
         wanted = ["float64", "float32"]

@@ -1,0 +1,241 @@
+"""A factorisation that completes proves a lower bound; one that breaks down, an upper bound."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from mpmath import mp, mpf
+
+import mehler as mh
+from mehler import _core, certificate
+from mehler.certificate import UNIT, Allowance, allowance, entry_error, roundings
+from mehler.gram import core_points
+from reference import kernel as exact_kernel
+from spectra import sphere, with_spectrum
+
+
+def eigenvalues(K) -> list:
+    """Ascending, to 40 digits, of exactly these doubles."""
+    with mp.workdps(40):
+        return sorted(mp.eigsy(mp.matrix(K.tolist()), eigvals_only=True))
+
+
+def exact_gram(X, name):
+    """The G-matrix of exactly these points, to 30 digits."""
+    with mp.workdps(30):
+        rows = [[mpf(x) for x in row] for row in X.tolist()]
+        n = len(rows)
+        norms = [mp.sqrt(sum(x * x for x in row)) for row in rows]
+        K = mp.matrix(n, n)
+        for i in range(n):
+            for j in range(i + 1):
+                dot = sum(x * y for x, y in zip(rows[i], rows[j], strict=True))
+                rho = dot / (norms[i] * norms[j]) if i != j else mpf(1)
+                sign = 1 if rho >= 0 else -1
+                K[i, j] = K[j, i] = exact_kernel("gradient", name, sign, 1 - abs(rho))
+        return K
+
+
+def matrices():
+    rng = np.random.default_rng(0)
+    n = 14
+    yield "cluster", with_spectrum(np.r_[1e-9 * (1 + 1e-4 * np.arange(5)), np.ones(n - 5)], 1)
+    yield "multiple", with_spectrum(np.r_[np.full(4, 1e-6), np.linspace(1, 2, n - 4)], 2)
+    yield "tiny gap", with_spectrum(np.r_[1e-3, 1e-3 + 1e-12, np.linspace(1, 9, n - 2)], 3)
+    yield "graded", with_spectrum(np.logspace(-12, 0, n), 4)
+    yield "indefinite by a hair", with_spectrum(np.r_[-1e-10, np.linspace(0.1, 1, n - 1)], 5)
+    yield "zero", with_spectrum(np.r_[0.0, np.linspace(0.1, 1, n - 1)], 6)
+    t = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    yield "near duplicates", np.exp(-1e-3 * t * t)
+    yield "tridiagonal", np.where(t == 0, 2.0, np.where(t == 1, -1.0, 0.0))
+    yield "large", 1e150 * with_spectrum(np.logspace(-8, 0, n), 7)
+    yield "small", 1e-150 * with_spectrum(np.logspace(-8, 0, n), 8)
+    for k in range(60):
+        B = rng.integers(-9, 10, (n, n + k % 3)).astype(float)
+        D = np.diag(10.0 ** rng.integers(-3, 4, n)) if k % 2 else np.eye(n)
+        yield f"integers {k}", D @ (B @ B.T) @ D
+
+
+MATRICES = dict(matrices())
+
+
+def rounding(K) -> float:
+    m = roundings(len(K)) * UNIT
+    return m / (1 - m) / (1 - m / (1 - m)) * float(np.trace(K)) + UNIT * float(np.diag(K).max())
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_shifts_that_complete_and_that_break_down_enclose_the_truth(name):
+    K = MATRICES[name]
+    truth, spare = eigenvalues(K)[0], rounding(K)
+    size = float(np.linalg.norm(K))
+    for t in np.concatenate([np.linspace(-4, 4, 33) * spare, [-1e-9 * size, 1e-9 * size]]):
+        s = float(truth) + float(t)
+        if not 0.0 <= s <= np.diag(K).max():
+            continue
+        if _core.Cholesky64(K, s, 1).factor(1):
+            assert s - spare <= truth
+        else:
+            assert s + spare >= truth
+
+
+def test_one_eigenvalue_below_zero_is_seen():
+    for seed in range(40):
+        K = with_spectrum(np.r_[-1e-10, np.linspace(0.05, 1.0, 300)], seed)
+        assert rounding(K) < 1e-10
+        assert not _core.Cholesky64(K, rounding(K), 1).factor(1)
+
+
+@pytest.mark.parametrize("n", [5, 255, 257, 1000, 3071, 3072, 5000, 100_000])
+def test_tiles_keep_the_number_of_roundings_small(n):
+    edge = 256 if n < 3072 else 512
+    assert roundings(n) >= min(n, edge)
+    assert roundings(n) <= n + 10
+    assert roundings(n) <= n / edge + 3 * edge + 11
+
+
+@pytest.mark.parametrize("name", ["relu", "abs", "leaky_relu", "elu", "selu"])
+@pytest.mark.parametrize("seed", range(3))
+def test_lower_and_upper_of_exactly_these_points(name, seed):
+    X = sphere(9, 3, seed=seed)
+    near = 0.3 if name == "elu" else 1e-6  # the values of ELU fall like its third power
+    X[1] = X[0] + near * X[2]  # a near-duplicate
+    X[4] = -X[3] + 3 * near * X[2]  # nearly antipodal
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    r = mh.min_eig(X, name, certify="rigorous")
+    truth = min(mp.eigsy(exact_gram(X, name), eigvals_only=True))
+    assert r.lower_kind == "factorisation"
+    assert 0.0 < r.lower <= truth <= r.upper
+
+
+@pytest.mark.parametrize("name", ["relu", "selu", "elu", "tanh"])
+@pytest.mark.parametrize(("n", "d"), [(60, 4), (700, 10), (1500, 20)])
+def test_rigorous_is_tight(name, n, d):
+    X = sphere(n, d, seed=n)
+    r = mh.min_eig(X, name, certify="rigorous", rng=0)
+    truth = float(np.linalg.eigvalsh(mh.gradient_kernel(name)(X))[0])
+    ker = mh.gradient_kernel(name)
+    spare = allowance(ker, core_points(X, ker, 1), n, d).total
+    if truth > 4.0 * spare:
+        assert r.lower_kind == "factorisation"
+        assert r.lower <= truth + spare
+        assert r.upper - r.lower <= max(1e-6 * truth, 4.0 * spare)
+    if truth > 4e6 * spare:
+        assert (r.status, r.message) == ("resolved", "")
+
+
+def test_points_of_any_norm():
+    X = sphere(400, 8, seed=2) * np.exp(np.random.default_rng(0).uniform(-2, 2, 400))[:, None]
+    r = mh.min_eig(X, "relu", certify="rigorous")
+    truth = float(np.linalg.eigvalsh(mh.gradient_kernel("relu")(X))[0])
+    assert r.lower_kind == "factorisation"
+    assert r.lower <= truth * (1 + 1e-9) <= r.upper * (1 + 2e-9)
+    assert r.upper - r.lower <= 1e-6 * truth
+
+
+@pytest.mark.parametrize("which", [1, 3])
+def test_a_missed_eigenvalue_is_found_out(which, monkeypatch):
+    X = sphere(300, 4, seed=7)
+    values, V = np.linalg.eigh(mh.gradient_kernel("relu")(X))
+    right = mh.dense.points_route
+
+    def wrong(*args):  # a solver that sits on a higher eigenvalue, with a residual of nothing
+        r = right(*args)
+        value = float(values[which])
+        return dataclasses.replace(
+            r, value=value, vector=V[:, which], lower=0.0, lower_kind="theory",
+            upper=value * (1 + 1e-12), values=values[which : which + 1],
+        )  # fmt: skip
+
+    monkeypatch.setattr(mh.dense, "points_route", wrong)
+    with pytest.warns(mh.ConvergenceWarning, match="a smaller eigenvalue was missed"):
+        r = mh.min_eig(X, "relu", certify="rigorous")
+    assert r.status == "budget-limited"
+    assert r.lower <= values[0] <= r.upper < values[which]
+    assert r.lower > 0.5 * values[0]
+
+
+def test_no_bound_where_rounding_hides_the_value():
+    with pytest.warns(mh.PrecisionWarning):
+        r = mh.min_eig(sphere(200, 2, seed=1), "tanh", certify="rigorous")
+    assert r.lower_kind != "factorisation" or r.lower > 0.0
+    assert r.lower < 1e-12
+
+
+def test_a_zero_that_points_force_needs_no_factorisation():
+    X = sphere(20, 3)
+    X[7] = X[3]
+    r = mh.min_eig(X, "relu", certify="rigorous")
+    assert (r.lower, r.upper, r.lower_kind) == (0.0, 0.0, "structure")
+
+
+def test_none_and_theory_take_no_factorisation():
+    X = sphere(1200, 30, seed=3)
+    for certify in ("none", "theory"):
+        assert mh.min_eig(X, "relu", certify=certify, rng=0).lower_kind == "theory"
+
+
+def test_auto_takes_it_where_it_costs_no_more_than_the_solve():
+    r = mh.min_eig(sphere(1100, 30, seed=3), "relu", rng=0)
+    assert r.lower_kind == "factorisation"
+    assert r.upper - r.lower <= 1e-6 * r.value
+    for n, products, dtype, pays in (
+        (1100, 100, "float32", True),
+        (20000, 100, "float32", False),
+        (2000, 3, "float32", False),
+        (2000, 150, "float64", True),
+    ):
+        assert (
+            certificate.pays(dataclasses.replace(r, n=n, applications=products, dtype=dtype))
+            is pays
+        )
+
+
+def test_memory_is_refused_before_work():
+    with pytest.raises(
+        MemoryError, match=r"certify='rigorous' at n=3000 .*max_memory=30 MB; use certify='theory'"
+    ):
+        mh.min_eig(sphere(3000, 5), certify="rigorous", max_memory="30MB")
+
+
+def test_an_end_in_the_factorisation_keeps_the_answer():
+    X = sphere(3000, 20, seed=1)
+    seen = []
+
+    def stop(state):
+        seen.append(state.phase)
+        return state.phase == "factor"
+
+    r = mh.min_eig(X, "relu", certify="rigorous", threads=1, rng=0, callback=stop)
+    assert seen[-1] == "factor"
+    assert r.resolved and r.lower_kind == "theory"
+    assert r.message == "stopped by the callback before the certificate was complete"
+
+
+def test_threads_agree():
+    X = sphere(1300, 12, seed=4)
+    one, two = (mh.min_eig(X, "selu", certify="rigorous", threads=t, rng=0) for t in (1, 2))
+    assert (one.value, one.lower, one.upper) == (two.value, two.lower, two.upper)
+
+
+def test_entry_error_bounds_what_products_do():
+    ker = mh.gradient_kernel("relu")
+    for d in (3, 50, 784):
+        X = sphere(60, d, seed=d)
+        K = ker(X)
+        bound = entry_error(ker, d)
+        with mp.workdps(30):
+            worst = max(
+                abs(mpf(K[i, j]) - v)
+                for i, row in enumerate(exact_gram(X[:12], "relu").tolist())
+                for j, v in enumerate(row)
+            )
+        assert worst <= bound < 1e-11
+
+
+def test_allowance_adds_up():
+    assert Allowance(1.0, 2.0).total == 3.0
+    assert math.isfinite(rounding(np.eye(3)))
