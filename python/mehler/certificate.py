@@ -68,7 +68,8 @@ def roundings(n: int) -> int:
 def entry_error(ker: Kernel, d: int) -> float:
     """e: the largest error of a computed entry of K between points of norm one.
 
-    That of the profile; that of the cosine (inner product and norms of d terms), times the slope of
+    That of the profile (measured for the catalogue, estimated for a function of the user's own);
+    that of the cosine (inner product and norms of d terms), times the slope of
     h; that of the scaling. h has a power series with coefficients >= 0, so |h'| over |rho| <= 1 - NEAR is at
     most the slope of the chord from 1 - NEAR to 1, and nearer pairs, whose deficit has a relative
     error, are no worse.

@@ -35,7 +35,8 @@ class EigenResult:
     vector
         The eigenvector, of unit norm, shape (n,).
     method
-        'dense', 'lanczos' or 'structure', with the storage, and what led to it.
+        'dense', 'lanczos', 'preconditioned', 'shift-invert' or 'structure', with the storage or the
+        precision of the factor, and the vectors in a block.
     applications
         Products with the matrix, each with a block of vectors.
     floor
