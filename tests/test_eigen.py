@@ -303,3 +303,48 @@ def test_history_result_and_text():
         assert word in str(r)
     with pytest.raises(AttributeError):
         r.value = 1.0  # frozen
+
+
+@pytest.mark.parametrize("method", ["lanczos", "shift-invert"])
+@pytest.mark.parametrize(
+    ("copies", "k", "block"), [(2, 2, 1), (5, 4, 2), (8, 8, None), (20, 12, 4)]
+)
+@pytest.mark.parametrize("which", ["SA", "LA"])
+def test_all_copies_of_an_eigenvalue(method, copies, k, block, which):
+    """A Krylov space of b vectors holds b copies at most; each result shows them all."""
+    if which == "LA" and method == "shift-invert":
+        pytest.skip("finds the smallest ones")
+    values = np.concatenate([np.ones(copies), np.geomspace(1.5, 1e3, 180 - copies)])
+    K = with_spectrum(values if which == "SA" else -values)
+    check(mh.eigsh(K, k=k, which=which, method=method, block=block), K, k, which)
+
+
+def test_no_copy_is_missing_when_there_is_none():
+    K = with_spectrum(np.arange(1.0, 1300.0))
+    r = mh.eigsh(K, k=3, method="lanczos")
+    check(r, K, 3)
+    alone = mh.eigsh(K, k=1, method="lanczos")
+    assert r.applications <= 3 * alone.applications
+
+
+class Counted:
+    """K @ V, interrupted at its ``end``-th product."""
+
+    def __init__(self, K, end=-1):
+        self.K, self.shape, self.asked, self.end = K, K.shape, 0, end
+
+    def __matmul__(self, V):
+        self.asked += 1
+        if self.asked == self.end:
+            raise KeyboardInterrupt
+        return self.K @ V
+
+
+def test_an_end_in_the_search_for_copies_is_said():
+    K = with_spectrum(np.arange(1.0, 400.0))
+    full = Counted(K)
+    mh.eigsh(full, k=3, method="lanczos")
+    with pytest.warns(mh.ConvergenceWarning, match="copy"):
+        r = mh.eigsh(Counted(K, full.asked * 3 // 4), k=3, method="lanczos")
+    assert r.status == "budget-limited" and r.interrupted
+    np.testing.assert_allclose(r.values, [1, 2, 3], rtol=1e-6)

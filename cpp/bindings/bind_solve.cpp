@@ -4,6 +4,7 @@
 #include "bindings/nouns.hpp"
 #include "bindings/operators.hpp"
 #include "solve/davidson.hpp"
+#include "solve/deflated.hpp"
 #include "solve/lanczos.hpp"
 #include "solve/refine.hpp"
 #include "solve/woodbury.hpp"
@@ -170,11 +171,24 @@ std::shared_ptr<Woodbury> woodbury(const py::array& C, Index n, const py::object
     return made;
 }
 
+template <class Made, class Of, class... More>
+std::shared_ptr<Made> deflated(const Of& of, Matrix V, More... more) {
+    if (V.rows() != of.size())
+        throw py::value_error("V must have the shape (n, m)");
+    return std::make_shared<Made>(of, std::move(V), more...);
+}
+
 } // namespace
 
 void bind_solve(py::module_& m) {
     py::class_<CallableOperator, Operator, std::shared_ptr<CallableOperator>>(m, "CallableOperator")
         .def(py::init<py::object, Index>(), py::arg("product"), py::arg("n"));
+    py::class_<Deflated, Operator, std::shared_ptr<Deflated>>(m, "Deflated")
+        .def(py::init(&deflated<Deflated, Operator, double>), py::arg("K"), py::arg("V"),
+             py::arg("size"), py::keep_alive<1, 2>());
+    py::class_<DeflatedSolver, Solver, std::shared_ptr<DeflatedSolver>>(m, "DeflatedSolver")
+        .def(py::init(&deflated<DeflatedSolver, Solver>), py::arg("factor"), py::arg("V"),
+             py::keep_alive<1, 2>());
     m.def("lanczos", &lanczos, py::arg("fast"), py::arg("exact"), py::arg("wanted"),
           py::arg("block"), py::arg("most_basis"), py::arg("tol"), py::arg("goal"),
           py::arg("floor"), py::arg("floor_relative"), py::arg("below"), py::arg("seed"),

@@ -134,6 +134,13 @@ def dense_gram(
     points: Points, profile: Profile, dtype: str, threads: int, ask: _Ask = None
 ) -> tuple[np.ndarray[Any, Any], dict[str, Any]]: ...
 def cross_gram(X: Points, Y: Points, profile: Profile, threads: int) -> _Array: ...
+
+class Deflated(Operator):
+    def __init__(self, K: Operator, V: _Array, size: float) -> None: ...
+
+class DeflatedSolver(Solver):
+    def __init__(self, factor: Solver, V: _Array) -> None: ...
+
 def lanczos(
     fast: Operator,
     exact: Operator,

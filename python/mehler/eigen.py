@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import certificate, dense, iterative, plan, shift_invert
+from . import _core, certificate, copies, dense, iterative, plan, shift_invert
 from ._arrays import (
     Array,
     as_points,
@@ -227,7 +227,8 @@ def eigsh(
     Returns
     -------
     EigenResult
-        ``values``, ``vectors``, ``residuals`` hold the k pairs, ``value`` the extreme one.
+        ``values``, ``vectors``, ``residuals`` hold the k pairs, ``value`` the extreme one. Copies of a
+        multiple eigenvalue that a block cannot see are looked for by a second run on the rest.
 
     Raises
     ------
@@ -269,9 +270,17 @@ def eigsh(
                 result = shift_invert.operator_route(K, array, exact, k, task, block, nbytes)
             else:
                 error = iterative.single_error(K, count) if dtype == "float32" else 0.0
+
+                def again(V: Array, size: float, wanted: int, on: Task) -> EigenResult:
+                    rest, more = _core.Deflated(op, V, size), _core.Deflated(exact, V, size)
+                    return iterative.solve(
+                        rest, more, n, wanted, largest, on, block, dtype, nbytes, "lanczos", error=error
+                    )  # fmt: skip
+
                 result = iterative.solve(
                     op, exact, n, k, largest, task, block, dtype, nbytes, "lanczos", error=error
                 )
+                result = copies.complete(result, again, exact, largest, task)
         except KeyboardInterrupt:  # between pieces of work
             result = ended(task) or unknown(n, None, None, task, method)
     _warn(result)

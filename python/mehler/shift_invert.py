@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
+from . import _core, copies
 from ._arrays import Array, size_text
 from .kernels import Kernel
 from .outcome import (
     EPS,
     Task,
     ended,
+    estimated_norm,
     largest_scale,
     nothing,
     remedy,
@@ -195,7 +196,21 @@ def factored(
             )
         if F is None:
             continue
+
+        def again(
+            V: Array,
+            size: float,
+            wanted: int,
+            on: Task,
+            F: Factor = F,
+            dtype: str = dtype,
+            breakdowns: int = breakdowns,
+        ) -> EigenResult:
+            rest = _core.Deflated(exact, V, size)
+            return _solve(F, rest, n, wanted, on, block, dtype, entry_error, held, 0, breakdowns, V)
+
         result = _solve(F, exact, n, k, task, block, dtype, entry_error, held, done, breakdowns)
+        result = copies.complete(result, again, exact, False, task)
         done = result.applications
         del F
         if result.resolved:
@@ -245,7 +260,9 @@ def _solve(
     held: int,
     done: int,
     breakdowns: int,
+    without: Array | None = None,
 ) -> EigenResult:
+    """One factor's answer; ``without``: eigenvectors that are known, and taken out of ``exact``."""
     single = dtype == "float32"
     if block is None:
         block = 1 if n <= 200 else max(2, min(k, 4))
@@ -253,7 +270,7 @@ def _solve(
     free = max(task.limit - held - F.nbytes, 0) // (8 * n) - 16 - 6 * (k + guards)
     most = int(min(n, max(free, LEAST_BASIS), max(MOST_BASIS, 20 * k)))
     found = _core.shift_invert(
-        F,
+        F if without is None else _core.DeflatedSolver(F, without),
         exact,
         k,
         guards,
@@ -292,8 +309,11 @@ def _solve(
         return measured and bool(np.all(residuals + rounding <= task.tol * np.abs(values)))
 
     rounding = rounding_of(n, F.frobenius, entry_error)
-    if not settled(rounding) and measured and not stopped:
-        rounding = rounding_of(n, _norm(exact, n, F.frobenius, task), entry_error)
+    if not settled(rounding) and measured and not stopped:  # |K|_F is more than |K|
+        try:
+            rounding = rounding_of(n, estimated_norm(exact, n, task, F.frobenius), entry_error)
+        except (KeyboardInterrupt, _core.Interrupted):
+            interrupted = stopped = True
     message = ""
     if settled(rounding):
         status = "resolved"
@@ -369,19 +389,3 @@ def _ladder(n: int, k: int, held: int, precision: str, limit: int) -> list[str]:
             "storage."
         )
     return fits[:1] if fits[0] == "float64" else fits
-
-
-def _norm(exact: _core.Operator, n: int, most: float, task: Task) -> float:
-    """|K|, at most ``most``, by the power method: three products, a tenth to spare."""
-    g = np.random.default_rng(task.seed).standard_normal((n, 1))
-    size = 0.0
-    try:
-        for _ in range(3):
-            g = np.asfortranarray(g / np.linalg.norm(g))
-            g = exact.multiply(g, task.threads)
-            size = float(np.linalg.norm(g))
-            if size == 0.0:
-                break
-    except (KeyboardInterrupt, _core.Interrupted):
-        return most
-    return min(1.1 * size, most)
