@@ -17,5 +17,5 @@ for d in (3, 5, 10, 30):
     X = np.random.default_rng(d).standard_normal((n, d))
     relu = mh.min_eig(X, "relu", normalize=True)
     tanh = mh.min_eig(X, "tanh", normalize=True)
-    seen = f"{tanh.value:12.4e}" if tanh.status == "resolved" else f"<= {tanh.floor:9.2e}"
+    seen = f"{tanh.value:12.4e}" if tanh.status == "resolved" else f"<= {tanh.upper:9.2e}"
     print(f"{d:4}  {relu.value:12.4e}  {seen}  {tanh.status}")

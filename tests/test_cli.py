@@ -133,8 +133,6 @@ def test_study_without_matplotlib_says_what_to_install(
         (["{data}", "--rows", "0"], "rows must be >= 1"),
         (["{data}", "--tol", "-1"], "tol"),
         (["{data}", "--threads", "-2"], "threads must be >= 1"),
-        (["{data}", "--method", "magic"], "method"),
-        (["{data}", "--precision", "half"], "precision"),
         (["{data}", "--max-memory", "much"], "max_memory must be bytes or a text"),
         (["{data}", "--max-memory", "1kB"], "memory"),
         (["{data}", "--time-limit", "-1"], "time_limit must be a number of seconds above 0"),
@@ -151,11 +149,31 @@ def test_bad_input_is_2_with_a_message(
     assert re.search(message, err), err
 
 
-@pytest.mark.parametrize("argv", [[], ["dance"], ["min-eig"], ["min-eig", "x", "--kernel", "ntk"]])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["dance"],
+        ["min-eig"],
+        ["min-eig", "x", "--kernel", "ntk"],
+        ["min-eig", "x", "--method", "magic"],
+        ["min-eig", "x", "--precision", "half"],
+        ["min-eig", "x", "--certify", "maybe"],
+    ],
+)
 def test_bad_usage_is_2(argv: list[str], capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as stopped:
         main(argv)
     assert stopped.value.code == 2 and "usage: mehler" in capsys.readouterr().err
+
+
+def test_raw_pixels_get_a_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    pixels = tmp_path / "pixels.npy"
+    np.save(pixels, np.random.default_rng(0).integers(0, 255, (30, 8), dtype=np.uint8))
+    assert main(["min-eig", str(pixels)]) == 0
+    assert "--normalize makes them 1" in capsys.readouterr().err
+    assert main(["min-eig", str(pixels), "--normalize"]) == 0
+    assert "--normalize" not in capsys.readouterr().err
 
 
 def test_interrupted_is_130(

@@ -196,6 +196,13 @@ def test_print_has_one_line_a_thing(result):
         ({"threads": 2}, "time", "0.25 s, 2 threads"),
         ({"nbytes": 3.2e9}, "memory", "3.2 GB"),
         ({"lower": -math.inf, "lower_kind": "none"}, "lower", "-"),
+        (
+            {"lower": 1.23456789e-3},
+            "lower",
+            "0.0012345678 (theory: loose, certify='rigorous' is sharp)",
+        ),
+        ({"upper": 1.23456781e-1}, "upper", "0.12345679"),
+        ({"upper": math.inf}, "upper", "-"),
         ({"value": math.nan}, "value", "not known"),
         (
             {"status": "budget-limited", "residual": 1e-4},
@@ -204,7 +211,7 @@ def test_print_has_one_line_a_thing(result):
         ),  # the last digit to one
         ({"status": "budget-limited", "residual": 1e-6}, "value", "0.012346"),
         ({"status": "rounding-limited", "floor": 1e-5}, "value", "0.01235"),
-        ({"status": "rounding-limited", "floor": 0.1}, "value", "<= 1.0e-01 (rounding floor)"),
+        ({"status": "rounding-limited", "floor": 0.1}, "value", "<= 0.013 (rounding floor)"),
         ({"status": "budget-limited", "residual": math.inf}, "value", "0.012345679"),
         ({"values": np.array([1.0, 2.5])}, "values", "1 2.5"),
         ({"message": "stopped by the callback"}, "note", "stopped by the callback"),

@@ -72,12 +72,15 @@ Say = Callable[[str], None]
 
 
 def _min_eig(options: argparse.Namespace, say: Say) -> int:
+    import mehler
+
     from .activations import activation
     from .eigen import min_eig
 
     name, given = parse_activation(options.activation, options.param)
     act = activation(name, **given)
     X = _points(options, say)
+    _say_norms(X, options.normalize, say)
     result = min_eig(
         X,
         act,
@@ -96,13 +99,25 @@ def _min_eig(options: argparse.Namespace, say: Say) -> int:
         progress=not options.quiet and sys.stderr.isatty(),
     )
     if options.json:
-        asked = {"data": options.data, "activation": _call(act), "kernel": options.kernel}
+        names = ("data", "rows", "normalize", "kernel", "weight_var", "bias_var", "certify", "seed")
+        asked = {name: getattr(options, name) for name in names}
+        asked |= {"activation": _call(act), "mehler": mehler.__version__}
         _json(asked | result.to_dict())
     else:
         print(result)
     if result.interrupted:
         return INTERRUPTED
     return OK if result.status == "resolved" else UNRESOLVED
+
+
+def _say_norms(X: Any, normalize: bool, say: Say) -> None:
+    """A word when points are far from unit norm, as raw pixels are."""
+    if normalize or X.ndim != 2 or X.size == 0:
+        return
+    norms = np.sqrt(np.einsum("ij,ij->i", X, X, dtype=np.float64))
+    low, high = float(norms.min()), float(norms.max())
+    if np.isfinite(high) and (low < 0.5 or high > 2.0):
+        say(f"points of norm {low:.3g} to {high:.3g}, taken as they are; --normalize makes them 1")
 
 
 def _describe(options: argparse.Namespace, say: Say) -> int:
@@ -122,6 +137,12 @@ def _study(options: argparse.Namespace, say: Say) -> int:
     folder = Path(options.out)
     if folder.exists() and not folder.is_dir():  # said before the work, not after it
         raise ValueError(f"--out must be a folder, or a name that is free; {folder} is a file.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise OSError(f"--out must be a folder that can be written; {problem}.") from None
+    if not os.access(folder, os.W_OK):
+        raise OSError(f"--out must be a folder that can be written; {folder} is not.")
     study = run_study(
         n=options.n, seed=options.seed, quick=options.quick, threads=options.threads, report=say
     )
@@ -272,6 +293,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--key", metavar="NAME", help="array to take from an .npz file")
         sub.add_argument("--quiet", action="store_true", help="nothing on stderr but errors")
 
+    from .eigen import CERTIFICATES, METHODS, PRECISIONS
+
     sub = command("min-eig", _min_eig, "Smallest eigenvalue of a kernel matrix, with bounds.")
     data(sub)
     sub.add_argument(
@@ -298,13 +321,16 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--normalize", action="store_true", help="divide every point by its norm")
     sub.add_argument("--tol", type=float, default=1e-6, help="largest relative error; default 1e-6")
     sub.add_argument(
-        "--method",
-        default="auto",
-        help="auto, dense, lanczos, preconditioned or shift-invert; default auto",
+        "--method", choices=METHODS, default="auto", help="solver; default auto, by size and kernel"
     )
-    sub.add_argument("--precision", default="auto", help="auto, single or double; default auto")
     sub.add_argument(
-        "--certify", default="auto", help="auto, rigorous, theory or none; default auto"
+        "--precision", choices=PRECISIONS, default="auto", help="of the matrix; default auto"
+    )
+    sub.add_argument(
+        "--certify",
+        choices=CERTIFICATES,
+        default="auto",
+        help="proof of the lower bound; default auto",
     )
     sub.add_argument("--threads", type=int, metavar="N", help="threads; default OpenMP's")
     sub.add_argument(

@@ -97,6 +97,7 @@ def _complete(
         vector=np.ascontiguousarray(V[:, 0]),
         residual=float(residuals[0]),
         residuals=residuals,
+        lower=max(result.lower, value - result.floor) if largest else result.lower,
         upper=result.upper if largest else min(result.upper, value + result.floor),
         status="resolved" if good else "rounding-limited",
         message="" if good else "rounding disturbs the copies of an eigenvalue",

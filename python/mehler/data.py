@@ -119,8 +119,8 @@ class DataSummary:
             ("largest |cosine|", cosine),
             ("nearest pair", pair(self.nearest, self.nearest_pair)),
             ("nearest antipodes", pair(self.nearest_antipodal, self.nearest_antipodal_pair)),
-            ("duplicates", f"{self.duplicates:,} pairs" if self.duplicates else "none"),
-            ("antipodal", f"{self.antipodal_pairs:,} pairs" if self.antipodal_pairs else "none"),
+            ("duplicates", _pairs(self.duplicates)),
+            ("antipodal", _pairs(self.antipodal_pairs)),
         ]
         if self.duplicates:
             lines.append(("so", "duplicates make every kernel matrix singular"))
@@ -192,6 +192,10 @@ def _triangle(tall: Array) -> Array:
         parts = [tall[k : k + slab] for k in range(0, len(tall), slab)]
         tall = np.concatenate([np.linalg.qr(part, mode="r") for part in parts])
     return np.asarray(np.linalg.qr(tall, mode="r"))
+
+
+def _pairs(count: int) -> str:
+    return f"{count:,} pair{'s' * (count != 1)}" if count else "none"
 
 
 class _Pairs:

@@ -182,6 +182,12 @@ def min_eig(
         except KeyboardInterrupt:  # between pieces of work
             result = ended(task) or unknown(n, ker, points, task, method)
             result = replace(result, lower=max(result.lower, 0.0), lower_kind="theory")
+    if result.status == "rounding-limited" and ker.error > 1e-13 * float(ker.h.ends[0]):
+        why = (
+            f"the kernel of {ker.activation.name} is known to {ker.error:.0e} only, which is what limits "
+            "the eigenvalue; declare the kinks of the function it was made from"
+        )
+        result = replace(result, message=why)
     if scale != 1.0:
         result = _times(result, scale)
     _warn(result)

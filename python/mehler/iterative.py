@@ -239,6 +239,7 @@ def solve(
     else:
         residuals = residuals + error  # of the rounded matrix: not yet measured in float64
     value = float(values[0])
+    slack = rounding + (0.0 if measured else error)
     resolved = measured and bool(np.all(residuals + rounding <= task.tol * np.abs(values)))
     message = ""
     if resolved:
@@ -270,11 +271,10 @@ def solve(
         values=values,
         vectors=V,
         residuals=residuals,
-        lower=-math.inf,
-        upper=math.inf
-        if largest  # a Rayleigh quotient bounds the largest eigenvalue from below only
-        else value + rounding + (0.0 if measured else error),
-        lower_kind="none",
+        # a Rayleigh quotient bounds the smallest eigenvalue from above, the largest from below
+        lower=value - slack if largest else -math.inf,
+        upper=math.inf if largest else value + slack,
+        lower_kind="rayleigh" if largest else "none",
         status=status,
         method=f"{method} {dtype}, blocks of {block}",
         applications=applications,

@@ -60,9 +60,16 @@ def largest_scale(points: _core.Points, ker: Kernel) -> float:
 
 
 def remedy(value: float, floor: float) -> str:
-    if abs(value) <= floor:
-        return f"the value is at or below the rounding floor {floor:.1e} of double precision"
-    return f"known to about {floor:.0e} only, the rounding of double precision"
+    """Why no more is known, and what to do."""
+    if abs(value) <= 20.0 * floor:
+        return (
+            f"not far above the rounding floor {floor:.1e} of double precision; more digits take extended "
+            "precision, which this version does not have"
+        )
+    return (
+        f"known to about {floor:.0e} only, the rounding of double precision; "
+        f"tol={2.0 * floor / abs(value):.0e} is within reach"
+    )
 
 
 def theory(
@@ -70,7 +77,7 @@ def theory(
 ) -> tuple[float, str]:
     """The Hermite-tail bound from the nearest pairs; 0 when nothing positive can be shown (K is PSD)."""
     if certify == "none" or pairs is None:
-        return 0.0, "theory"
+        return 0.0, "none" if certify == "none" else "theory"
     seen = [p[2] for p in (pairs["nearest"], pairs["antipodal"]) if p is not None]
     deficit = max(min(seen) * (1.0 - 1e-9) - 4e-15 * (min(seen) >= 1e-3), 0.0) if seen else 1.0
     value, _ = gershgorin_tail(ker, n, 1.0 - deficit, float(np.min(points.norms())), deficit)

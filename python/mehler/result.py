@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +26,8 @@ class EigenResult:
         How ``lower`` is known: 'dense' (residuals of all computed eigenpairs, with rounding),
         'factorisation' (a Cholesky factorisation of K - s I that completes, rounding allowed for),
         'theory' (Hermite-tail bound, loose), 'structure' (an exact dependence between points),
-        'none' (nothing but the residual: see ``residual``).
+        'rayleigh' (of the largest eigenvalue: a Rayleigh quotient less its rounding), 'none' (nothing
+        but the residual: see ``residual``; 0 for kernels, which are positive semidefinite).
     status
         'resolved': an eigenvalue lies within tol * |value| of ``value``, by the residual.
         'rounding-limited': below what this precision can see; ``floor`` says what that is.
@@ -67,7 +69,7 @@ class EigenResult:
     lower_kind: str
     status: str
     residual: float
-    vector: Array | None
+    vector: Array | None = field(repr=False)
     method: str
     applications: int
     floor: float
@@ -109,18 +111,24 @@ class EigenResult:
         if math.isnan(self.value):
             value = "not known"
         elif self.status == "rounding-limited" and abs(self.value) <= self.floor:
-            value = f"<= {self.floor:.1e} (rounding floor)"
+            value = f"<= {_rounded(self.upper, 2, decimal.ROUND_CEILING)} (rounding floor)"
         else:
             digits = (
                 8 if self.resolved else max(2, _digits(self.value, max(self.residual, self.floor)))
             )
             value = f"{self.value:.{digits}g}"
-        lower = f"{self.lower:.6g} ({self.lower_kind})" if self.lower > -math.inf else "-"
+        lower = upper = "-"
+        if self.lower > -math.inf:
+            loose = self.lower_kind == "theory" and 0.0 < self.lower < 0.5 * self.value
+            kind = self.lower_kind + ": loose, certify='rigorous' is sharp" * loose
+            lower = f"{_rounded(self.lower, 8, decimal.ROUND_FLOOR)} ({kind})"
+        if self.upper < math.inf:
+            upper = _rounded(self.upper, 8, decimal.ROUND_CEILING)
         rows = [
             ("value", value),
             ("status", self.status),
             ("lower", lower),
-            ("upper", f"{self.upper:.8g}"),
+            ("upper", upper),
             ("residual", f"{self.residual:.1e}"),
             ("method", self.method),
             ("products", str(self.applications)),
@@ -133,6 +141,14 @@ class EigenResult:
         if self.message:
             rows.append(("note", self.message))
         return "\n".join(f"{name:<10}{text}" for name, text in rows)
+
+
+def _rounded(x: float, digits: int, way: str) -> str:
+    """x to so many digits, rounded as a bound has to be."""
+    if not math.isfinite(x):
+        return f"{x:g}"
+    context = decimal.Context(prec=digits, rounding=way)
+    return f"{float(context.create_decimal_from_float(x)):.{digits}g}"
 
 
 def _digits(value: float, error: float) -> int:

@@ -165,7 +165,8 @@ class Study:
     def __str__(self) -> str:
         low, high = self.spans
         lines = [
-            f"Smallest eigenvalue of the G-matrix, {self.n} random unit points (seed {self.seed})",
+            f"Spectrum of the G-matrix, {self.n} random unit points (seed {self.seed}) that span {low} of",
+            f"{AMBIENT} dimensions, and {high} of {high}",
             "",
             f"{'':12}{'':18}{f'{low} dimensions':>24}{f'{high} dimensions':>24}",
             f"{'activation':12}{'kink':18}" + f"{'largest':>10}{'smallest':>14}" * 2,
@@ -177,7 +178,10 @@ class Study:
             )
             lines.append(f"{name:12}{_kink(name):18}{cells}")
         head = "".join(f"{name:>12}" for name in self.activations)
-        lines += ["", "Smallest eigenvalue as the dimension grows", "", f"{'dimension':12}{head}"]
+        title = (
+            f"Smallest eigenvalue as the dimension grows ({self.n} random points of each sphere)"
+        )
+        lines += ["", title, "", f"{'dimension':12}{head}"]
         for d in self.dimensions:
             row = (_text(self.smallest("dimension", a, d)) for a in self.activations)
             lines.append(f"{d:<12}" + "".join(f"{cell:>12}" for cell in row))
