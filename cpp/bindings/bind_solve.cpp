@@ -3,6 +3,7 @@
 
 #include "bindings/nouns.hpp"
 #include "bindings/operators.hpp"
+#include "solve/cluster.hpp"
 #include "solve/davidson.hpp"
 #include "solve/deflated.hpp"
 #include "solve/lanczos.hpp"
@@ -82,23 +83,30 @@ const char* name(End end) {
     return "";
 }
 
-// An eigensolver on `fast`, then the residual by `exact`, refined when they differ.
-py::dict finish(Eigensolver& solver, const Operator& fast, const Operator& exact, double error,
-                double goal, Index rounds, int threads, double sign, PythonMonitor& monitor) {
+// An eigensolver on `fast`, then the residual by `exact`, refined when they differ. make(K,
+// options): the same solver on another matrix.
+template <class Make>
+py::dict finish(const Make& make, const EigenOptions& eigen_options, const Operator& fast,
+                const Operator& exact, double error, double window, double goal, Index rounds,
+                int threads, double sign, PythonMonitor& monitor) {
     RefineOptions options;
     options.tol = goal;
     options.error = error;
     options.rounds = rounds;
     options.threads = threads;
+    const std::unique_ptr<Eigensolver> made = make(fast, eigen_options);
+    Eigensolver& solver = *made;
+    Cluster cluster(fast, window, make);
     Refine refine(fast, exact, solver, options, monitor.monitor);
     Matrix V;
     const bool interrupted = monitor.run_partial([&](Monitor&) {
         solver.run();
         if (solver.values.size() == 0)
             return;
-        V = solver.vectors();
+        V = cluster.vectors(solver);
         if (solver.end != End::below && solver.end != End::stopped)
-            refine.run(V);
+            refine.run(V, solver.values.size());
+        V.conservativeResize(Eigen::NoChange, solver.values.size());
     });
     py::dict d;
     d["ritz_values"] = Vector(sign * solver.values);
@@ -108,11 +116,12 @@ py::dict finish(Eigensolver& solver, const Operator& fast, const Operator& exact
     d["slack"] = refine.slack;
     d["vectors"] = V;
     d["norm"] = solver.norm;
-    d["applications"] = solver.applications;
+    d["applications"] = solver.applications + cluster.applications;
     d["fast_applications"] = refine.fast_applications;
     d["exact_applications"] = refine.exact_applications;
     d["basis"] = solver.order();
     d["end"] = name(solver.end);
+    d["complete"] = cluster.complete;
     d["stopped"] = solver.end == End::stopped || refine.stopped;
     d["interrupted"] = interrupted;
     py::list history;
@@ -124,30 +133,34 @@ py::dict finish(Eigensolver& solver, const Operator& fast, const Operator& exact
 
 py::dict lanczos(const Operator& fast, const Operator& exact, Index wanted, Index block,
                  Index most_basis, double tol, double goal, double floor, double floor_relative,
-                 double below, std::uint64_t seed, bool largest, double error, Index rounds,
-                 int threads, py::object ask) {
+                 double below, std::uint64_t seed, bool largest, double error, double window,
+                 Index rounds, int threads, py::object ask) {
     PythonMonitor monitor{std::move(ask)};
     const Negated minus_fast(fast), minus_exact(exact);
     const Operator& A = largest ? static_cast<const Operator&>(minus_fast) : fast;
     const Operator& A_exact = largest ? static_cast<const Operator&>(minus_exact) : exact;
-    Lanczos solver(A,
-                   {wanted, block, most_basis, tol, floor, floor_relative, below, seed, threads,
-                    std::numeric_limits<Index>::max()},
-                   monitor.monitor);
-    return finish(solver, A, A_exact, error, goal, rounds, threads, largest ? -1.0 : 1.0, monitor);
+    const auto make = [&](const Operator& K, const EigenOptions& o) {
+        return std::unique_ptr<Eigensolver>(new Lanczos(K, o, monitor.monitor));
+    };
+    const EigenOptions o{
+        wanted,         block, most_basis, tol,     floor,
+        floor_relative, below, seed,       threads, std::numeric_limits<Index>::max()};
+    return finish(make, o, A, A_exact, error, window, goal, rounds, threads, largest ? -1.0 : 1.0,
+                  monitor);
 }
 
 py::dict davidson(const Operator& fast, const Operator& exact, const Operator& inverse,
                   Index wanted, Index block, Index most_basis, double tol, double goal,
                   double floor, double floor_relative, double below, std::uint64_t seed,
-                  Index most_applications, double error, Index rounds, int threads,
+                  Index most_applications, double error, double window, Index rounds, int threads,
                   py::object ask) {
     PythonMonitor monitor{std::move(ask)};
-    Davidson solver(fast, inverse,
-                    {wanted, block, most_basis, tol, floor, floor_relative, below, seed, threads,
-                     most_applications},
-                    monitor.monitor);
-    return finish(solver, fast, exact, error, goal, rounds, threads, 1.0, monitor);
+    const auto make = [&](const Operator& K, const EigenOptions& o) {
+        return std::unique_ptr<Eigensolver>(new Davidson(K, inverse, o, monitor.monitor));
+    };
+    const EigenOptions o{wanted,         block, most_basis, tol,     floor,
+                         floor_relative, below, seed,       threads, most_applications};
+    return finish(make, o, fast, exact, error, window, goal, rounds, threads, 1.0, monitor);
 }
 
 // The Woodbury inverse over an array (chunks, r, chunk) that Python keeps.
@@ -192,13 +205,13 @@ void bind_solve(py::module_& m) {
     m.def("lanczos", &lanczos, py::arg("fast"), py::arg("exact"), py::arg("wanted"),
           py::arg("block"), py::arg("most_basis"), py::arg("tol"), py::arg("goal"),
           py::arg("floor"), py::arg("floor_relative"), py::arg("below"), py::arg("seed"),
-          py::arg("largest"), py::arg("error"), py::arg("rounds"), py::arg("threads"),
-          py::arg("ask") = py::none());
+          py::arg("largest"), py::arg("error"), py::arg("window"), py::arg("rounds"),
+          py::arg("threads"), py::arg("ask") = py::none());
     m.def("davidson", &davidson, py::arg("fast"), py::arg("exact"), py::arg("inverse"),
           py::arg("wanted"), py::arg("block"), py::arg("most_basis"), py::arg("tol"),
           py::arg("goal"), py::arg("floor"), py::arg("floor_relative"), py::arg("below"),
-          py::arg("seed"), py::arg("most_applications"), py::arg("error"), py::arg("rounds"),
-          py::arg("threads"), py::arg("ask") = py::none());
+          py::arg("seed"), py::arg("most_applications"), py::arg("error"), py::arg("window"),
+          py::arg("rounds"), py::arg("threads"), py::arg("ask") = py::none());
     py::class_<Woodbury, Operator, std::shared_ptr<Woodbury>>(m, "Woodbury")
         .def(py::init(&woodbury), py::arg("C"), py::arg("n"), py::arg("M"), py::arg("tau"),
              py::arg("scale"), py::arg("threads"), py::arg("ask") = py::none(),

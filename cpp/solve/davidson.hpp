@@ -38,11 +38,21 @@ public:
         }
     }
 
-    Matrix vectors() override {
+    Matrix vectors(double window) override {
         Monitor quiet;
         basis_.watch(quiet);
-        Matrix V = Matrix::Zero(n_, values.size());
-        basis_.add(ritz_.leftCols(values.size()), V.data());
+        Matrix S = ritz_.leftCols(values.size());
+        if (window > 0.0 && end == End::converged) {
+            Index count = near(theta_, window);
+            S = ritz_.leftCols(count);
+            if (count == theta_.size() && count < basis_.columns()) {
+                const Eigen::SelfAdjointEigenSolver<Matrix> all(T_);
+                count = std::min(near(all.eigenvalues(), window), values.size() + most_guards);
+                S = all.eigenvectors().leftCols(count);
+            }
+        }
+        Matrix V = Matrix::Zero(n_, S.cols());
+        basis_.add(S, V.data());
         for (Index i = 0; i < V.cols(); ++i)
             V.col(i).normalize();
         basis_.watch(monitor_);
@@ -81,7 +91,7 @@ private:
     // The lowest pairs of T and their residuals; false while the wanted ones are not there.
     bool test() {
         const Index k = basis_.columns();
-        Vector theta;
+        Vector& theta = theta_;
         lowest(theta, ritz_);
         const Index wanted = std::min(options_.wanted, k), targets = std::min(targets_, k);
         Matrix R = Matrix::Zero(n_, targets);
@@ -195,6 +205,7 @@ private:
     const Index targets_, most_;
     Basis basis_, images_;
     Matrix T_, W_, image_, ritz_;
+    Vector theta_; // of ritz_
 };
 
 } // namespace mehler

@@ -18,6 +18,7 @@ struct EigenOptions {
     std::uint64_t seed = 0;
     int threads = 1;
     Index most_applications = std::numeric_limits<Index>::max();
+    double above = std::numeric_limits<double>::infinity(); // enough: theta is surely above this
 };
 
 struct EigenStep {
@@ -35,12 +36,16 @@ public:
     virtual ~Eigensolver() = default;
 
     virtual void run() = 0;
-    // Ritz vectors (n, wanted), also after an interruption.
-    virtual Matrix vectors() = 0;
+    // Ritz vectors (n, wanted), also after an interruption; and more, up to `most_guards`, of
+    // values no more than `window` above: of a rounded matrix, whose order may not be that of the
+    // exact one.
+    virtual Matrix vectors(double window) = 0;
+    static constexpr Index most_guards = 16;
     // About (K - theta)^-1 s on the complement of V; tau: the mean of the spectrum that s sees.
     virtual Vector precondition(const Matrix& V, const Vector& s, double tau) const = 0;
     virtual bool complete() const = 0; // the basis spans the whole space
     virtual Index order() const = 0;   // vectors in the basis
+    const EigenOptions& options() const { return options_; }
 
     End end = End::converged;
     Vector values, residuals; // wanted Ritz values, ascending, and their residual norms
@@ -49,6 +54,14 @@ public:
     std::vector<EigenStep> history;
 
 protected:
+    // How many of the ascending values lie at most `window` above the last wanted one.
+    Index near(const Vector& ascending, double window) const {
+        Index count = values.size();
+        while (count < ascending.size() && ascending[count] <= values[values.size() - 1] + window)
+            ++count;
+        return count;
+    }
+
     // Notes the Ritz values and residuals; true when the wanted ones are there, or below the limit.
     bool judge() {
         bool done = true;
@@ -56,9 +69,11 @@ protected:
             done =
                 done && residuals[i] <= std::max(options_.tol * std::fabs(values[i]),
                                                  options_.floor + options_.floor_relative * norm);
+        monitor_.done.store(applications);
+        if (std::isfinite(options_.above)) // a search for more: its values are not the answer
+            return done || values[0] - 100.0 * residuals[0] > options_.above;
         monitor_.progress.value = values[0];
         monitor_.progress.residual = residuals[0];
-        monitor_.done.store(applications);
         history.push_back({applications, values[0], residuals.maxCoeff()});
         if (!done && values[0] < options_.below) {
             end = End::below;

@@ -36,8 +36,16 @@ public:
         }
     }
 
-    Matrix vectors() override {
-        Matrix V = combine(ritz_.vectors.leftCols(values.size()));
+    Matrix vectors(double window) override {
+        Matrix S = ritz_.vectors.leftCols(values.size());
+        for (Index more = 4; window > 0.0 && end == End::converged; more = most_guards) {
+            const Band::Pairs pairs = T_.lowest(values.size() + more, ritz_.vectors);
+            const Index count = near(pairs.values, window);
+            S = pairs.vectors.leftCols(count);
+            if (count < pairs.values.size() || more == most_guards)
+                break;
+        }
+        Matrix V = combine(S);
         for (Index i = 0; i < V.cols(); ++i)
             V.col(i).normalize();
         return V;

@@ -27,12 +27,11 @@ public:
         : fast_(fast), exact_(exact), solver_(solver), options_(options), monitor_(monitor),
           n_(exact.size()) {}
 
-    // V (n, wanted), improved in place.
-    void run(Matrix& V) {
-        const Index k = V.cols();
+    // V (n, k) or with guards behind; on return (n, k), improved.
+    void run(Matrix& V, Index k) {
         values = residuals = Vector::Constant(k, std::nan(""));
         try {
-            Matrix R = measure(V);
+            Matrix R = V.cols() > k ? choose(V, k) : measure(V);
             for (Index round = 0; round < options_.rounds && !good() && !solver_.complete();
                  ++round) {
                 Matrix next = V, Z = Matrix::Zero(n_, k);
@@ -85,6 +84,11 @@ private:
         Matrix R(n_, V.cols());
         exact_.apply(V.data(), R.data(), V.cols(), options_.threads, monitor_);
         ++exact_applications;
+        note(V, R);
+        return R;
+    }
+    // Values and residuals; R comes as K V and leaves as K V - V theta.
+    void note(const Matrix& V, Matrix& R) {
         Vector theta(V.cols()), size(V.cols());
         for (Index i = 0; i < V.cols(); ++i) {
             theta[i] = V.col(i).dot(R.col(i)) / V.col(i).squaredNorm();
@@ -95,6 +99,21 @@ private:
         residuals = size;
         monitor_.progress.value = theta[0];
         monitor_.progress.residual = size[0];
+    }
+
+    // The lowest k pairs of `exact` in the span of V, orthonormal: rounding in `fast` may have
+    // changed their order.
+    Matrix choose(Matrix& V, Index k) {
+        monitor_.phase("residual", 1);
+        Matrix KV(n_, V.cols());
+        exact_.apply(V.data(), KV.data(), V.cols(), options_.threads, monitor_);
+        ++exact_applications;
+        const Matrix H = V.transpose() * KV;
+        const Eigen::SelfAdjointEigenSolver<Matrix> small(0.5 * (H + H.transpose()));
+        const Matrix Y = small.eigenvectors().leftCols(k);
+        V = (V * Y).eval();
+        Matrix R = KV * Y;
+        note(V, R);
         return R;
     }
 

@@ -195,16 +195,17 @@ def solve(
     if not single:
         relative = 0.5 * EPS
     rounds = 8 if single else 1
+    window = 4.0 * error / math.sqrt(n) if single else 0.0  # float32 may have changed their order
     if inverse is None:
         found = _core.lanczos(
             op, exact, k, block, most, tol, goal, floor, relative, below, task.seed, largest,
-            error, rounds, task.threads, task.report.ask,
+            error, window, rounds, task.threads, task.report.ask,
         )  # fmt: skip
     else:
         nbytes += inverse.nbytes
         found = _core.davidson(
             op, exact, inverse, k, block, min(most, DAVIDSON_BASIS) // 2, tol, goal, floor, relative,
-            below, task.seed, DAVIDSON_PRODUCTS, error, rounds, task.threads, task.report.ask,
+            below, task.seed, DAVIDSON_PRODUCTS, error, window, rounds, task.threads, task.report.ask,
         )  # fmt: skip
     check_size(found["norm"])
     history = [(earlier + a, v, r) for a, v, r in found["history"]]
@@ -240,7 +241,7 @@ def solve(
         residuals = residuals + error  # of the rounded matrix: not yet measured in float64
     value = float(values[0])
     slack = rounding + (0.0 if measured else error)
-    resolved = measured and bool(np.all(residuals + rounding <= task.tol * np.abs(values)))
+    resolved = measured and found["complete"] and bool(np.all(residuals + rounding <= task.tol * np.abs(values)))
     message = ""
     if resolved:
         status = "resolved"
@@ -255,6 +256,9 @@ def solve(
         status = "rounding-limited"
         rounding = max(rounding, noise)
         message = f"float32 storage knows it to about {rounding:.0e} only; use precision='double' or 'auto'"
+    elif not found["complete"]:
+        status = "budget-limited"
+        message = "several eigenvalues lie within the rounding of float32; use precision='double'"
     elif found["end"] == "converged":
         status = "budget-limited"
         message = (
