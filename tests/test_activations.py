@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 
 import mpmath
 import numpy as np
 import pytest
 
+import mehler as mh
 import reference
 from mehler.activations import Activation, activation, activations
 from mehler.hermite import coefficients_by_quadrature
@@ -217,3 +219,43 @@ class TestFromFunction:
     def test_bad_arguments(self, arguments, error, words):
         with pytest.raises(error, match=words):
             Activation.from_function(*arguments)
+
+
+@pytest.mark.parametrize("c", [0.0, 0.3, 3.3])
+def test_a_declared_jump_has_no_gradient_kernel(c):
+    """phi' holds a delta: h(1) of the gradient kernel is infinite; nngp is well."""
+    jump = mh.Activation.from_function(lambda z: (z > c) + 0.5 * z, kinks=(c,), name="jump")
+    with pytest.raises(ValueError, match="'jump' is a delta"):
+        mh.gradient_kernel(jump)
+    assert mh.nngp(jump).error < 1e-12
+    # E[phi^2] = P(Z > c) + E[Z 1(Z > c)] + 1/4
+    tail, density = 0.5 * math.erfc(c / math.sqrt(2)), math.exp(-c * c / 2) / math.sqrt(2 * math.pi)
+    assert float(mh.nngp(jump)(1.0)) == pytest.approx(tail + density + 0.25, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("f", "df"), [(np.tanh, np.sin), (np.sin, np.tanh), (np.square, lambda z: z), (np.abs, np.abs)]
+)
+def test_a_wrong_derivative_is_refused(f, df):
+    with pytest.raises(ValueError, match=r"df must be the derivative of f.*Leave df out"):
+        mh.Activation.from_function(f, df=df, kinks=(0.0,))
+
+
+def test_a_derivative_of_the_wrong_shape_is_refused():
+    with pytest.raises(ValueError, match="df must map an array"):
+        mh.Activation.from_function(np.tanh, df=lambda z: 1.0)
+
+
+@pytest.mark.parametrize(
+    ("f", "df", "kinks"),
+    [
+        (np.tanh, lambda z: 1 / np.cosh(z) ** 2, ()),
+        (lambda z: np.maximum(z, 0), lambda z: 1.0 * (z > 0), (0.0,)),
+        (lambda z: np.floor(5 * z) * 0 + z, np.ones_like, ()),
+        (lambda z: 1e-9 * z, lambda z: np.full_like(z, 1e-9), ()),
+        (lambda z: 3.0 + 0 * z, np.zeros_like, ()),
+        (np.sign, np.zeros_like, (0.0,)),
+    ],
+)
+def test_a_right_derivative_is_taken(f, df, kinks):
+    mh.Activation.from_function(f, df=df, kinks=kinks)

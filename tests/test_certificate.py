@@ -239,3 +239,31 @@ def test_entry_error_bounds_what_products_do():
 def test_allowance_adds_up():
     assert Allowance(1.0, 2.0).total == 3.0
     assert math.isfinite(rounding(np.eye(3)))
+
+
+@pytest.mark.parametrize("certify", ["auto", "rigorous", "theory"])
+@pytest.mark.parametrize(("n", "seed"), [(6, 0), (7, 1), (40, 2)])
+def test_a_large_bias_does_not_fool_the_bound(certify, n, seed):
+    X = sphere(n, 3, seed)
+    ker = mh.gradient_kernel("relu", weight_var=0.001, bias_var=3.0)
+    truth = np.linalg.eigvalsh(ker(X))[0]
+    r = mh.min_eig(X, ker, certify=certify)
+    assert r.lower <= truth + 1e-13 and truth <= r.upper + 1e-13
+
+
+@pytest.mark.parametrize("method", ["lanczos", "preconditioned", "shift-invert"])
+@pytest.mark.parametrize("tol", [0.1, 0.03])
+def test_a_loose_tol_still_finds_the_smallest(method, tol):
+    for seed in range(20):
+        X = sphere(5 + seed, 3, seed)
+        truth = np.linalg.eigvalsh(mh.gradient_kernel("relu")(X))[0]
+        r = mh.min_eig(X, "relu", method=method, tol=tol, certify="rigorous", rng=seed)
+        assert r.resolved and r.value == pytest.approx(truth, rel=tol)
+        assert r.lower <= truth * (1 + 1e-12) and truth <= r.upper * (1 + 1e-12)
+
+
+def test_undeclared_kinks_are_no_ground_for_a_bound():
+    with pytest.warns(mh.PrecisionWarning):
+        a = mh.Activation.from_function(lambda z: np.maximum(z - 0.3, 0) + 0.1 * z * z, name="bent")
+        r = mh.min_eig(sphere(50, 3, 0), a)
+    assert r.lower <= r.value <= r.upper and r.lower_kind != "theory"

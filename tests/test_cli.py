@@ -167,6 +167,28 @@ def test_bad_usage_is_2(argv: list[str], capsys: pytest.CaptureFixture[str]):
     assert stopped.value.code == 2 and "usage: mehler" in capsys.readouterr().err
 
 
+def test_history_is_asked_for(data: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["min-eig", data, "--json", "--method", "lanczos", "--quiet"]) == 0
+    assert "history" not in json.loads(capsys.readouterr().out)
+    assert main(["min-eig", data, "--json", "--method", "lanczos", "--quiet", "--history"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["history"][-1][1] == pytest.approx(found["value"], rel=1e-6)
+    assert found["seed"] == 0 and found["normalize"] is False
+
+
+def test_messages_speak_of_options(data: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["min-eig", data, "--threads", "-2"]) == 2
+    assert "None" not in capsys.readouterr().err
+    assert main(["min-eig", data, "--method", "dense", "--max-memory", "1kB"]) == 2
+    err = capsys.readouterr().err
+    assert "--method dense" in err and "method='" not in err and "--max-memory 1 kB" in err
+
+
+def test_aliases_are_listed(capsys: pytest.CaptureFixture[str]):
+    assert main(["activations"]) == 0
+    assert "swish" in capsys.readouterr().out
+
+
 def test_raw_pixels_get_a_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     pixels = tmp_path / "pixels.npy"
     np.save(pixels, np.random.default_rng(0).integers(0, 255, (30, 8), dtype=np.uint8))

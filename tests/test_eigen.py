@@ -348,3 +348,31 @@ def test_an_end_in_the_search_for_copies_is_said():
         r = mh.eigsh(Counted(K, full.asked * 3 // 4), k=3, method="lanczos")
     assert r.status == "budget-limited" and r.interrupted
     np.testing.assert_allclose(r.values, [1, 2, 3], rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["lanczos", "preconditioned", "shift-invert"])
+@pytest.mark.parametrize("seed", [7, 8, 9, 10])
+def test_pairs_whose_order_float32_changes(method, seed):
+    """Three near pairs, their eigenvalues closer than the rounding of float32 entries."""
+    r = np.random.default_rng(seed)
+    X = sphere(1500, 50, seed)
+    for i in range(3):
+        z = r.standard_normal(50)
+        z -= (z @ X[2 * i]) * X[2 * i]
+        angle = 1e-4 * (1.0 + 1e-4 * i)
+        X[2 * i + 1] = np.cos(angle) * X[2 * i] + np.sin(angle) * z / np.linalg.norm(z)
+    truth = mh.min_eig(
+        X, "relu", method="shift-invert", precision="double", rng=seed, normalize=True
+    )
+    assert truth.lower_kind == "factorisation"
+    found = mh.min_eig(X, "relu", method=method, certify="theory", rng=seed, normalize=True)
+    assert found.resolved and found.value == pytest.approx(truth.value, rel=2e-6)
+
+
+def test_a_gram_operator_takes_the_factor():
+    X = sphere(1200, 5, 1)
+    K = mh.gram(X, "relu", storage="packed")
+    r = mh.eigsh(K, k=2)
+    assert r.method.startswith("shift-invert")
+    np.testing.assert_allclose(r.values, np.linalg.eigvalsh(K.toarray())[:2], rtol=1e-6)
+    assert mh.eigsh(K, k=2, which="LA").method.startswith("lanczos")

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mpf
 
+import mehler as mh
 import reference
 from mehler.activations import Activation, activation
 from mehler.errors import PrecisionWarning
@@ -298,3 +299,24 @@ def test_an_undeclared_kink_warns_and_the_error_is_honest():
         gap = np.max(np.abs(mine(RHO) - kernel("relu")(RHO)))
         assert 1e-12 < gap <= mine.error < 0.1
         assert f"{mine.error:.1e}" in repr(mine)
+
+
+@pytest.mark.parametrize("name", ["relu", "abs", "tanh", "gelu"])
+@pytest.mark.parametrize("make", [mh.gradient_kernel, mh.nngp])
+@pytest.mark.parametrize(("weight", "bias"), [(0.001, 3.0), (0.0099, 1.0), (0.05, 1.0), (1.0, 0.5)])
+def test_tails_stay_below_what_is_left_of_h(name, make, weight, bias):
+    """T_1 = h(1) - h(0), and T_2 = h(1) - h(0) - h'(0), by differences of the profile."""
+    ker = make(name, weight_var=weight, bias_var=bias)
+    top, zero = float(ker(1.0)), float(ker(0.0))
+    tail = ker.tail(np.arange(3))
+    assert tail[1] <= (top - zero) + 1e-14 * top
+    t = 1e-3
+    slope = (8 * (ker(t) - ker(-t)) - (ker(2 * t) - ker(-2 * t))) / (12 * t)
+    assert tail[2] <= (top - zero - float(slope)) + 1e-9 * top
+    assert np.all(np.diff(tail) <= 1e-15 * top)
+
+
+def test_coefficients_that_cannot_be_had_are_said():
+    ker = mh.gradient_kernel("tanh", weight_var=1e-4, bias_var=4.0)
+    with pytest.warns(mh.PrecisionWarning, match="may lack"):
+        ker.coefficients(30)

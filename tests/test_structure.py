@@ -213,3 +213,23 @@ def test_forced_zero_by_hand(storage):
     assert zero.vector[0] * zero.vector[2] < 0 and "even" in zero.reason
     relu = mh.gradient_kernel("relu")
     assert forced_zero(mh.gram(X, relu, storage=storage).pairs, X, norms, relu) is None
+
+
+def test_nearly_odd_is_not_odd():
+    """phi = z for z > 0, s z else: lambda_min of x and -x is (1 - s)^2 / 2."""
+    s = 1.0 - 1e-6
+    act = mh.Activation.from_function(
+        lambda z: np.where(z > 0, z, s * z), df=lambda z: np.where(z > 0, 1.0, s), kinks=(0.0,)
+    )
+    with pytest.warns(mh.PrecisionWarning):
+        r = mh.min_eig(np.array([[1.0, 0.0], [-1.0, 0.0]]), act)
+    assert r.method != "structure" and r.lower <= (1 - s) ** 2 / 2 <= r.upper
+
+
+def test_zero_to_the_last_bit_and_zero_to_rounding():
+    x = np.array([0.1, 0.7, 0.3])
+    r = mh.min_eig(np.array([x, 4.0 * x]), "relu")
+    assert r.upper == 0.0 and "exactly zero" in r.message
+    y = 3.0 * x  # rounded: not a multiple of x
+    r = mh.min_eig(np.array([x, y]), "relu")
+    assert r.value == 0.0 and 0.0 < r.upper < 1e-13 and "zero to rounding" in r.message

@@ -25,6 +25,29 @@ from .errors import ConvergenceWarning, PrecisionWarning
 
 OK, BAD, UNRESOLVED, INTERRUPTED = 0, 2, 3, 130
 KERNELS = ("gradient", "nngp")
+IN_SHELL = (  # the library's words in messages, as options
+    ("normalize=True", "--normalize"),
+    ("max_memory=", "--max-memory "),
+    (", or None for OpenMP's default", ""),
+    (" or None for OpenMP's default", ""),
+    (", or None", ""),
+    *(
+        (f"{o}='{v}'", f"--{o} {v}")
+        for o in ("method", "certify", "precision")
+        for v in (
+            "auto",
+            "dense",
+            "lanczos",
+            "shift-invert",
+            "preconditioned",
+            "rigorous",
+            "theory",
+            "none",
+            "single",
+            "double",
+        )
+    ),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,7 +74,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except (ValueError, TypeError, OSError, MemoryError, ImportError) as problem:
-        text = str(problem).replace("normalize=True", "--normalize")  # the option's name here
+        text = str(problem)
+        for word, option in IN_SHELL:
+            text = text.replace(word, option)
         _say(f"error: {text or type(problem).__name__}")
         return BAD
     return code
@@ -101,8 +126,12 @@ def _min_eig(options: argparse.Namespace, say: Say) -> int:
     if options.json:
         names = ("data", "rows", "normalize", "kernel", "weight_var", "bias_var", "certify", "seed")
         asked = {name: getattr(options, name) for name in names}
+        asked |= {"max_memory": options.max_memory, "time_limit": options.time_limit}
         asked |= {"activation": _call(act), "mehler": mehler.__version__}
-        _json(asked | result.to_dict())
+        found = result.to_dict()
+        if not options.history:
+            del found["history"]
+        _json(asked | found)
     else:
         print(result)
     if result.interrupted:
@@ -169,7 +198,7 @@ def _info(options: argparse.Namespace, say: Say) -> int:
 
 
 def _activations(options: argparse.Namespace, say: Say) -> int:
-    from .activations import _CATALOGUE, activations
+    from .activations import _ALIASES, _CATALOGUE, activations
 
     rows = []
     for name in activations():
@@ -178,13 +207,21 @@ def _activations(options: argparse.Namespace, say: Say) -> int:
         entry = _CATALOGUE[name](**{k: (0.0, 1.0) if k == "coefficients" else 1 for k in needed})
         words = [p.name if p.name in needed else f"{p.name}={p.default:g}" for p in parameters]
         text = {key: str(entry.get(key, "")) for key in ("formula", "source")}
-        rows.append({"name": name, "parameters": ", ".join(words)} | text)
+        other = [
+            alias + "".join(f" ({k}={v:g})" for k, v in given.items())
+            for alias, (target, given) in _ALIASES.items()
+            if target == name
+        ]
+        rows.append(
+            {"name": name, "parameters": ", ".join(words), "aliases": ", ".join(other)} | text
+        )
     if options.json:
         _json(rows)
         return OK
     first, second = (max(len(row[key]) for row in rows) for key in ("name", "parameters"))
     for row in rows:
-        print(f"{row['name']:{first}}  {row['parameters']:{second}}  {row['formula']}")
+        also = f"   [{row['aliases']}]" if row["aliases"] else ""
+        print(f"{row['name']:{first}}  {row['parameters']:{second}}  {row['formula']}{also}")
     return OK
 
 
@@ -340,6 +377,11 @@ def _parser() -> argparse.ArgumentParser:
         "--time-limit", type=float, metavar="SECONDS", help="then end with what is known (exit 3)"
     )
     sub.add_argument("--seed", type=int, default=0, help="of the random start; default 0")
+    sub.add_argument(
+        "--history",
+        action="store_true",
+        help="with --json: (products, value, residual) of every test",
+    )
 
     data(command("describe", _describe, "Size, rank, norms and nearest pairs of a data set."))
 

@@ -183,8 +183,12 @@ class Activation:
         if df is not None and getattr(df, "__hash__", None) is None:
             df = partial(df)
         error = 0.0
+        dphi: Function | None
         if df is not None:
-            dphi: Function = _AsFloat(df)
+            dphi = _AsFloat(df)
+            _check_derivative(phi, dphi, label)
+        elif any(_jumps(phi, c) for c in points):
+            dphi = None
         else:
             spectral = SpectralDerivative(phi, points)
             dphi, error = spectral, spectral.error
@@ -219,6 +223,35 @@ class Activation:
         if self.key and self.key[0] == "function":
             return f"Activation.from_function({self.name}, kinks={self.kinks})"
         return f"activation({', '.join(words)})"
+
+
+def _jumps(phi: Function, c: float) -> bool:
+    """phi itself jumps at c: its difference there does not shrink with the step."""
+    size = max(1.0, abs(c))
+    steps = np.array([1e-9, 1e-6]) * size
+    with np.errstate(all="ignore"):
+        gaps = np.abs(phi(c + steps) - phi(c - steps))
+        scale = float(np.max(np.abs(phi(c + size * np.linspace(-0.5, 0.5, 8)))))
+    return bool(gaps[0] > 1e-6 * scale and gaps[0] > 0.5 * gaps[1])
+
+
+def _check_derivative(phi: Function, dphi: Function, label: str) -> None:
+    """ValueError unless df is the slope of f at most of some points (kinks may spoil a few)."""
+    z, step = np.linspace(-2.03, 2.07, 42), 1e-5
+    with np.errstate(all="ignore"):
+        slope = (phi(z + step) - phi(z - step)) / (2.0 * step)
+        given = dphi(z)
+    if given.shape != z.shape:
+        raise ValueError(
+            f"df must map an array to an array of the same shape; mapped shape {z.shape} to {given.shape}."
+        )
+    off = np.abs(given - slope) > 1e-3 * (np.abs(slope) + np.max(np.abs(slope)) + 1e-300)
+    if np.count_nonzero(off) > len(z) // 4:
+        k = int(np.argmax(np.abs(given - slope)))
+        raise ValueError(
+            f"df must be the derivative of f; that of {label!r} at z={z[k]:.3g} is about {slope[k]:.6g}, "
+            f"df gave {given[k]:.6g}. Leave df out to have it computed."
+        )
 
 
 @dataclass(frozen=True)

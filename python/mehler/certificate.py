@@ -178,7 +178,7 @@ def _enclose(
             failed = s
         del F
         if passed == 0.0:
-            s = value - 30.0 * (value - failed)
+            s = max(value - 30.0 * (value - failed), 0.03 * failed)
         elif failed - passed <= max(2.0 * spare.total, 0.5 * width) or failed == math.inf:
             break
         else:
@@ -187,7 +187,7 @@ def _enclose(
     changes: dict[str, Any] = {"upper": upper}
     if lower > 0.0 and (lower > result.lower or result.lower_kind != "theory"):
         changes |= {"lower": lower, "lower_kind": "factorisation"}
-    if upper < value - result.residual - result.floor - width:
+    if upper < value - result.floor and value - lower > width:
         changes["status"] = "budget-limited"
         changes["message"] = (
             f"a smaller eigenvalue was missed: K - s I has no factor at s={failed:.8g}; "

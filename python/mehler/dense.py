@@ -79,9 +79,7 @@ def points_route(
         return replace(early, lower=max(early.lower, 0.0), lower_kind="theory")
     zero = forced_zero(pairs, A, points.norms(), ker)
     if zero is not None:
-        return structural(
-            zero.vector, zero.reason, float(np.linalg.norm(K @ zero.vector)), n, task, K.nbytes
-        )
+        return structural(zero, float(np.linalg.norm(K @ zero.vector)), n, task, K.nbytes)
     lower, kind = theory(ker, n, pairs, points, certify)
     entry = ker.error * largest_scale(points, ker)
     return result_of_all(K, 1, False, task, entry, lower, kind, "dense", K.nbytes, certify)

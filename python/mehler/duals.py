@@ -183,7 +183,7 @@ def panel_dual(f: Function, kinks: Sequence[float], noise: float = 0.0) -> Panel
             change = float(np.max(np.abs(here - there)))
             if change <= max(8 * EPS, noise) * total:
                 return coarse
-            trial = replace(trial, error=max(change, 4 * EPS * total))
+            trial = replace(trial, error=max(2.0 * change, 4 * EPS * total))
             if change > UNRESOLVED * total and level == LEVELS[-1]:
                 return replace(coarse, error=2.0 * change)  # finer panels do not help: be quick
         before = trial, here

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _core, certificate, copies, dense, iterative, plan, shift_invert
+from . import _core, certificate, copies, dense, iterative, planning, shift_invert
 from ._arrays import (
     Array,
     as_points,
@@ -31,7 +31,7 @@ from ._arrays import (
 from ._progress import Reporter, State
 from .activations import Activation
 from .errors import ConvergenceWarning, PrecisionWarning
-from .gram import core_points
+from .gram import Gram, core_points
 from .kernels import Kernel, gradient_kernel, nngp
 from .operators import as_operator, columns
 from .outcome import Task, ended, replace, unknown
@@ -170,7 +170,7 @@ def min_eig(
             if certify == "rigorous":
                 certificate.check_memory(n, points.nbytes, limit)
             if method == "auto":
-                route = plan.pick(ker, n, A.shape[1], precision, limit, points.nbytes)
+                route = planning.pick(ker, n, A.shape[1], precision, limit, points.nbytes)
             if route == "dense":
                 result = dense.points_route(A, points, ker, task, certify)
             elif route == "shift-invert":
@@ -222,7 +222,8 @@ def eigsh(
         'SA' (smallest, ascending) or 'LA' (largest, descending).
     method
         'dense', 'lanczos', 'shift-invert' (smallest ones of a Gram operator or an array), or 'auto':
-        dense up to n = 1000.
+        dense up to n = 1000; beyond, shift-invert for the smallest ones of a Gram operator of up to
+        12,000 points whose factor fits into memory, else Lanczos.
     tol
         Relative accuracy of each eigenvalue, by its residual.
     block
@@ -259,6 +260,9 @@ def eigsh(
     if block is not None and not 1 <= integer(block, "block") <= n:
         raise ValueError(f"block must satisfy 1 <= block <= n; got {block!r} for n={n}.")
     largest = which == "LA"
+    if method == "auto" and n > dense.UP_TO and isinstance(K, Gram) and not largest:
+        if n <= planning.FACTOR_UP_TO and shift_invert.fits(n, nbytes, "auto", limit):
+            method = "shift-invert"
     with Reporter(progress, callback, 1.0, seconds, start) as report:
         task = Task(tol, count, seed, limit, report, start)
         try:

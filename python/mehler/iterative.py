@@ -34,6 +34,7 @@ from .structure import forced_zero
 MOST_BASIS = 3000
 LEAST_BASIS = 100
 DAVIDSON_BASIS = 1200  # vectors and their images
+LOOSEST = 1e-3
 DAVIDSON_PRODUCTS = 300  # beyond, plain Lanczos is better
 
 
@@ -96,7 +97,7 @@ def points_route(
                 if zero is not None:
                     v = np.asfortranarray(zero.vector[:, None])
                     size = float(np.linalg.norm(K.exact().multiply(v, task.threads)))
-                    return structural(zero.vector, zero.reason, size, n, task, K.nbytes)
+                    return structural(zero, size, n, task, K.nbytes)
             if low_rank != "none" and inverse is None:
                 inverse = preconditioners.make(low_rank, ker, A, points.norms(), task)
         except (KeyboardInterrupt, _core.Interrupted):
@@ -191,7 +192,9 @@ def solve(
     most = int(min(n, max(room, LEAST_BASIS), max(MOST_BASIS, 20 * k)))
     single = dtype == "float32"
     # Solvers see float32 entries only; refinement takes the residual on from there, in float64.
-    tol, goal, floor, relative = 0.5 * task.tol, 0.85 * task.tol, 0.5 * noise, 0.0
+    # Nor do they take a loose tol at its word: a Ritz value that far off may belong to any eigenvalue.
+    wanted = min(task.tol, LOOSEST)
+    tol, goal, floor, relative = 0.5 * wanted, 0.85 * wanted, 0.5 * noise, 0.0
     if not single:
         relative = 0.5 * EPS
     rounds = 8 if single else 1
@@ -241,7 +244,11 @@ def solve(
         residuals = residuals + error  # of the rounded matrix: not yet measured in float64
     value = float(values[0])
     slack = rounding + (0.0 if measured else error)
-    resolved = measured and found["complete"] and bool(np.all(residuals + rounding <= task.tol * np.abs(values)))
+    resolved = (
+        measured
+        and found["complete"]
+        and bool(np.all(residuals + rounding <= task.tol * np.abs(values)))
+    )
     message = ""
     if resolved:
         status = "resolved"

@@ -31,6 +31,7 @@ OVERSHOOT = 1e-12
 PRECISION_GOAL = 1e-12
 MAX_SERIES = 1_000_000
 MAX_QUADRATURE_SERIES = 4096
+MAX_MIXED_SERIES = 50_000
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,30 @@ class Kernel:
         return core_diagonal(core_points(as_points(X), self, None), self)
 
     def coefficients(self, kmax: int) -> Array:
-        """A_0, ..., A_kmax of the power series h(rho) = sum_p A_p rho^p, all A_p >= 0."""
+        """A_0, ..., A_kmax of the power series h(rho) = sum_p A_p rho^p, all A_p >= 0.
+
+        With a bias they are sums of very many terms when weight_var << bias_var; a PrecisionWarning
+        says what they may lack.
+        """
         from ._arrays import integer
 
         kmax = integer(kmax, "kmax")
         if kmax < 0:
             raise ValueError(f"kmax must be >= 0; got {kmax}.")
+        out = self._coefficients(kmax)
+        if self.bias_var != 0.0:
+            lack, top = float(_mixed(self, kmax)[1][-1]), float(self.h.ends[0])
+            if lack > 1e-12 * top:
+                warnings.warn(
+                    f"the first {kmax + 1} coefficients of {self!r} may lack {lack / top:.0e} h(1) in all: "
+                    f"weight_var={self.weight_var:g} is small beside bias_var={self.bias_var:g}.",
+                    PrecisionWarning,
+                    stacklevel=2,
+                )
+        return out
+
+    def _coefficients(self, kmax: int) -> Array:
+        """Without a word about what they lack."""
         return _coefficients(self, kmax)[: kmax + 1]
 
     def tail(self, N: Any) -> Any:
@@ -379,18 +398,37 @@ def _coefficients(kernel: Kernel, kmax: int) -> Array:
     if bias == 0.0:
         a = _layer_squares(kernel, kmax)
         return a if kernel.kind == "nngp" else weight * np.concatenate([[0.0], a[:-1]])
-    # c^k = sum_j C(k, j) w^j (1-w)^(k-j) rho^j: mix with binomial probabilities, then (L_1).
-    terms = min(MAX_QUADRATURE_SERIES, max(4 * kmax + 200, 400))
-    a = _layer_squares(kernel, terms)
+    mixed = _mixed(kernel, kmax)[0]
+    if kernel.kind == "nngp":
+        return mixed
+    return bias * mixed + weight * np.concatenate([[0.0], mixed[:-1]])
+
+
+@lru_cache(maxsize=64)
+def _mixed(kernel: Kernel, kmax: int) -> tuple[Array, Array]:
+    """With a bias: coefficients of the layer's dual in powers of rho, and what they may lack.
+
+    c^k = sum_j C(k, j) w^j (1-w)^(k-j) rho^j, c = w rho + 1 - w: binomial probabilities mix the
+    coefficients a_k in powers of c. The second array bounds, for each N, what the k that are left out
+    would add to the first N coefficients: a_k P(Bin(k, w) < N) <= a_k P(Bin(terms, w) < N).
+    """
+    weight, bias = kernel.weight_var, kernel.bias_var
     w = weight / (weight + bias)
+    enough = (kmax + 12.0 * math.sqrt(kmax + 10.0) + 60.0) / w  # Bin(k, w) > kmax beyond
+    limit = MAX_MIXED_SERIES if kernel.activation.series is not None else MAX_QUADRATURE_SERIES
+    terms = int(min(limit, max(4 * kmax + 200, 400, enough)))
+    a = _layer_squares(kernel, terms)
     row, mixed = np.zeros(kmax + 1), np.zeros(kmax + 1)
     row[0] = 1.0
     for k in range(terms + 1):
         mixed += a[k] * row
         row = (1.0 - w) * row + w * np.concatenate([[0.0], row[:-1]])
-    if kernel.kind == "nngp":
-        return mixed
-    return bias * mixed + weight * np.concatenate([[0.0], mixed[:-1]])
+    whole = float(kernel.h.ends[0])
+    if kernel.kind == "gradient":
+        whole /= weight + bias
+    rest = max(whole * (1.0 + 1e-14) + 4e-15 * whole - float(np.sum(a)), 0.0)
+    before = np.minimum(np.concatenate([[0.0], np.cumsum(row)]) * (1.0 + 1e-12) + 1e-300, 1.0)
+    return mixed, rest * before[: kmax + 1]
 
 
 @lru_cache(maxsize=64)
@@ -400,7 +438,7 @@ def _tails(kernel: Kernel, nmax: int) -> Array:
     closed = kernel.activation.series is not None and kernel.bias_var == 0.0
     limit = MAX_SERIES if closed else MAX_QUADRATURE_SERIES
     known = min(max(nmax + 64, 512), limit)
-    a = np.asarray(kernel.coefficients(known))
+    a = np.asarray(_coefficients(kernel, known))[: known + 1]
     # Each coefficient is a square of mu, known to 4e-15 sqrt(h(1)) absolutely.
     noise = 4e-15 * np.sqrt(top * a) + 2e-29 * top
     # Route 1: add up what is known beyond N. All terms are positive: no cancellation.
@@ -408,6 +446,10 @@ def _tails(kernel: Kernel, nmax: int) -> Array:
     ahead = np.cumsum(sure[::-1])[::-1] * (1.0 - 4.0 * eps * math.log2(known + 2) - known * eps)
     # Route 2: subtract what stands before N from h(1): right when the series is long.
     before = np.concatenate([[0.0], np.cumsum(a + noise)[:-1]])
+    if kernel.bias_var != 0.0:
+        lack = _mixed(kernel, known)[1]
+        scale = 1.0 if kernel.kind == "nngp" else kernel.weight_var + kernel.bias_var
+        before += scale * lack
     count = np.arange(known + 1)
     left = top - kernel.error - before * (1.0 + count * eps)
     tails = np.maximum(np.maximum(ahead, left), 0.0)

@@ -13,9 +13,10 @@ import numpy as np
 from . import _core
 from ._arrays import Array
 from ._progress import Reporter
-from .bounds import gershgorin_tail
 from .kernels import Kernel
 from .result import EigenResult
+from .structure import Zero
+from .tail_bound import gershgorin_tail
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -76,6 +77,8 @@ def theory(
     ker: Kernel, n: int, pairs: dict[str, Any] | None, points: _core.Points, certify: str
 ) -> tuple[float, str]:
     """The Hermite-tail bound from the nearest pairs; 0 when nothing positive can be shown (K is PSD)."""
+    if ker.error > 1e-12 * float(ker.h.ends[0]):  # an estimate is no ground for a proof
+        return -math.inf, "none"
     if certify == "none" or pairs is None:
         return 0.0, "none" if certify == "none" else "theory"
     seen = [p[2] for p in (pairs["nearest"], pairs["antipodal"]) if p is not None]
@@ -133,14 +136,15 @@ def replace(result: EigenResult, **changes: Any) -> EigenResult:
     return dataclasses.replace(result, **changes)
 
 
-def structural(v: Array, reason: str, size: float, n: int, task: Task, nbytes: int) -> EigenResult:
+def structural(zero: Zero, size: float, n: int, task: Task, nbytes: int) -> EigenResult:
+    """An eigenvalue that two points force to be zero; size: |K v|."""
     return result_of(
         task,
         values=np.zeros(1),
-        vectors=v[:, None],
+        vectors=zero.vector[:, None],
         residuals=np.array([size]),
         lower=0.0,
-        upper=0.0,
+        upper=zero.upper,
         lower_kind="structure",
         status="resolved",
         method="structure",
@@ -149,7 +153,7 @@ def structural(v: Array, reason: str, size: float, n: int, task: Task, nbytes: i
         n=n,
         dtype="float64",
         nbytes=nbytes,
-        message=f"exactly zero: {reason}",
+        message=f"{'exactly zero' if zero.upper == 0.0 else 'zero to rounding'}: {zero.reason}",
     )
 
 

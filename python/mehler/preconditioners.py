@@ -59,7 +59,7 @@ def make(choice: str, ker: Kernel, X: Array, norms: Array, task: Any) -> _core.W
 
 def low_degree_rank(ker: Kernel, n: int, d: int) -> tuple[int, int]:
     """(degree, number of features): the highest degree that stays below n / 5 and 1500 features."""
-    A = ker.coefficients(MOST_DEGREE)
+    A = ker._coefficients(MOST_DEGREE)
     count, best = 0, (-1, 0)
     for k in range(MOST_DEGREE + 1):
         if A[k] > 1e-12 * ker.h.ends[0]:
@@ -120,7 +120,7 @@ def low_degree(
 ) -> _core.Woodbury:
     """P^-1 with the terms of h up to the degree that ``low_degree_rank`` gives."""
     degree, _ = low_degree_rank(ker, *U.shape)
-    A = ker.coefficients(degree)
+    A = ker._coefficients(degree)
     A = np.where(A > 1e-12 * ker.h.ends[0], A, 0.0)
     tau = max(float(ker.h.ends[0] - A.sum()), 1e-10 * float(ker.h.ends[0]))
     return _core.Woodbury(

@@ -30,7 +30,8 @@ class EigenResult:
         but the residual: see ``residual``; 0 for kernels, which are positive semidefinite).
     status
         'resolved': an eigenvalue lies within tol * |value| of ``value``, by the residual.
-        'rounding-limited': below what this precision can see; ``floor`` says what that is.
+        'rounding-limited': rounding, as large as ``floor``, does not allow ``tol``; what is known is
+        here, and where that is nothing, ``upper``.
         'budget-limited': iterations, memory or patience ran out; what is known is here.
     residual
         |K v - value v| / |v| in float64, v = ``vector``.
@@ -40,7 +41,7 @@ class EigenResult:
         'dense', 'lanczos', 'preconditioned', 'shift-invert' or 'structure', with the storage or the
         precision of the factor, and the vectors in a block.
     applications
-        Products with the matrix, each with a block of vectors.
+        Products with the matrix (or solves with its factor), each with a block of vectors.
     floor
         Rounding of the matrix and of its products, as an absolute error of the eigenvalue.
     tol
@@ -111,7 +112,7 @@ class EigenResult:
         if math.isnan(self.value):
             value = "not known"
         elif self.status == "rounding-limited" and abs(self.value) <= self.floor:
-            value = f"<= {_rounded(self.upper, 2, decimal.ROUND_CEILING)} (rounding floor)"
+            value = f"<= {_rounded(self.upper, 2, decimal.ROUND_CEILING)} (rounding floor {self.floor:.1e})"
         else:
             digits = (
                 8 if self.resolved else max(2, _digits(self.value, max(self.residual, self.floor)))
@@ -119,7 +120,7 @@ class EigenResult:
             value = f"{self.value:.{digits}g}"
         lower = upper = "-"
         if self.lower > -math.inf:
-            loose = self.lower_kind == "theory" and 0.0 < self.lower < 0.5 * self.value
+            loose = self.lower_kind == "theory" and self.resolved and self.lower < 0.5 * self.value
             kind = self.lower_kind + ": loose, certify='rigorous' is sharp" * loose
             lower = f"{_rounded(self.lower, 8, decimal.ROUND_FLOOR)} ({kind})"
         if self.upper < math.inf:
@@ -131,7 +132,10 @@ class EigenResult:
             ("upper", upper),
             ("residual", f"{self.residual:.1e}"),
             ("method", self.method),
-            ("products", str(self.applications)),
+            (
+                "solves" if self.method.startswith("shift-invert") else "products",
+                str(self.applications),
+            ),
             ("n", f"{self.n} ({self.dtype})"),
             ("time", f"{self.seconds:.3g} s, {self.threads} thread{'s' * (self.threads != 1)}"),
             ("memory", size_text(self.nbytes)),

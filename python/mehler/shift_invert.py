@@ -43,6 +43,7 @@ SINGLE_FROM = 2048  # below, a float64 factor costs less than what float32 leave
 MOST_BASIS = 600
 LEAST_BASIS = 100
 GUARDS = 3
+LOOSEST = 1e-3  # as in iterative: a looser tol may stop at any eigenvalue
 DTYPES = ("float32", "float64")
 
 
@@ -94,7 +95,7 @@ def points_route(
         size = float(
             np.linalg.norm(exact.multiply(np.asfortranarray(zero.vector[:, None]), task.threads))
         )
-        return structural(zero.vector, zero.reason, size, n, task, factor_bytes(n, ladder[0]))
+        return structural(zero, size, n, task, factor_bytes(n, ladder[0]))
     if not first:
         return unknown(n, ker, points, task, "shift-invert")
     return with_theory(result, task, ker, points, first[0], certify)
@@ -267,6 +268,7 @@ def _solve(
     if block is None:
         block = 1 if n <= 200 else max(2, min(k, 4))
     guards = min(GUARDS, n - k)
+    wanted = min(task.tol, LOOSEST)
     free = max(task.limit - held - F.nbytes, 0) // (8 * n) - 16 - 6 * (k + guards)
     most = int(min(n, max(free, LEAST_BASIS), max(MOST_BASIS, 20 * k)))
     found = _core.shift_invert(
@@ -276,8 +278,8 @@ def _solve(
         guards,
         block,
         most,
-        (10.0 if single else 0.7) * task.tol,
-        0.7 * task.tol,
+        (10.0 if single else 0.7) * wanted,
+        0.7 * wanted,
         0.0,
         8,
         task.seed,

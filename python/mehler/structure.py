@@ -9,6 +9,7 @@ constant (nngp of phi = c + odd: sigmoid), every e_i + e_j sees that constant al
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,12 +17,15 @@ import numpy as np
 from ._arrays import Array
 from .kernels import Kernel
 
+ROUNDING = 1e-14  # of h at angles below 2e-15, and of h(1) - |h(-1)|
+
 
 class Zero(NamedTuple):
     """A null vector of K and the reason for it."""
 
     vector: Array
     reason: str
+    upper: float  # of the eigenvalue: 0 where the points are proportional to the last bit
 
 
 def forced_zero(pairs: dict[str, Any], X: Array, norms: Array, kernel: Kernel) -> Zero | None:
@@ -35,22 +39,31 @@ def forced_zero(pairs: dict[str, Any], X: Array, norms: Array, kernel: Kernel) -
             v[i] += w / scale[i]
         return np.asarray(v / np.linalg.norm(v))
 
+    def upper(chosen: list[tuple[int, int]], exact: bool = True) -> float:
+        if exact and all(_proportional(X[i], X[j]) for i, j in chosen):
+            return 0.0
+        return ROUNDING * float(kernel.h.ends[0]) * float(np.max(scale)) ** 2
+
+    declared = kernel.activation.source != "user" and kernel.error <= ROUNDING * kernel.h.ends[0]
     if pairs["equal"]:
         i, j = pairs["equal"][0]
         more = f"; {pairs['equal_count']} such pairs" if pairs["equal_count"] > 1 else ""
         return Zero(
-            combine([i, j], [1.0, -1.0]), f"points {j} and {i} have the same direction{more}"
+            combine([i, j], [1.0, -1.0]),
+            f"points {j} and {i} have the same direction{more}",
+            upper([(i, j)]),
         )
     if not pairs["opposite"]:
         return None
     plus, minus = map(float, kernel.h.ends)
-    if abs(plus - abs(minus)) <= 1e-14 * plus:
+    if abs(plus - abs(minus)) <= 1e-15 * plus:
         i, j = pairs["opposite"][0]
         parity = "odd" if minus < 0 else "even"
         more = f"; {pairs['opposite_count']} such pairs" if pairs["opposite_count"] > 1 else ""
         return Zero(
             combine([i, j], [1.0, 1.0 if minus < 0 else -1.0]),
             f"points {j} and {i} are opposite, and the kernel is {parity}{more}",
+            upper([(i, j)], declared),
         )
     if kernel.bias_var != 0.0:
         return None
@@ -60,6 +73,7 @@ def forced_zero(pairs: dict[str, Any], X: Array, norms: Array, kernel: Kernel) -
             combine([i, j, k, m], [1.0, 1.0, -1.0, -1.0]),
             f"{pairs['opposite_count']} opposite pairs of points, "
             "and the even part of the kernel is constant",
+            upper([(i, j), (k, m)]),
         )
     if kernel.activation.parity != "linear-even":
         return None
@@ -76,4 +90,12 @@ def forced_zero(pairs: dict[str, Any], X: Array, norms: Array, kernel: Kernel) -
         combine(indices, weights),
         f"{pairs['opposite_count']} opposite pairs of points, more than the dimension they span, "
         "and the odd part of the kernel is linear",
+        upper(chosen),
     )
+
+
+def _proportional(x: Array, y: Array) -> bool:
+    """x = c y, exactly."""
+    k = int(np.argmax(np.abs(x)))
+    a, b = Fraction(float(x[k])), Fraction(float(y[k]))
+    return all(Fraction(float(s)) * b == Fraction(float(t)) * a for s, t in zip(x, y, strict=True))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import textwrap
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -178,14 +179,12 @@ class Study:
             )
             lines.append(f"{name:12}{_kink(name):18}{cells}")
         head = "".join(f"{name:>12}" for name in self.activations)
-        title = (
-            f"Smallest eigenvalue as the dimension grows ({self.n} random points of each sphere)"
-        )
+        title = f"Smallest eigenvalue as the dimension grows ({self.n} other points of each sphere)"
         lines += ["", title, "", f"{'dimension':12}{head}"]
         for d in self.dimensions:
             row = (_text(self.smallest("dimension", a, d)) for a in self.activations)
             lines.append(f"{d:<12}" + "".join(f"{cell:>12}" for cell in row))
-        lines += ["", self.conclusion()]
+        lines += ["", *textwrap.wrap(self.conclusion(), 92)]
         if any(not r.resolved for r in self.rows if r.experiment == "dimension" or r.rank == r.n):
             lines.append("<= marks what float64 cannot see: the eigenvalue is no larger than that.")
         return "\n".join(lines)

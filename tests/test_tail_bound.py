@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mehler.bounds import gershgorin_tail
 from mehler.kernels import gradient_kernel, nngp
+from mehler.tail_bound import gershgorin_tail
 
 
 def sphere(n, d, seed=0):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mehler as mh
-from mehler.plan import pick
+from mehler.planning import pick
 from spectra import sphere
 
 GB = 10**9
