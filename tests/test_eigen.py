@@ -57,7 +57,7 @@ def test_circle(n, name, value):
 @pytest.mark.parametrize("name", ["relu", "tanh", "swish", "gelu", "leaky_relu", "abs"])
 def test_opposite_points_force_a_zero(n, name):
     r = mh.min_eig(circle(n), name)
-    assert (r.value, r.lower, r.upper, r.method) == (0.0, 0.0, 0.0, "structure")
+    assert (r.value, r.lower, r.method) == (0.0, 0.0, "structure") and 0.0 <= r.upper < 1e-13
     assert r.residual < 1e-14 and np.linalg.norm(r.vector) == pytest.approx(1.0)
     assert "opposite" in r.message
 
@@ -299,7 +299,7 @@ def test_history_result_and_text():
         and "vector" not in d
         and len(r.to_dict(vectors=True)["vector"]) == 1200
     )
-    for word in ("value", "status", "lower", "upper", "residual", "method", "products", "memory"):
+    for word in ("value", "status", "lower", "upper", "residual", "method", "solves", "memory"):
         assert word in str(r)
     with pytest.raises(AttributeError):
         r.value = 1.0  # frozen

@@ -211,7 +211,11 @@ def test_print_has_one_line_a_thing(result):
         ),  # the last digit to one
         ({"status": "budget-limited", "residual": 1e-6}, "value", "0.012346"),
         ({"status": "rounding-limited", "floor": 1e-5}, "value", "0.01235"),
-        ({"status": "rounding-limited", "floor": 0.1}, "value", "<= 0.013 (rounding floor)"),
+        (
+            {"status": "rounding-limited", "floor": 0.1},
+            "value",
+            "<= 0.013 (rounding floor 1.0e-01)",
+        ),
         ({"status": "budget-limited", "residual": math.inf}, "value", "0.012345679"),
         ({"values": np.array([1.0, 2.5])}, "values", "1 2.5"),
         ({"message": "stopped by the callback"}, "note", "stopped by the callback"),

@@ -380,7 +380,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--history",
         action="store_true",
-        help="with --json: (products, value, residual) of every test",
+        help="(products, value, residual) of every test, in JSON",
     )
 
     data(command("describe", _describe, "Size, rank, norms and nearest pairs of a data set."))

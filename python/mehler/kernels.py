@@ -405,12 +405,13 @@ def _coefficients(kernel: Kernel, kmax: int) -> Array:
 
 
 @lru_cache(maxsize=64)
-def _mixed(kernel: Kernel, kmax: int) -> tuple[Array, Array]:
+def _mixed(kernel: Kernel, kmax: int) -> tuple[Array, Array, float]:
     """With a bias: coefficients of the layer's dual in powers of rho, and what they may lack.
 
     c^k = sum_j C(k, j) w^j (1-w)^(k-j) rho^j, c = w rho + 1 - w: binomial probabilities mix the
     coefficients a_k in powers of c. The second array bounds, for each N, what the k that are left out
-    would add to the first N coefficients: a_k P(Bin(k, w) < N) <= a_k P(Bin(terms, w) < N).
+    would add to the first N coefficients: a_k P(Bin(k, w) < N) <= a_k P(Bin(terms, w) < N). The third
+    is the relative rounding of the probabilities.
     """
     weight, bias = kernel.weight_var, kernel.bias_var
     w = weight / (weight + bias)
@@ -428,7 +429,8 @@ def _mixed(kernel: Kernel, kmax: int) -> tuple[Array, Array]:
         whole /= weight + bias
     rest = max(whole * (1.0 + 1e-14) + 4e-15 * whole - float(np.sum(a)), 0.0)
     before = np.minimum(np.concatenate([[0.0], np.cumsum(row)]) * (1.0 + 1e-12) + 1e-300, 1.0)
-    return mixed, rest * before[: kmax + 1]
+    slack = 3.0 * 2.3e-16 * terms
+    return mixed, rest * before[: kmax + 1] * (1.0 + slack), slack
 
 
 @lru_cache(maxsize=64)
@@ -441,15 +443,18 @@ def _tails(kernel: Kernel, nmax: int) -> Array:
     a = np.asarray(_coefficients(kernel, known))[: known + 1]
     # Each coefficient is a square of mu, known to 4e-15 sqrt(h(1)) absolutely.
     noise = 4e-15 * np.sqrt(top * a) + 2e-29 * top
+    lack: Array | float = 0.0
+    scale = 1.0
+    if kernel.bias_var != 0.0:
+        _, lack, slack = _mixed(kernel, known)
+        scale = 1.0 if kernel.kind == "nngp" else kernel.weight_var + kernel.bias_var
+        noise += slack * a
     # Route 1: add up what is known beyond N. All terms are positive: no cancellation.
     sure = np.maximum(a - noise, 0.0)
     ahead = np.cumsum(sure[::-1])[::-1] * (1.0 - 4.0 * eps * math.log2(known + 2) - known * eps)
     # Route 2: subtract what stands before N from h(1): right when the series is long.
     before = np.concatenate([[0.0], np.cumsum(a + noise)[:-1]])
-    if kernel.bias_var != 0.0:
-        lack = _mixed(kernel, known)[1]
-        scale = 1.0 if kernel.kind == "nngp" else kernel.weight_var + kernel.bias_var
-        before += scale * lack
+    before += scale * lack
     count = np.arange(known + 1)
     left = top - kernel.error - before * (1.0 + count * eps)
     tails = np.maximum(np.maximum(ahead, left), 0.0)
