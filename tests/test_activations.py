@@ -241,6 +241,11 @@ def test_a_wrong_derivative_is_refused(f, df):
         mh.Activation.from_function(f, df=df, kinks=(0.0,))
 
 
+def test_a_given_derivative_does_not_hide_a_jump():
+    with pytest.raises(ValueError, match="delta"):
+        mh.gradient_kernel(mh.Activation.from_function(np.sign, df=np.zeros_like, kinks=(0.0,)))
+
+
 def test_a_derivative_of_the_wrong_shape_is_refused():
     with pytest.raises(ValueError, match="df must map an array"):
         mh.Activation.from_function(np.tanh, df=lambda z: 1.0)

@@ -187,9 +187,9 @@ class Activation:
         if df is not None:
             dphi = _AsFloat(df)
             _check_derivative(phi, dphi, label)
-        elif any(_jumps(phi, c) for c in points):
-            dphi = None
-        else:
+        if any(_jumps(phi, c) for c in points):
+            dphi = None  # a delta, whatever df says elsewhere
+        elif df is None:
             spectral = SpectralDerivative(phi, points)
             dphi, error = spectral, spectral.error
             complex_step = _ComplexStep(f)

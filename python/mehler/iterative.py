@@ -17,6 +17,7 @@ from .kernels import Kernel
 from .operators import check_size
 from .outcome import (
     EPS,
+    LOOSEST,
     Task,
     ended,
     largest_scale,
@@ -34,7 +35,6 @@ from .structure import forced_zero
 MOST_BASIS = 3000
 LEAST_BASIS = 100
 DAVIDSON_BASIS = 1200  # vectors and their images
-LOOSEST = 1e-3
 DAVIDSON_PRODUCTS = 300  # beyond, plain Lanczos is better
 
 

@@ -19,6 +19,7 @@ from .structure import Zero
 from .tail_bound import gershgorin_tail
 
 EPS = float(np.finfo(np.float64).eps)
+LOOSEST = 1e-3  # of a solver: at a looser tol the first Ritz value may be any eigenvalue
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from ._arrays import Array, size_text
 from .kernels import Kernel
 from .outcome import (
     EPS,
+    LOOSEST,
     Task,
     ended,
     estimated_norm,
@@ -43,7 +44,6 @@ SINGLE_FROM = 2048  # below, a float64 factor costs less than what float32 leave
 MOST_BASIS = 600
 LEAST_BASIS = 100
 GUARDS = 3
-LOOSEST = 1e-3  # as in iterative: a looser tol may stop at any eigenvalue
 DTYPES = ("float32", "float64")
 
 

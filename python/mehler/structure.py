@@ -90,7 +90,7 @@ def forced_zero(pairs: dict[str, Any], X: Array, norms: Array, kernel: Kernel) -
         combine(indices, weights),
         f"{pairs['opposite_count']} opposite pairs of points, more than the dimension they span, "
         "and the odd part of the kernel is linear",
-        upper(chosen),
+        upper(chosen, len(chosen) > X.shape[1]),
     )
 
 
