@@ -1,6 +1,9 @@
 // Vectors of the width that the target has, by the compiler's own extension: no intrinsics.
 #pragma once
+#include <bit>
+#include <cstdint>
 #include <cstring>
+#include <limits>
 
 namespace mehler {
 
@@ -41,6 +44,16 @@ inline void store(T* p, Vec<T> v) {
 template <class T>
 inline Vec<T> splat(T x) {
     return x - Vec<T>{};
+}
+// |x|, and -x where a comparison holds, by the sign bit alone.
+using Mask = decltype(Vec<double>{} < 0.0);
+inline constexpr std::int64_t sign_bit = std::numeric_limits<std::int64_t>::min();
+
+inline Vec<double> absolute(Vec<double> x) {
+    return std::bit_cast<Vec<double>>(std::bit_cast<Mask>(x) & ~sign_bit);
+}
+inline Vec<double> negate(Vec<double> x, Mask where) {
+    return std::bit_cast<Vec<double>>(std::bit_cast<Mask>(x) ^ (where & sign_bit));
 }
 template <class T>
 inline T sum(Vec<T> v) {

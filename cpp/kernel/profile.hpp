@@ -7,6 +7,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <utility>
 
 #include "core/simd.hpp"
@@ -16,8 +17,9 @@ namespace mehler {
 
 class Profile {
 public:
-    static constexpr Index block =
-        32; // eight vectors of four: enough chains to hide a latency of four
+    static constexpr int lanes = Simd<double>::lanes;
+    static constexpr int vectors = 8; // enough chains to hide a latency of four
+    static constexpr Index block = vectors * lanes;
 
     Profile(bool root, double at_one, double at_minus_one, std::vector<double> even,
             std::vector<double> odd)
@@ -34,14 +36,19 @@ public:
 
     // out = h(rho), in place allowed; count entries, each computed the same way wherever it stands.
     void evaluate(const double* rho, double* out, Index count) const {
+        Block x[2];
         Index i = 0;
-        for (; i + block <= count; i += block)
-            evaluate_block(rho + i, out + i);
+        if (count >= block)
+            distance(rho, x[0]);
+        for (Index turn = 0; i + block <= count; i += block, turn ^= 1)
+            polynomials(rho + i, x[turn], out + i, rho + (i + 2 * block <= count ? i + block : i),
+                        x[turn ^ 1]);
         if (i < count) {
             double in[block], result[block];
             for (Index l = 0; l < block; ++l)
                 in[l] = i + l < count ? rho[i + l] : 1.0;
-            evaluate_block(in, result);
+            distance(in, x[0]);
+            polynomials(in, x[0], result, in, x[1]);
             std::copy(result, result + (count - i), out + i);
         }
     }
@@ -61,51 +68,81 @@ public:
     }
 
 private:
-    static constexpr int lanes = Simd<double>::lanes;
-    static constexpr int vectors = static_cast<int>(block) / lanes;
     using V = Vec<double>;
+    struct Block {
+        V v[vectors];
+    };
 
-    static void horner(const std::vector<double>& c, const V* s, V* acc) {
+    // x = 1 - |rho|, or its square root; a cosine beyond one counts as one.
+    V distance(V rho) const {
+        const V deficit = 1.0 - absolute(rho);
+        V x = deficit > 0.0 ? deficit : V{};
+        if (root_)
+            for (int l = 0; l < lanes; ++l)
+                x[l] = std::sqrt(x[l]);
+        return x;
+    }
+    void distance(const double* rho, Block& x) const {
         for (int v = 0; v < vectors; ++v)
-            acc[v] = V{};
-        for (std::size_t k = c.size(); k-- > 0;) {
-            const V ck = splat(c[k]);
-            for (int v = 0; v < vectors; ++v)
-                acc[v] = acc[v] * s[v] + ck;
-        }
+            x.v[v] = distance(load(rho + v * lanes));
     }
 
-    void evaluate_block(const double* rho, double* out) const {
-        double x[block];
-        for (Index l = 0; l < block; ++l) {
-            const double deficit = 1.0 - std::fabs(rho[l]);
-            x[l] = deficit > 0.0 ? deficit : 0.0;
-        }
-        if (root_)
-            for (Index l = 0; l < block; ++l)
-                x[l] = std::sqrt(x[l]);
-        if (count_ > 0) {
-            for (Index l = 0; l < block; ++l)
-                out[l] = piece(!std::signbit(rho[l]), x[l]);
-            return;
-        }
-        V s[vectors], e[vectors], o[vectors];
+    // c(s) by Horner's rule, with other work in between: work(v) for v in [0, vectors).
+    template <class Work>
+    static void horner(const std::vector<double>& c, const Block& s, Block& value,
+                       const Work& work) {
+        V sum[vectors]; // in registers
+        Index k = static_cast<Index>(c.size()) - 1;
+        const V top = splat(k >= 0 ? c.back() : 0.0);
         for (int v = 0; v < vectors; ++v)
-            s[v] = 2.0 * load(x + v * lanes) - 1.0;
-        horner(even_, s, e);
-        const V plus = splat(plus_), minus = splat(minus_);
-        if (odd_.empty()) {
+            sum[v] = top;
+        const auto step = [&] {
+            const V ck = splat(c[static_cast<std::size_t>(--k)]);
+            for (int v = 0; v < vectors; ++v)
+                sum[v] = sum[v] * s.v[v] + ck;
+        };
+        if constexpr (!std::is_same_v<Work, std::nullptr_t>) {
+            const bool spread = k >= 2 * vectors;
             for (int v = 0; v < vectors; ++v) {
-                const auto negative = load(rho + v * lanes) < 0.0;
-                store(out + v * lanes, load(x + v * lanes) * e[v] + (negative ? minus : plus));
+                work(v);
+                if (spread) {
+                    step();
+                    step();
+                }
             }
+        }
+        while (k > 0)
+            step();
+        for (int v = 0; v < vectors; ++v)
+            value.v[v] = sum[v];
+    }
+
+    // h from x and the sign of rho; and the x of the block that comes next. Its square roots keep
+    // the divider busy and the multipliers not at all: spread among the polynomials they are free.
+    void polynomials(const double* rho, const Block& x, double* out, const double* next,
+                     Block& then) const {
+        const auto prepare = [&](int v) { then.v[v] = distance(load(next + v * lanes)); };
+        if (count_ > 0) {
+            distance(next, then);
+            for (Index l = 0; l < block; ++l)
+                out[l] = piece(!std::signbit(rho[l]), x.v[l / lanes][l % lanes]);
             return;
         }
-        horner(odd_, s, o);
+        Block s, e, o;
+        for (int v = 0; v < vectors; ++v)
+            s.v[v] = 2.0 * x.v[v] - 1.0;
+        if (even_.size() >= odd_.size()) {
+            horner(even_, s, e, prepare);
+            horner(odd_, s, o, nullptr);
+        } else {
+            horner(even_, s, e, nullptr);
+            horner(odd_, s, o, prepare);
+        }
+        const V plus = splat(plus_), minus = splat(minus_);
         for (int v = 0; v < vectors; ++v) {
             const auto negative = load(rho + v * lanes) < 0.0;
-            const V slope = negative ? e[v] - o[v] : e[v] + o[v];
-            store(out + v * lanes, load(x + v * lanes) * slope + (negative ? minus : plus));
+            const V slope = e.v[v] + negate(o.v[v], negative);
+            store(out + v * lanes, x.v[v] * slope + (negative ? minus : plus));
         }
     }
 
