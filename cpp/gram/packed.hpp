@@ -18,11 +18,13 @@ void fill_lower(const Points& P, const Profile& h, const Tiling& tiling, Index I
         std::fill(out, out + tiling.height(I) * columns, T(0));
     fill_tile(P, P, true, h, {I * edge, rows, J * edge, used}, work, pairs,
               [&](Index r, Index start, Index count, const double* values) {
-                  for (Index c = 0; c < count; c += line<T>) {
-                      T* to = out + Tiling::within<T>(r, start + c, columns);
-                      for (Index l = 0; l < std::min(line<T>, count - c); ++l)
+                  T* to = out + Tiling::within<T>(r, start, columns);
+                  Index c = 0;
+                  for (; c + line<T> <= count; c += line<T>, to += strip * line<T>)
+                      for (Index l = 0; l < line<T>; ++l)
                           to[l] = static_cast<T>(values[c + l]);
-                  }
+                  for (Index l = 0; c + l < count; ++l)
+                      to[l] = static_cast<T>(values[c + l]);
               });
     if (I != J)
         return;

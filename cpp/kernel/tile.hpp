@@ -8,6 +8,7 @@
 #include <mutex>
 #include <tuple>
 
+#include "kernel/cosines.hpp"
 #include "kernel/points.hpp"
 #include "kernel/profile.hpp"
 
@@ -39,6 +40,13 @@ struct Pairs {
         auto& list = positive ? equal : opposite;
         if (list.size() < listed)
             list.push_back({i, j, deficit});
+    }
+    // A pair whose cosine is right as it is.
+    void see_far(Index i, Index j, double rho) {
+        if (1.0 - rho <= nearest.deficit)
+            nearest = std::min(nearest, Pair{i, j, 1.0 - rho});
+        if (1.0 + rho <= antipodal.deficit)
+            antipodal = std::min(antipodal, Pair{i, j, 1.0 + rho});
     }
     void merge(const Pairs& other) {
         nearest = std::min(nearest, other.nearest);
@@ -97,26 +105,33 @@ inline void extremes(const double* x, Index count, double& low, double& high) {
 }
 
 // Entries of the tile, handed over a stretch at a time as sink(r, start, count, values), start a
-// multiple of 512; work holds rows * columns doubles. `same`: P and Q are one set of points, so
+// multiple of 256; work holds rows * columns doubles. `same`: P and Q are one set of points, so
 // that i == j is the diagonal.
 template <class Sink>
 void fill_tile(const Points& P, const Points& Q, bool same, const Profile& profile,
                const TileRange& at, double* work, Pairs* pairs, const Sink& sink) {
-    using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
     const Index d = P.d();
-    Eigen::Map<const Rows> A(P.unit() + at.row * d, at.rows, d),
-        B(Q.unit() + at.column * d, at.columns, d);
-    Eigen::Map<Rows> C(work, at.rows, at.columns);
-    C.noalias() = A * B.transpose();
+    const bool few = d <= Cosines::few;
+    if (!few) {
+        using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+        Eigen::Map<const Rows> A(P.unit() + at.row * d, at.rows, d),
+            B(Q.unit() + at.column * d, at.columns, d);
+        Eigen::Map<Rows>(work, at.rows, at.columns).noalias() = A * B.transpose();
+    }
 
-    double h[Profile::block * 16];
-    constexpr Index span = Profile::block * 16;
+    constexpr Index span = Cosines::stretch;
+    Cosines cosines;
+    double line[span], h[span];
     const bool scaled = P.scaled() || Q.scaled();
-    for (Index r = 0; r < at.rows; ++r) {
-        const Index i = at.row + r;
-        for (Index start = 0; start < at.columns; start += span) {
-            const Index count = std::min(span, at.columns - start);
-            const double* rho = work + r * at.columns + start;
+    for (Index start = 0; start < at.columns; start += span) {
+        const Index count = std::min(span, at.columns - start);
+        if (few)
+            cosines.turn(Q.unit() + (at.column + start) * d, count, d);
+        for (Index r = 0; r < at.rows; ++r) {
+            const Index i = at.row + r;
+            const double* rho = few ? line : work + r * at.columns + start;
+            if (few)
+                cosines.with(P.unit() + i * d, line);
             double high, low;
             extremes(rho, count, low, high);
             profile.evaluate(rho, h, count);
@@ -128,8 +143,7 @@ void fill_tile(const Points& P, const Points& Q, bool same, const Profile& profi
                         const Index j = at.column + start + c;
                         if (same && j >= i)
                             break;
-                        pairs->nearest = std::min(pairs->nearest, Pair{i, j, 1.0 - rho[c]});
-                        pairs->antipodal = std::min(pairs->antipodal, Pair{i, j, 1.0 + rho[c]});
+                        pairs->see_far(i, j, rho[c]);
                     }
             }
             if (close)
@@ -141,10 +155,8 @@ void fill_tile(const Points& P, const Points& Q, bool same, const Profile& profi
                     }
                     const bool positive = rho[c] >= 0.0;
                     if (1.0 - std::fabs(rho[c]) >= near) {
-                        if (pairs && (!same || j < i)) {
-                            pairs->nearest = std::min(pairs->nearest, Pair{i, j, 1.0 - rho[c]});
-                            pairs->antipodal = std::min(pairs->antipodal, Pair{i, j, 1.0 + rho[c]});
-                        }
+                        if (pairs && (!same || j < i))
+                            pairs->see_far(i, j, rho[c]);
                         continue;
                     }
                     // always from the larger index to the smaller: exact symmetry
