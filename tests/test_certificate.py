@@ -11,7 +11,7 @@ from mpmath import mp, mpf
 
 import mehler as mh
 from mehler import _core, certificate
-from mehler.certificate import UNIT, Allowance, allowance, entry_error, roundings
+from mehler.allowance import UNIT, Allowance, PointMatrix, entry_error, gamma, roundings
 from mehler.gram import core_points
 from reference import kernel as exact_kernel
 from spectra import sphere, with_spectrum
@@ -89,12 +89,41 @@ def test_one_eigenvalue_below_zero_is_seen():
         assert not _core.Cholesky64(K, rounding(K), 1).factor(1)
 
 
-@pytest.mark.parametrize("n", [5, 255, 257, 1000, 3071, 3072, 5000, 100_000])
+@pytest.mark.parametrize("n", [1, 5, 255, 257, 1000, 3071, 3072, 5000, 100_000])
 def test_tiles_keep_the_number_of_roundings_small(n):
-    edge = 256 if n < 3072 else 512
-    assert roundings(n) >= min(n, edge)
-    assert roundings(n) <= n + 10
-    assert roundings(n) <= n / edge + 3 * edge + 11
+    edge = _core.Cholesky64.edge_for(n)
+    assert edge == (256 if n < 3072 else 512)
+    assert min(n, edge) <= roundings(n) <= n + 10
+    assert roundings(n) <= edge + 8 * (n / edge + 1) + 60
+
+
+@pytest.mark.parametrize("n", [40, 257, 513, 800])
+def test_the_factor_is_that_of_a_matrix_as_near_as_is_allowed(n):
+    """|A - L L^t| <= g |L| |L|^t, entry by entry, in longdouble, whose own rounding is small beside g."""
+    A = with_spectrum(np.geomspace(1e-4, 1.0, n), n) + 2.0 * np.abs(with_spectrum(np.ones(n), 1))
+    A = (A + A.T) / 2 + 3.0 * np.sqrt(n) * np.eye(n)
+    F = _core.Cholesky64(A, 0.0, 1)
+    assert F.factor(1)
+    L = F.dense().astype(np.longdouble)
+    slack = 2.0 * n * float(np.finfo(np.longdouble).eps)
+    rows = np.r_[0, n // 3, n // 2, 255 % n, n - 2, n - 1]
+    size = np.abs(L[rows]) @ np.abs(L).T
+    assert np.all(np.abs(A[rows] - L[rows] @ L.T) <= (gamma(roundings(n)) + slack) * size)
+
+
+@pytest.mark.parametrize("n", [513, 1025])
+def test_a_last_panel_of_one_row_is_summed_in_few_pieces(n):
+    """1 - 256 * 0.3 u: subtracted 16 at a time, each piece of 4.8 u would be rounded to 5 u."""
+    A, i, j, u = np.eye(n), n - 1, 300, 2.0**-53
+    A[j, :256] = A[:256, j] = 2.0**-27
+    A[i, :256] = A[:256, i] = 0.3 * 2.0**-26
+    A[j, j], A[i, i] = 1.0 + 2.0**-46, 4.0
+    A[i, j] = A[j, i] = 1.0
+    F = _core.Cholesky64(A, 0.0, 1)
+    assert F.factor(1)
+    L = F.dense()
+    assert L[j, j] == 1.0
+    assert L[i, j] == 1.0 - 77.0 * u  # 76.8, rounded once
 
 
 @pytest.mark.parametrize("name", ["relu", "abs", "leaky_relu", "elu", "selu"])
@@ -118,7 +147,7 @@ def test_rigorous_is_tight(name, n, d):
     r = mh.min_eig(X, name, certify="rigorous", rng=0)
     truth = float(np.linalg.eigvalsh(mh.gradient_kernel(name)(X))[0])
     ker = mh.gradient_kernel(name)
-    spare = allowance(ker, core_points(X, ker, 1), n, d).total
+    spare = PointMatrix(core_points(X, ker, 1), ker).allowance(truth).total
     if truth > 4.0 * spare:
         assert r.lower_kind == "factorisation"
         assert r.lower <= truth + spare
