@@ -11,6 +11,7 @@ from mpmath import mp, mpf
 import mehler as mh
 from mehler import _core
 from mehler.allowance import (
+    PROFILE,
     Allowance,
     ArrayMatrix,
     PointMatrix,
@@ -156,3 +157,24 @@ def test_norms_that_are_taken_as_one_are_allowed_for(off):
         truth = min(mp.eigsy(K, eigvals_only=True))
     assert r.lower_kind == "factorisation"
     assert r.lower <= truth <= r.upper and r.upper - r.lower < 1e-11
+
+
+@pytest.mark.parametrize("kind", ["gradient", "nngp"])
+@pytest.mark.parametrize(("weight", "bias"), [(1.0, 0.1), (0.001, 3.0)])
+def test_profiles_with_a_bias_are_known_to_what_they_say(kind, weight, bias):
+    """ReLU in closed form, at cosines far and near, as the core evaluates it."""
+    make = mh.gradient_kernel if kind == "gradient" else mh.nngp
+    ker = make("relu", weight_var=weight, bias_var=bias)
+    near = 10.0 ** -np.arange(1.0, 14.0, 3.0)
+    rho = np.r_[np.random.default_rng(0).uniform(-1, 1, 12), 1.0 - near, near - 1.0]
+    with mp.workdps(40):
+        q, worst = mpf(weight) + mpf(bias), mpf(0)
+        for r, found in zip(rho.tolist(), ker.h.compiled.evaluate(rho), strict=True):
+            inner = mpf(weight) * mpf(r) + mpf(bias)
+            angle = mp.acos(inner / q)
+            slope = (mp.pi - angle) / (2 * mp.pi)  # E relu' relu'
+            arc = q * mp.sin(angle) / (2 * mp.pi) + inner * slope  # E relu relu
+            worst = max(
+                worst, abs(mpf(float(found)) - (inner * slope if kind == "gradient" else arc))
+            )
+    assert worst <= max(ker.error, PROFILE * float(ker.h.ends[0]))

@@ -193,10 +193,8 @@ def enclosed(result: EigenResult, K: Matrix, task: Task) -> EigenResult:
         near = (
             f"{(upper - lower) / abs(value):.0e} of the value" if value else f"{upper - lower:.0e}"
         )
-        changes["message"] = (
-            f"certified to {near}: rounding allows for {spare.factor:.0e}, "
-            f"{K.lacking} for {spare.entries:.0e}"
-        )
+        more = f", {K.lacking} for {spare.entries:.0e}" if spare.entries else ""
+        changes["message"] = f"certified to {near}: rounding allows for {spare.factor:.0e}{more}"
     return replace(result, **changes)
 
 
