@@ -30,8 +30,9 @@ inline Tile<T> part(T* data, Index ld, Index row, Index column, Index rows, Inde
 inline constexpr Index inner_block = 32;     // of substitution
 inline constexpr Index diagonal_block = 128; // of the update of a diagonal tile
 
-// C -= A B^t, each sum in a few long pieces. Eigen takes a single row or column for a matrix times a
-// vector and subtracts four terms at a time, a rounding of C each time: there the sum is made first.
+// C -= A B^t, each sum in a few long pieces. Eigen takes a single row or column for a matrix times
+// a vector and subtracts four terms at a time, a rounding of C each time: there the sum is made
+// first.
 template <class Block, class Left, class Right>
 void subtract_product(Block&& C, const Left& A, const Right& B) {
     using T = typename Left::Scalar;
