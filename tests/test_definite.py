@@ -111,8 +111,23 @@ def test_symmetric_to_rounding_only():
     K = np.diag([1.0, 2.0, 1e-3])
     K[0, 1] = 1e-11
     assert mh.check_psd(K).psd is True
-    K[2, 2] = 1e-12  # below |K - K^T| / 2
-    assert mh.check_psd(K).psd is not True
+    near = 1.0 + 2e-12  # the symmetric part's lowest is 2e-12, less than |K - K^T| / 2
+    r = mh.check_psd([[near, 1.0 - 1e-11], [1.0 + 1e-11, near]])
+    assert r.psd is None and r.lower < 0.0 < 2e-12 < r.upper * (1 + 1e-2)
+
+
+def test_a_graded_diagonal_hides_nothing():
+    """Scaled by powers of two, small entries count as much as large ones."""
+    D = np.logspace(0, -30, 12)
+    C = np.full((12, 12), 0.5) + 0.5 * np.eye(12)
+    yes = mh.check_psd(D[:, None] * C * D)
+    assert yes.psd is True and "D K D" in yes.reason and 0.0 <= yes.lower <= yes.upper <= 2e-60
+    C[10, 11] = C[11, 10] = 1.01
+    K = D[:, None] * C * D
+    no = mh.check_psd(K)
+    assert no.psd is False and no.upper < 0.0 and not semidefinite(K)
+    assert is_lower(K, no.lower) and is_upper(K, no.upper)
+    assert mh.check_psd(np.diag([1.0, 1e-200])).psd is True
 
 
 def test_what_has_no_entries_is_refused():
