@@ -94,7 +94,7 @@ def certified(
     d
         Dimension of the points.
     """
-    if result.lower_kind == "structure" or not result.value > 0.0:
+    if result.lower_kind == "structure" or not math.isfinite(result.value):
         return result
     if certify == "auto":
         fits = factor_bytes(result.n, "float64") + points.nbytes <= task.limit
