@@ -15,12 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mpmath import mp, mpf
 
 import mehler as mh
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from exact import is_lower, is_upper, semidefinite
 from hard_matrices import FAMILIES, hadamard
+from reference import exact_gram
 from spectra import sphere
 
 METHODS = ("dense", "lanczos", "shift-invert")
@@ -91,6 +93,56 @@ def test_never_a_wrong_bound(benchmark, say):
     benchmark.pedantic(run, rounds=1)
     say(f"{totals['matrices']} matrices, {totals['wrong']} wrong")
     assert totals["matrices"] >= 2000 and totals["wrong"] == 0
+
+
+def positive_pivots(K, s) -> bool:
+    """Whether K - s I is positive definite, K a matrix of mpmath."""
+    A = K - s * mp.eye(K.rows)
+    for k in range(A.rows):
+        if A[k, k] <= 0:
+            return False
+        for i in range(k + 1, A.rows):
+            for j in range(k + 1, i + 1):
+                A[i, j] -= A[i, k] * A[j, k] / A[k, k]
+    return True
+
+
+@pytest.mark.slow
+@pytest.mark.benchmark(group="certificate")
+def test_kernels_of_near_points(benchmark, say):
+    """Kernels of exactly these points, near-duplicates and near-antipodes among them, against 30 digits."""
+    methods = ("dense", "lanczos", "shift-invert", "preconditioned")
+    count = {"cases": 0, "wrong": 0, "factorisation": 0, "bounds": 0}
+
+    def run() -> None:
+        for seed in range(60):
+            rng = np.random.default_rng([5, seed])
+            n, d, name = (
+                int(rng.integers(5, 15)),
+                int(rng.integers(2, 5)),
+                ("relu", "abs", "leaky_relu")[seed % 3],
+            )
+            X = sphere(n, d, seed)
+            X[1] = X[0] + 10.0 ** -rng.uniform(1, 7) * X[2]
+            X[4] = -X[3] + 10.0 ** -rng.uniform(1, 7) * X[2]
+            X /= np.linalg.norm(X, axis=1)[:, None]
+            exact = exact_gram(X, name)
+            count["cases"] += 1
+            for method in methods:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", mh.PrecisionWarning)
+                    warnings.simplefilter("ignore", mh.ConvergenceWarning)
+                    r = mh.min_eig(X, name, method=method, certify="rigorous", rng=seed)
+                with mp.workdps(30):
+                    low = r.lower == 0.0 or positive_pivots(exact, mpf(r.lower))
+                    good = low and not positive_pivots(exact, mpf(r.upper))
+                count["wrong"] += not good
+                count["bounds"] += 1
+                count["factorisation"] += r.lower_kind == "factorisation"
+
+    benchmark.pedantic(run, rounds=1)
+    say(str(count))
+    assert count["wrong"] == 0 and count["factorisation"] > 0.5 * count["bounds"]
 
 
 @pytest.mark.slow

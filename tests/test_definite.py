@@ -35,7 +35,7 @@ def test_answers_are_true_in_exact_arithmetic(family):
             assert r.vector is None
 
 
-@pytest.mark.parametrize("n", [2, 7, 40, 300, 700])
+@pytest.mark.parametrize("n", [2, 7, 40, 300])
 @pytest.mark.parametrize("size", [1e-10, 1e-12])
 def test_one_negative_eigenvalue_is_never_overlooked(n, size):
     """Of size 1e-10 |K|, which Cholesky itself sees, and of 1e-12 |K|, which it may not."""
