@@ -287,3 +287,19 @@ def _softsign(derivative, sign, deficit):
     for a, b in ((-mp.pi / 2, theta - mp.pi / 2), (theta - mp.pi / 2, mp.pi / 2)):
         edges += [a + (b - a) * x for x in (0, mpf(1) / 12, mpf(1) / 3, mpf(2) / 3, mpf(11) / 12)]
     return _integrate(radial, [*edges, mp.pi / 2]) / mp.pi
+
+
+def exact_gram(X, name):
+    """The G-matrix of exactly these points, of norm one, to 30 digits."""
+    with mp.workdps(30):
+        rows = [[mpf(x) for x in row] for row in X.tolist()]
+        n = len(rows)
+        norms = [mp.sqrt(sum(x * x for x in row)) for row in rows]
+        K = mp.matrix(n, n)
+        for i in range(n):
+            for j in range(i + 1):
+                dot = sum(x * y for x, y in zip(rows[i], rows[j], strict=True))
+                rho = dot / (norms[i] * norms[j]) if i != j else mpf(1)
+                sign = 1 if rho >= 0 else -1
+                K[i, j] = K[j, i] = kernel("gradient", name, sign, 1 - abs(rho))
+        return K

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from mpmath import mp, mpf
+from mpmath import mp
 
 import mehler as mh
+from exact import is_lower, is_upper
+from hard_matrices import FAMILIES, hadamard
 from mehler import _core, certificate
-from mehler.certificate import UNIT, Allowance, allowance, entry_error, roundings
+from mehler.allowance import UNIT, ArrayMatrix, PointMatrix, roundings
 from mehler.gram import core_points
-from reference import kernel as exact_kernel
+from reference import exact_gram
 from spectra import sphere, with_spectrum
 
 
@@ -21,22 +25,6 @@ def eigenvalues(K) -> list:
     """Ascending, to 40 digits, of exactly these doubles."""
     with mp.workdps(40):
         return sorted(mp.eigsy(mp.matrix(K.tolist()), eigvals_only=True))
-
-
-def exact_gram(X, name):
-    """The G-matrix of exactly these points, to 30 digits."""
-    with mp.workdps(30):
-        rows = [[mpf(x) for x in row] for row in X.tolist()]
-        n = len(rows)
-        norms = [mp.sqrt(sum(x * x for x in row)) for row in rows]
-        K = mp.matrix(n, n)
-        for i in range(n):
-            for j in range(i + 1):
-                dot = sum(x * y for x, y in zip(rows[i], rows[j], strict=True))
-                rho = dot / (norms[i] * norms[j]) if i != j else mpf(1)
-                sign = 1 if rho >= 0 else -1
-                K[i, j] = K[j, i] = exact_kernel("gradient", name, sign, 1 - abs(rho))
-        return K
 
 
 def matrices():
@@ -89,14 +77,6 @@ def test_one_eigenvalue_below_zero_is_seen():
         assert not _core.Cholesky64(K, rounding(K), 1).factor(1)
 
 
-@pytest.mark.parametrize("n", [5, 255, 257, 1000, 3071, 3072, 5000, 100_000])
-def test_tiles_keep_the_number_of_roundings_small(n):
-    edge = 256 if n < 3072 else 512
-    assert roundings(n) >= min(n, edge)
-    assert roundings(n) <= n + 10
-    assert roundings(n) <= n / edge + 3 * edge + 11
-
-
 @pytest.mark.parametrize("name", ["relu", "abs", "leaky_relu", "elu", "selu"])
 @pytest.mark.parametrize("seed", range(3))
 def test_lower_and_upper_of_exactly_these_points(name, seed):
@@ -118,7 +98,7 @@ def test_rigorous_is_tight(name, n, d):
     r = mh.min_eig(X, name, certify="rigorous", rng=0)
     truth = float(np.linalg.eigvalsh(mh.gradient_kernel(name)(X))[0])
     ker = mh.gradient_kernel(name)
-    spare = allowance(ker, core_points(X, ker, 1), n, d).total
+    spare = PointMatrix(core_points(X, ker, 1), ker).allowance(truth).total
     if truth > 4.0 * spare:
         assert r.lower_kind == "factorisation"
         assert r.lower <= truth + spare
@@ -221,26 +201,6 @@ def test_threads_agree():
     assert (one.value, one.lower, one.upper) == (two.value, two.lower, two.upper)
 
 
-def test_entry_error_bounds_what_products_do():
-    ker = mh.gradient_kernel("relu")
-    for d in (3, 50, 784):
-        X = sphere(60, d, seed=d)
-        K = ker(X)
-        bound = entry_error(ker, d)
-        with mp.workdps(30):
-            worst = max(
-                abs(mpf(K[i, j]) - v)
-                for i, row in enumerate(exact_gram(X[:12], "relu").tolist())
-                for j, v in enumerate(row)
-            )
-        assert worst <= bound < 1e-11
-
-
-def test_allowance_adds_up():
-    assert Allowance(1.0, 2.0).total == 3.0
-    assert math.isfinite(rounding(np.eye(3)))
-
-
 @pytest.mark.parametrize("certify", ["auto", "rigorous", "theory"])
 @pytest.mark.parametrize(("n", "seed"), [(6, 0), (7, 1), (40, 2)])
 def test_a_large_bias_does_not_fool_the_bound(certify, n, seed):
@@ -267,3 +227,125 @@ def test_undeclared_kinks_are_no_ground_for_a_bound():
         a = mh.Activation.from_function(lambda z: np.maximum(z - 0.3, 0) + 0.1 * z * z, name="bent")
         r = mh.min_eig(sphere(50, 3, 0), a)
     assert r.lower <= r.value <= r.upper and r.lower_kind != "theory"
+
+
+# -- eigsh: arrays and Gram operators --------------------------------------------------------------
+
+EIGSH = ("dense", "lanczos", "shift-invert")
+FEW = 12  # of each family; bench/test_bench_certificate.py takes 150
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_method_encloses_the_truth(family):
+    """lower <= lambda_min <= upper in exact arithmetic, and a missed eigenvalue never stays unseen."""
+    for seed in range(FEW):
+        K = FAMILIES[family](seed)
+        method = EIGSH[seed % 3] if family != "fooled_start" else "lanczos"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", mh.ConvergenceWarning)
+            warnings.simplefilter("ignore", mh.PrecisionWarning)
+            r = mh.eigsh(K, method=method, certify="rigorous", rng=seed)
+        assert r.lower_kind == "factorisation"
+        assert is_lower(K, r.lower) and is_upper(K, r.upper), (family, seed, method)
+        if r.resolved:
+            assert r.lower <= r.value <= r.upper
+            assert r.upper - r.lower <= 1e-6 * abs(r.value) + 1e-12 * np.abs(K).sum() + 1e-300
+
+
+@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("order", [6, 9])
+def test_large_matrices_whose_spectrum_is_exact(order, seed):
+    K, truth = hadamard(order, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mh.PrecisionWarning)
+        r = mh.eigsh(K, method=EIGSH[seed % 3], certify="rigorous", rng=seed)
+    assert r.lower <= truth <= r.upper
+    assert r.upper - r.lower <= 1e-6 * abs(truth) + 4.0 * ArrayMatrix(K).allowance(truth).total
+
+
+def test_a_start_without_the_bottom_vector_is_found_out():
+    """Lanczos sees 1, 2 and 3 and nothing of 1/2: without the factorisation it is resolved, and wrong."""
+    K = FAMILIES["fooled_start"](0)
+    wrong = mh.eigsh(K, method="lanczos", certify="none", rng=0)
+    assert wrong.resolved and wrong.value == pytest.approx(1.0)
+    with pytest.warns(mh.ConvergenceWarning, match="a smaller eigenvalue was missed"):
+        r = mh.eigsh(K, method="lanczos", certify="rigorous", rng=0)
+    assert r.status == "budget-limited" and r.lower <= 0.5 <= r.upper < 1.0
+
+
+@pytest.mark.parametrize("storage", ["packed", "dense", "matrix-free"])
+@pytest.mark.parametrize("method", EIGSH)
+def test_gram_operators(storage, method):
+    X = sphere(150, 6, seed=3)
+    r = mh.eigsh(mh.gram(X, "relu", storage=storage), method=method, certify="rigorous")
+    truth = float(np.linalg.eigvalsh(mh.gradient_kernel("relu")(X))[0])
+    assert r.resolved and r.lower_kind == "factorisation"
+    assert r.lower <= truth + 1e-14 and truth <= r.upper + 1e-14
+    assert r.lower <= r.value <= r.upper <= r.lower + 1e-6 * truth
+
+
+@pytest.mark.parametrize("method", EIGSH)
+def test_float32_storage_is_certified_for_the_kernel_not_for_its_rounding(method):
+    X = sphere(120, 6, seed=4)
+    r = mh.eigsh(mh.gram(X, "relu", dtype="float32"), method=method, certify="rigorous")
+    truth = float(np.linalg.eigvalsh(mh.gradient_kernel("relu")(X))[0])
+    assert r.resolved and abs(r.value - truth) < 1e-9
+    assert r.lower <= truth + 1e-14 and truth <= r.upper + 1e-14
+
+
+def test_several_eigenvalues_are_bounded_by_the_smallest():
+    values = np.r_[0.25, 0.25, 0.5, np.linspace(1.0, 2.0, 60)]
+    for method in EIGSH:
+        r = mh.eigsh(with_spectrum(values, 5), k=3, method=method, certify="rigorous")
+        assert r.values == pytest.approx(values[:3])
+        assert r.lower <= 0.25 + 1e-15 and r.upper >= 0.25 - 1e-15
+        assert r.upper - r.lower <= 1e-6 * 0.25
+
+
+def test_unsymmetric_to_rounding_is_bounded_for_its_symmetric_part():
+    K = with_spectrum(np.linspace(1.0, 2.0, 12), 3)
+    K[2, 5] += 5e-11
+    r = mh.eigsh(K, certify="rigorous", tol=4e-11)
+    S = [[(Fraction(K[i, j]) + Fraction(K[j, i])) / 2 for j in range(12)] for i in range(12)]
+    assert is_lower(S, r.lower) and is_upper(S, r.upper)
+    assert r.upper - r.lower > 2e-11 and "|K - K^T| / 2 for 4e-11" in r.message
+
+
+def test_eigsh_none_and_auto():
+    K = with_spectrum(np.linspace(1.0, 50.0, 1200), 0)
+    none = mh.eigsh(K, method="lanczos", certify="none", rng=0)
+    assert (none.lower, none.lower_kind) == (-math.inf, "none")
+    auto = mh.eigsh(K, method="lanczos", rng=0)
+    assert auto.lower_kind == ("factorisation" if certificate.pays(none) else "none")
+    assert mh.eigsh(K[:9, :9]).lower_kind == "dense"
+    largest = mh.eigsh(K, which="LA", method="lanczos", rng=0)
+    assert largest.lower_kind == "rayleigh"
+
+
+def test_what_cannot_be_certified_is_refused():
+    scipy_sparse = pytest.importorskip("scipy.sparse")
+    K = np.diag([1.0, 2.0, 3.0])
+    operator = mh.gram(sphere(5, 3), "relu").as_linear_operator()
+    for given, name in ((scipy_sparse.csr_matrix(K), "csr_matrix"), (operator, "LinearOperator")):
+        with pytest.raises(
+            TypeError, match=rf"needs the entries of K.*got \w*{name}\. Pass K as an array"
+        ):
+            mh.eigsh(given, certify="rigorous")
+        assert mh.eigsh(given).resolved
+    with pytest.raises(ValueError, match="smallest eigenvalue, which='SA'; got which='LA'"):
+        mh.eigsh(K, which="LA", certify="rigorous")
+    with pytest.raises(ValueError, match=r"certify must be one of .*'none'\); got 'theory'"):
+        mh.eigsh(K, certify="theory")
+    with pytest.raises(MemoryError, match=r"certify='rigorous' at n=300 .*max_memory=1 MB"):
+        mh.eigsh(np.eye(300), certify="rigorous", max_memory="1MB")
+
+
+@pytest.mark.parametrize("name", ["cluster", "fooled_start", "negative_by_a_hair"])
+def test_certified_answers_do_not_depend_on_threads(name):
+    K = FAMILIES[name](4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        one, two = (
+            mh.eigsh(K, method="lanczos", certify="rigorous", rng=4, threads=t) for t in (1, 2)
+        )
+    assert (one.value, one.lower, one.upper) == (two.value, two.lower, two.upper)

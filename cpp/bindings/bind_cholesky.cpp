@@ -54,6 +54,7 @@ void bind_factor(py::module_& m, const char* name) {
                                                          : py::object(py::int_(F.column()));
                                })
         .def_static("bytes_for", &Factor::bytes_for, py::arg("n"))
+        .def_static("edge_for", &Factor::edge_for, py::arg("n"))
         .def_property_readonly("frobenius", &Factor::frobenius)
         .def_property_readonly("pivot", &Factor::pivot)
         .def_property_readonly("complete", &Factor::complete)

@@ -81,6 +81,7 @@ void bind_gram(py::module_& m) {
         .def(py::init(&make_points), py::arg("X"), py::arg("exponent"), py::arg("unit"),
              py::arg("threads"))
         .def_property_readonly("nbytes", [](const HeldPoints& P) { return P.points->bytes(); })
+        .def_property_readonly("d", [](const HeldPoints& P) { return P.points->d(); })
         .def("norms", [](const HeldPoints& P) {
             Array out(P.points->n());
             for (Index i = 0; i < P.points->n(); ++i)

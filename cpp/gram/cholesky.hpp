@@ -114,6 +114,9 @@ public:
         return FactorTiling(n).entries() * static_cast<Index>(sizeof(T));
     }
 
+    // Edge of the tiles of n points: what the certificate counts roundings by.
+    static Index edge_for(Index n) { return FactorTiling(n).edge; }
+
     Index size() const override { return tiling_.n; }
     Index bytes() const override { return data_.bytes(); }
     double shift() const override { return shift_; }

@@ -6,7 +6,9 @@
 //   divide            X  = X L^-t
 //
 // Eigen's product does all but the innermost blocks. Those are plain substitution with true
-// divisions: the error bounds of the textbook's Cholesky hold for the factor.
+// divisions: the error bounds of the textbook's Cholesky hold for the factor. How many roundings a
+// term of a sum passes is what the certificate counts (python/mehler/allowance.py); whoever changes
+// the order of the sums changes the count.
 #pragma once
 #include <Eigen/Core>
 #include <algorithm>
@@ -28,9 +30,33 @@ inline Tile<T> part(T* data, Index ld, Index row, Index column, Index rows, Inde
 inline constexpr Index inner_block = 32;     // of substitution
 inline constexpr Index diagonal_block = 128; // of the update of a diagonal tile
 
+// C -= A B^t, each sum in a few long pieces. Eigen takes a single row or column for a matrix times
+// a vector and subtracts four terms at a time, a rounding of C each time: there the sum is made
+// first.
+template <class Block, class Left, class Right>
+void subtract_product(Block&& C, const Left& A, const Right& B) {
+    using T = typename Left::Scalar;
+    const bool row = C.rows() == 1;
+    if (!row && C.cols() != 1) {
+        C.noalias() -= A * B.transpose();
+        return;
+    }
+    Eigen::Matrix<T, Eigen::Dynamic, 1> sum =
+        Eigen::Matrix<T, Eigen::Dynamic, 1>::Zero(row ? C.cols() : C.rows());
+    for (Index k = 0; k < A.cols(); ++k)
+        if (row)
+            sum += B.col(k) * A(0, k);
+        else
+            sum += A.col(k) * B(0, k);
+    if (row)
+        C.row(0) -= sum.transpose();
+    else
+        C.col(0) -= sum;
+}
+
 template <class T>
 void update(Tile<T> C, Tile<T> A, Tile<T> B) {
-    C.noalias() -= A * B.transpose();
+    subtract_product(C, A, B);
 }
 
 template <class T>
@@ -38,8 +64,7 @@ void update_diagonal(Tile<T> C, Tile<T> A) {
     const Index n = C.rows();
     for (Index c = 0; c < n; c += diagonal_block) {
         const Index width = std::min(diagonal_block, n - c);
-        C.block(c, c, n - c, width).noalias() -=
-            A.bottomRows(n - c) * A.middleRows(c, width).transpose();
+        subtract_product(C.block(c, c, n - c, width), A.bottomRows(n - c), A.middleRows(c, width));
     }
 }
 
@@ -100,9 +125,8 @@ void divide(const T* L, Index ldl, T* X, Index ld, Index rows, Index n) {
     }
     const Index half = std::max(inner_block, n / 2 / inner_block * inner_block);
     divide(L, ldl, X, ld, rows, half);
-    part(X, ld, 0, half, rows, n - half).noalias() -=
-        part(X, ld, 0, 0, rows, half) *
-        part(const_cast<T*>(L), ldl, half, 0, n - half, half).transpose();
+    subtract_product(part(X, ld, 0, half, rows, n - half), part(X, ld, 0, 0, rows, half),
+                     part(const_cast<T*>(L), ldl, half, 0, n - half, half));
     divide(L + half * ldl + half, ldl, X + half * ld, ld, rows, n - half);
 }
 

@@ -13,6 +13,7 @@ from importlib.metadata import version as _version
 from ._build import build_info
 from .activations import Activation, activation, activations
 from .data import DataSummary, describe, normalize
+from .definite import Definiteness, check_psd
 from .eigen import eigsh, min_eig
 from .errors import ConvergenceWarning, PrecisionWarning
 from .files import load
@@ -31,6 +32,7 @@ __all__ = [
     "Activation",
     "ConvergenceWarning",
     "DataSummary",
+    "Definiteness",
     "EigenResult",
     "Gram",
     "Kernel",
@@ -38,6 +40,7 @@ __all__ = [
     "activation",
     "activations",
     "build_info",
+    "check_psd",
     "describe",
     "eigsh",
     "generate",

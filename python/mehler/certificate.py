@@ -1,96 +1,29 @@
 """A proof that no smaller eigenvalue was missed: a Cholesky factorisation that completes.
 
-If floating-point Cholesky of A = K - s I completes, its factor is that of A + E with
+    K - s I = L L^t up to rounding of norm alpha(s)    proves    lambda_min(K) >= s - alpha(s),
 
-    |E|_2 <= g trace(A) / (1 - g),    g = m u / (1 - m u),    u = 2^-53,
-
-where no term of an inner product passes through more than m roundings: A + E = L L^T,
-|E| <= g |L| |L|^T entry by entry, whatever the order of the sums (Higham, Accuracy and Stability of
-Numerical Algorithms, 2002, section 8.1 and theorem 10.3), and the norm of |L| |L|^T is at most
-|L|_F^2, the trace of L L^T (Demmel 1989; Rump 2006). Tiles make m small: within a tile its order, and one
-for each tile before. With e the error of the entries that were factored, against the kernel's,
-
-    lambda_min(K) >= s - |E|_2 - u max|A_ii| - e sum_i s_i^2,
-
-an entry of K being known to e s_i s_j, s_i = |x_i|^q.
-
-The other way round: at an s where the factorisation breaks down, lambda_min(K) <= s plus the same.
+and where it breaks down, lambda_min(K) <= s + alpha(s). ``allowance`` derives alpha; here s is
+chosen: just below the value that a solver found, then down until a factorisation completes, then up again.
+The other side is the Rayleigh quotient of the vector that the solver found, with its rounding.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from . import _core
-from ._arrays import size_text
+from ._arrays import Array, size_text
+from .allowance import UNIT, ArrayMatrix, Matrix, PointMatrix, down, up
+from .gram import Gram
 from .kernels import Kernel
-from .outcome import Task, replace
+from .outcome import Task, replace, theory
 from .result import EigenResult
 from .shift_invert import factor_bytes
 
-UNIT = 2.0**-53
-NEAR = 1e-3  # cosine deficits below come from differences (cpp/kernel/tile.hpp)
 TRIALS = 9
 GEMM, STREAM = 75e9, 30e9  # flops and bytes a second: only their ratio decides
-
-
-@dataclass(frozen=True)
-class Allowance:
-    """What separates a completed factorisation at s from lambda_min(K) >= s.
-
-    Attributes
-    ----------
-    factor
-        Rounding in the factorisation, |E|_2 + u max|A_ii|.
-    entries
-        e sum_i s_i^2: the kernel's evaluation error.
-    """
-
-    factor: float
-    entries: float
-
-    @property
-    def total(self) -> float:
-        return self.factor + self.entries
-
-
-def roundings(n: int) -> int:
-    """m: the most roundings on the way of a term into an entry of the factor."""
-    edge = 256 if n < 3072 else 512  # FactorTiling
-    return min(n, -(-n // edge) + 3 * edge) + 10
-
-
-def entry_error(ker: Kernel, d: int) -> float:
-    """e: the largest error of a computed entry of K between points of norm one.
-
-    That of the profile (measured for the catalogue, estimated for a function of the user's own);
-    that of the cosine (inner product and norms of d terms), times the slope of
-    h; that of the scaling. h has a power series with coefficients >= 0, so |h'| over |rho| <= 1 - NEAR is at
-    most the slope of the chord from 1 - NEAR to 1, and nearer pairs, whose deficit has a relative
-    error, are no worse.
-    """
-    q = ker.homogeneity or 0.0
-    top = float(ker.h.ends[0])
-    slope = (top - float(ker(np.array([1.0 - NEAR]))[0]) + 2.0 * ker.error) / NEAR
-    cosine = (2.0 * d + 50.0) * UNIT * slope
-    scaling = (q * (d + 4.0) + 4.0) * UNIT * top
-    return ker.error + cosine + scaling
-
-
-def allowance(ker: Kernel, points: _core.Points, n: int, d: int) -> Allowance:
-    """For any shift 0 <= s <= max K_ii."""
-    q = ker.homogeneity or 0.0
-    squares = points.norms() ** (2.0 * q)
-    m = roundings(n) * UNIT
-    g = m / (1.0 - m)
-    total, top = float(squares.sum()) * (1.0 + n * UNIT), float(ker.h.ends[0])
-    rounding = g / (1.0 - g) * top * total + UNIT * top * float(squares.max())
-    return Allowance(1.001 * rounding + n * 1e-300, 1.001 * total * entry_error(ker, d))
 
 
 def pays(result: EigenResult) -> bool:
@@ -107,14 +40,37 @@ def pays(result: EigenResult) -> bool:
     return factor <= solve
 
 
-def check_memory(n: int, held: int, limit: int) -> None:
+def check_memory(n: int, held: int, limit: int, what: str = "certify='rigorous'") -> None:
     """Refuses what will not fit, before any work."""
     need = factor_bytes(n, "float64") + held
     if need > limit:
+        instead = "use certify='theory', or fewer points" if "certify" in what else "raise it"
         raise MemoryError(
-            f"certify='rigorous' at n={n} factors K in float64, which takes {size_text(need)}, more "
-            f"than max_memory={size_text(limit)}; use certify='theory', or fewer points."
+            f"{what} at n={n} factors K in float64, which takes {size_text(need)}, more "
+            f"than max_memory={size_text(limit)}; {instead}."
         )
+
+
+def check_operator(K: Any, array: Array | None, largest: bool, held: int, limit: int) -> None:
+    """Refuses, before any work, what certify='rigorous' cannot prove of an operator."""
+    if largest:
+        raise ValueError(
+            "certify='rigorous' proves a lower bound of the smallest eigenvalue, which='SA'; got "
+            "which='LA'. Leave certify out, or pass the negative of K with which='SA'."
+        )
+    if array is None and not isinstance(K, Gram):
+        raise TypeError(
+            f"certify='rigorous' needs the entries of K: a Gram operator or a dense array; got "
+            f"{type(K).__name__}. Pass K as an array, or leave certify out."
+        )
+    check_memory(K.shape[0] if array is None else len(array), held, limit)
+
+
+def matrix_of(K: Any, array: Array | None) -> Matrix | None:
+    """What can be factored: a Gram operator's kernel matrix, an array; None for other operators."""
+    if isinstance(K, Gram):
+        return PointMatrix(K._points, K.kernel, semidefinite=False)
+    return None if array is None else ArrayMatrix(array)
 
 
 def certified(
@@ -125,7 +81,7 @@ def certified(
     certify: str,
     d: int,
 ) -> EigenResult:
-    """The result with ``lower`` from a factorisation, where one can be had.
+    """The result of ``min_eig`` with ``lower`` from a factorisation, where one can be had.
 
     Parameters
     ----------
@@ -138,17 +94,49 @@ def certified(
     d
         Dimension of the points.
     """
-    if result.lower_kind == "structure" or not result.value > 0.0:
+    if result.lower_kind == "structure" or not math.isfinite(result.value):
         return result
     if certify == "auto":
         fits = factor_bytes(result.n, "float64") + points.nbytes <= task.limit
         if not (result.resolved and result.lower_kind == "theory" and fits and pays(result)):
             return result
+    elif result.lower_kind == "dense":  # which knows rounding in its probable size only
+        lower, kind = theory(ker, result.n, None, points, certify)
+        result = replace(result, lower=lower, lower_kind=kind)
+    return _certified(result, PointMatrix(points, ker), task)
+
+
+def certified_operator(
+    result: EigenResult, K: Any, array: Array | None, task: Task, certify: str, held: int
+) -> EigenResult:
+    """The same for ``eigsh`` and the smallest eigenvalue, of either sign, of an array or a Gram operator.
+
+    Parameters
+    ----------
+    result, task
+        As in :func:`certified`.
+    K, array
+        What ``eigsh`` was given, and its entries if they are stored.
+    certify
+        'rigorous', 'auto' or 'none'.
+    held
+        Bytes that K takes already.
+    """
+    if certify == "none" or not math.isfinite(result.value):
+        return result
+    if certify == "auto":
+        fits = factor_bytes(result.n, "float64") + held <= task.limit
+        if not (result.resolved and result.lower_kind == "none" and fits and pays(result)):
+            return result
+    matrix = matrix_of(K, array)
+    return result if matrix is None else _certified(result, matrix, task)
+
+
+def _certified(result: EigenResult, K: Matrix, task: Task) -> EigenResult:
     if result.interrupted or task.report.stopped:
         return result
-    spare = allowance(ker, points, result.n, d)
     try:
-        found = _enclose(result, spare, points, ker, task)
+        found = enclosed(result, K, task)
     except (KeyboardInterrupt, _core.Interrupted):
         why = task.report.why or "interrupted"
         found = replace(
@@ -159,36 +147,42 @@ def certified(
     return replace(found, seconds=time.perf_counter() - task.start)
 
 
-def _enclose(
-    result: EigenResult, spare: Allowance, points: _core.Points, ker: Kernel, task: Task
-) -> EigenResult:
-    """Down from just below the value until a factorisation completes; up again by halves."""
-    value, width = result.value, task.tol * result.value
-    passed, failed = 0.0, math.inf
-    s = result.upper - 0.9 * width + spare.total
-    if s > value - 0.5 * spare.total:  # rounding is wider than what was asked for
-        s = value - 2.0 * (result.upper - value) - spare.total
-    for _ in range(TRIALS):
-        if s <= spare.total:
-            break  # would prove nothing
-        F = _core.Cholesky64(points, ker.h.compiled, s, task.threads, task.report.ask)
-        if F.factor(task.threads, task.report.ask):
-            passed = s
-        else:
-            failed = s
-        del F
-        if passed == 0.0:
-            s = max(value - 30.0 * (value - failed), 0.03 * failed)
-        elif failed - passed <= max(2.0 * spare.total, 0.5 * width) or failed == math.inf:
-            break
-        else:
-            s = 0.5 * (passed + failed)
-    lower, upper = max(passed - spare.total, 0.0), min(result.upper, failed + spare.total)
+def enclosed(result: EigenResult, K: Matrix, task: Task) -> EigenResult:
+    """The result with a proved enclosure of lambda_min(K).
+
+    Parameters
+    ----------
+    result
+        Its ``value`` is where lambda_min is believed to be, its ``vector`` what shows it.
+    K
+        The matrix.
+    task
+        Tolerance, threads, who listens.
+    """
+    value, width = result.value, task.tol * abs(result.value)
+    quotient, top = value, result.upper
+    if result.vector is not None:
+        quotient, error = K.quotient(result.vector, 0.02 * width, task.threads)
+        top = up(quotient + error)
+    passed, failed, lower, upper = _search(K, quotient, width, min(top, K.ceiling), task)
+    if K.stretch:
+        lower = down(lower - K.stretch * abs(lower))
+        upper = up(upper + K.stretch * abs(upper))
+    spare = K.allowance(passed if math.isfinite(passed) else value)
+    if K.semidefinite:
+        lower = max(lower, 0.0)
     changes: dict[str, Any] = {"upper": upper}
-    if lower > 0.0 and (lower > result.lower or result.lower_kind != "theory"):
+    if (lower > 0.0 if K.semidefinite else lower > -math.inf) and (
+        lower > result.lower or result.lower_kind != "theory"
+    ):
         changes |= {"lower": lower, "lower_kind": "factorisation"}
-    if upper < value - result.floor and value - lower > width:
-        changes["status"] = "budget-limited"
+        if not lower <= value <= upper:  # rounding in the solver is more than in the quotient
+            new = min(max(quotient, lower), upper)
+            values = result.values.copy()
+            values[0] = new
+            changes |= {"value": new, "values": values}
+    if upper < quotient - result.floor and quotient - lower > width:
+        changes |= {"value": value, "values": result.values, "status": "budget-limited"}
         changes["message"] = (
             f"a smaller eigenvalue was missed: K - s I has no factor at s={failed:.8g}; "
             "use method='shift-invert'"
@@ -196,8 +190,49 @@ def _enclose(
     elif not result.message and "lower" not in changes:
         changes["message"] = f"no certificate: rounding allows for {spare.total:.1e}"
     elif not result.message and upper - lower > width:
-        changes["message"] = (
-            f"certified to {(upper - lower) / value:.0e} of the value: rounding allows for "
-            f"{spare.factor:.0e}, the kernel's evaluation for {spare.entries:.0e}"
+        near = (
+            f"{(upper - lower) / abs(value):.0e} of the value" if value else f"{upper - lower:.0e}"
         )
+        more = f", {K.lacking} for {spare.entries:.0e}" if spare.entries else ""
+        changes["message"] = f"certified to {near}: rounding allows for {spare.factor:.0e}{more}"
     return replace(result, **changes)
+
+
+def _search(
+    K: Matrix, value: float, width: float, top: float, task: Task
+) -> tuple[float, float, float, float]:
+    """(passed, failed, lower, upper): shifts where K - s I has a factor and has none, and the bounds.
+
+    Down from just below the value, thirty times as far each time, until a factorisation completes; up
+    again by halves.
+    """
+    passed, failed, lower, upper = -math.inf, math.inf, -math.inf, top
+    spare = K.allowance(value).total
+    s = top - 0.9 * width + spare
+    if s > value - 0.5 * spare:  # rounding is wider than what was asked for
+        s = value - 2.0 * max(top - value, 0.0) - spare
+    least = 4.0 * UNIT * max(abs(value), UNIT * float(abs(K.diagonal).max()))
+    gap = max(value - s, least)
+    for trial in range(TRIALS):
+        s = min(s, down(value))
+        spare = K.allowance(s).total
+        if K.semidefinite and s <= spare:
+            break  # would prove nothing
+        F = K.tiles(s, task)
+        if F.factor(task.threads, task.report.ask):
+            passed, lower = s, down(s - spare)
+        else:
+            failed = s
+            if math.isfinite(F.pivot):
+                upper = min(upper, up(s + spare))
+        del F
+        if passed == -math.inf:
+            if failed == K.lowest:
+                break
+            gap *= 30.0 if trial < 5 else math.inf
+            s = max(value - gap, 0.03 * failed if K.semidefinite else K.lowest)
+        elif failed == math.inf or failed - passed <= max(2.0 * spare, 0.5 * width):
+            break
+        else:  # by halves of the distance's logarithm
+            s = value - math.sqrt((value - passed) * (value - failed))
+    return passed, failed, lower, upper

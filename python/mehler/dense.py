@@ -13,6 +13,7 @@ import numpy as np
 
 from . import _core
 from ._arrays import Array, size_text
+from .gram import Gram
 from .kernels import Kernel
 from .operators import check_size
 from .outcome import (
@@ -58,6 +59,13 @@ def dense_pairs(K: Array) -> tuple[Array, Array, float]:
     size = max(abs(float(values[0])), abs(float(values[-1])))
     error = float(np.linalg.norm(R)) + rounding + size * slack * slack
     return values, Q, error / math.sqrt(1.0 - slack) if slack < 1.0 else math.inf
+
+
+def entries(K: Gram, task: Task) -> Array:
+    """The kernel matrix in float64, whatever precision a Gram operator stores."""
+    return _core.dense_gram(
+        K._points, K.kernel.h.compiled, "float64", task.threads, task.report.ask
+    )[0]
 
 
 def points_route(

@@ -41,6 +41,7 @@ METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned")
 EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert")
 PRECISIONS = ("auto", "single", "double")
 CERTIFICATES = ("auto", "rigorous", "theory", "none")
+EIGSH_CERTIFICATES = ("auto", "rigorous", "none")
 KERNELS = {"gradient": gradient_kernel, "nngp": nngp}
 Callback = Callable[[State], Any]
 
@@ -201,6 +202,7 @@ def eigsh(
     *,
     method: str = "auto",
     tol: float = 1e-6,
+    certify: str = "auto",
     block: int | None = None,
     max_memory: int | float | str | None = None,
     time_limit: float | None = None,
@@ -226,6 +228,12 @@ def eigsh(
         12,000 points whose factor fits into memory, else Lanczos.
     tol
         Relative accuracy of each eigenvalue, by its residual.
+    certify
+        How ``lower`` is proved, of the smallest eigenvalue of an array or a Gram operator. 'rigorous': a Cholesky
+        factorisation of K - s I that completes, as in :func:`min_eig`, ``upper`` by a Rayleigh
+        quotient, all rounding allowed for in both; K is exactly the doubles given (their
+        symmetric part), or the kernel matrix of the points. 'auto': the same where it costs at most what
+        the solve did, which may be an iterative method. 'none': what the method itself knows.
     block
         Vectors in a block; default max(2, min(k, 4)).
     max_memory, time_limit, threads, rng, progress, callback
@@ -240,7 +248,10 @@ def eigsh(
     Raises
     ------
     TypeError, ValueError
-        Not square, not symmetric, NaN or infinity, k out of range, unknown options.
+        Not square, not symmetric, NaN or infinity, k out of range, unknown options,
+        certify='rigorous' of an operator without entries or of the largest eigenvalue.
+    MemoryError
+        certify='rigorous' and a factor that does not fit into ``max_memory``.
 
     Warns
     -----
@@ -250,6 +261,7 @@ def eigsh(
     start = time.perf_counter()
     choice("method", method, EIGSH_METHODS, {"preconditioned", "sparse-inverse"})
     choice("which", which, ("SA", "LA"))
+    choice("certify", certify, EIGSH_CERTIFICATES, {"preconditioned"})
     tol = tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
     seconds = duration(time_limit)
@@ -260,6 +272,8 @@ def eigsh(
     if block is not None and not 1 <= integer(block, "block") <= n:
         raise ValueError(f"block must satisfy 1 <= block <= n; got {block!r} for n={n}.")
     largest = which == "LA"
+    if certify == "rigorous":
+        certificate.check_operator(K, array, largest, nbytes, limit)
     if method == "auto" and n > dense.UP_TO and isinstance(K, Gram) and not largest:
         if n <= planning.FACTOR_UP_TO and shift_invert.fits(n, nbytes, "auto", limit):
             method = "shift-invert"
@@ -267,7 +281,11 @@ def eigsh(
         task = Task(tol, count, seed, limit, report, start)
         try:
             if method == "dense" or (method == "auto" and n <= dense.UP_TO):
-                A = array if array is not None else columns(op, n, count)
+                A = array
+                if isinstance(K, Gram) and A is None:
+                    A = dense.entries(K, task)
+                elif A is None:
+                    A = columns(op, n, count)
                 result = dense.result_of_all(
                     A, k, largest, task, 0.0, -math.inf, "none", "dense", nbytes
                 )
@@ -291,6 +309,8 @@ def eigsh(
                     op, exact, n, k, largest, task, block, dtype, nbytes, "lanczos", error=error
                 )
                 result = copies.complete(result, again, exact, largest, task)
+            if not largest:
+                result = certificate.certified_operator(result, K, array, task, certify, nbytes)
         except KeyboardInterrupt:  # between pieces of work
             result = ended(task) or unknown(n, None, None, task, method)
     _warn(result)

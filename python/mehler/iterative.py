@@ -243,7 +243,9 @@ def solve(
     else:
         residuals = residuals + error  # of the rounded matrix: not yet measured in float64
     value = float(values[0])
-    slack = rounding + (0.0 if measured else error)
+    slack = 4.0 * rounding + (
+        0.0 if measured else error
+    )  # a quotient of n terms errs by more than one
     resolved = (
         measured
         and found["complete"]

@@ -346,7 +346,7 @@ def _solve(
         vectors=np.asfortranarray(found["vectors"]),
         residuals=residuals,
         lower=-math.inf,
-        upper=value + rounding + known,
+        upper=value + 4.0 * rounding + known,  # a quotient of n terms errs by more than one
         lower_kind="none",
         status=status,
         method=how,
