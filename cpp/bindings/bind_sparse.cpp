@@ -93,13 +93,17 @@ void bind_sparse(py::module_& m) {
                      std::vector<std::shared_ptr<const Operator>>(factors.begin(), factors.end()));
              }),
              py::arg("factors"), py::keep_alive<1, 2>());
+    py::class_<Identity, Operator, std::shared_ptr<Identity>>(m, "Identity")
+        .def(py::init<Index>(), py::arg("n"));
     py::class_<LowRankChange, Operator, std::shared_ptr<LowRankChange>>(m, "LowRankChange")
-        .def(py::init([](const Shared& A, double scale, Matrix G, Matrix M) {
+        .def(py::init([](const Shared& A, double scale, double shift, Matrix G, Matrix M) {
                  if (G.rows() != A->size() || M.rows() != G.cols() || M.cols() != G.cols())
                      throw py::value_error("G must have the shape (n, r), M (r, r)");
-                 return std::make_shared<LowRankChange>(A, scale, std::move(G), std::move(M));
+                 return std::make_shared<LowRankChange>(A, scale, shift, std::move(G),
+                                                        std::move(M));
              }),
-             py::arg("A"), py::arg("scale"), py::arg("G"), py::arg("M"), py::keep_alive<1, 2>());
+             py::arg("A"), py::arg("scale"), py::arg("shift"), py::arg("G"), py::arg("M"),
+             py::keep_alive<1, 2>());
     m.def("random_bound", &random_bound, py::arg("A"), py::arg("V"), py::arg("most"),
           py::arg("delta"), py::arg("enough"), py::arg("target"), py::arg("seed"), py::arg("count"),
           py::arg("threads"), py::arg("ask") = py::none());

@@ -1,6 +1,7 @@
 // Operators made of operators: products in a row, and low-rank changes.
 #pragma once
 #include <Eigen/Core>
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -27,7 +28,20 @@ private:
     std::vector<std::shared_ptr<const Operator>> factors_;
 };
 
-// scale A + G M G^t, G (n, r), M (r, r) symmetric. With the right G and M that is
+class Identity final : public Operator {
+public:
+    explicit Identity(Index n) : n_(n) {}
+    Index size() const override { return n_; }
+    Index bytes() const override { return 0; }
+    void apply(const double* V, double* Y, Index b, int, Monitor&) const override {
+        std::copy_n(V, n_ * b, Y);
+    }
+
+private:
+    Index n_;
+};
+
+// scale A + shift I + G M G^t, G (n, r), M (r, r) symmetric. With the right G and M that is
 //
 //   (A^-1 + C^t C)^-1 = A - G (I + C G)^-1 G^t,       G = A C^t          (Woodbury)
 //   the inverse of A^-1 on the complement of V = A - G (V^t G)^-1 G^t,   G = A V
@@ -36,8 +50,8 @@ private:
 class LowRankChange final : public Operator {
 public:
     using Matrix = Eigen::MatrixXd;
-    LowRankChange(std::shared_ptr<const Operator> A, double scale, Matrix G, Matrix M)
-        : A_(std::move(A)), scale_(scale), G_(std::move(G)), M_(std::move(M)) {}
+    LowRankChange(std::shared_ptr<const Operator> A, double scale, double shift, Matrix G, Matrix M)
+        : A_(std::move(A)), scale_(scale), shift_(shift), G_(std::move(G)), M_(std::move(M)) {}
     Index size() const override { return A_->size(); }
     Index bytes() const override { return 8 * (G_.size() + M_.size()); }
     void apply(const double* V, double* Y, Index b, int threads, Monitor& monitor) const override {
@@ -60,6 +74,8 @@ public:
             auto part = out.middleRows(from, rows);
             if (scale_ != 1.0)
                 part *= scale_;
+            if (shift_ != 0.0)
+                part += shift_ * in.middleRows(from, rows);
             part.noalias() += G_.middleRows(from, rows) * H;
         });
     }
@@ -67,7 +83,7 @@ public:
 private:
     static constexpr Index chunk = 4096;
     std::shared_ptr<const Operator> A_;
-    const double scale_;
+    const double scale_, shift_;
     const Matrix G_, M_;
 };
 

@@ -1,30 +1,26 @@
-"""A certificate without n^3: K above a sparse P, made tight by deflation. Probabilistic.
+"""A certificate without n^3: K - s I whitened by a sparse inverse, its bottom deflated. Probabilistic.
 
-Write K = K_low + K_tail, K_low = C C^T, U U^T near K_tail^-1 (``sparse.py``), B = U^T K_tail U.
+P = F^-T F^-1 is near K (``sparse.py``), V (n, k) holds low eigenvectors of K, those below s and some
+above; sigma > 0. The congruent matrix
 
-1. B is well conditioned, so a random-start Lanczos run bounds it from below (cpp/solve/random_bound.hpp).
-   With Z (n, p) orthonormal Ritz vectors of its lowest values, A = Z^T B Z, R = B Z - Z A, and beta a
-   bound on B over the complement of Z (a second run), for any eta > 0
+    B = F^T (K - s I + V diag(sigma) V^T) F
 
-       B >= Z (A - eta) Z^T + b (I - Z Z^T),    b = beta - |R|^2 / eta.
+is definite just when the middle is, and well conditioned: on an eigenvector of K outside V it is about
+(1 - s / lambda), large where lambda is not near s. So a random-start Lanczos run of some dozens of
+products bounds it from below (cpp/solve/random_bound.hpp). Once that bound, less rounding, is
+positive, K is above s on the complement of V, and with H = V^T K V diagonal, S = K V - V H,
 
-2. So K >= P,  P^-1 = (K_low + Q_b^-1)^-1,  Q_b = U U^T / b + U Z ((A - eta)^-1 - I / b) (U Z)^T:
-   sparse, and of low rank besides.
-3. V (n, k): low eigenvectors of K, H = V^T K V diagonal, S = K V - V H; mu: a bound on P, and so on K,
-   over the complement of V (a third run, on the inverse of P there: sparse products only). Then
+    lambda_min(K) >= the largest t < s for which H - t - S^T S / (s - t) >= 0      (Schur complement):
 
-       lambda_min(K) >= the largest t < mu for which H - t - S^T S / (mu - t) >= 0      (Schur complement).
-
-As soon as mu is above the value, no smaller eigenvalue can have been missed, and the bound is below the
-value by |S_1|^2 / (mu - value) only. Each run fails with probability delta at most; the rounding of
-products is subtracted.
+no smaller eigenvalue can have been missed. For s just above the value the bound is below it by
+|S_1|^2 / (s - value) only. Each run fails with probability FAILURE / TRIALS at most.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -32,29 +28,17 @@ from . import _core, sparse
 from ._arrays import Array, size_text
 from .gram import storage_bytes
 from .kernels import Kernel
-from .outcome import Task, largest_scale, replace, rounding_of
+from .outcome import Task, estimated_norm, largest_scale, replace, rounding_of
 from .result import EigenResult
 
 FAILURE = 1e-10  # of all runs together
-STEPS = 60  # of each run on B
-SPARSE_STEPS = 300  # of the run on P^-1
-RITZ = 12  # of B, that may be deflated
-MOST_VECTORS = 48  # of K
-MOST_TERMS = (
-    500  # of low degree: more than a solver needs, as what counts here is how near P is to K
-)
-ROOM = 1.25  # how far mu should be above the value
-GUARD_TOL = 3e-4  # residuals of the other low eigenvectors
-
-
-class Bounded(NamedTuple):
-    """What B is proved to be above, and at which price."""
-
-    inverse: _core.Operator  # P^-1
-    below: float  # b
-    deflated: int  # columns of Z
-    products: int
-    done: bool  # False: the bound on B is not positive
+STEPS = 100  # of a run
+ABOVE = (1.02, 0.95, 0.7, 0.3)  # s, in units of the value, until a run shows that K is above
+TRIALS = len(ABOVE)
+ROOM = 1.2  # eigenvectors up to this many values are deflated
+MOST_VECTORS = 32
+MOST_BASIS = 300  # of the Lanczos run on P^-1
+GUARD_TOL = 1e-4  # residuals of the deflated eigenvectors
 
 
 def possible(ker: Kernel, n: int, d: int) -> bool:
@@ -62,19 +46,10 @@ def possible(ker: Kernel, n: int, d: int) -> bool:
     return sparse.local(ker) and n >= 64 and ker.error <= 1e-12 * float(ker.h.ends[0])
 
 
-def neighbours(d: int) -> int:
-    """m: more than a solver takes."""
-    return 60 if d <= 2 else 120 if d == 3 else 200
-
-
 def nbytes(ker: Kernel, n: int, d: int, storage: str) -> int:
     """Bytes at most: the split, K in float64, the bases of the runs."""
-    bases = 8 * n * (SPARSE_STEPS + 6 * MOST_VECTORS + 4 * RITZ)
-    return (
-        sparse.nbytes(ker, n, d, neighbours(d), MOST_TERMS)
-        + storage_bytes(n, storage, "float64")
-        + bases
-    )
+    bases = 8 * n * (MOST_BASIS + 8 * MOST_VECTORS)
+    return sparse.nbytes(ker, n, d) + storage_bytes(n, storage, "float64") + bases
 
 
 def storage_for(ker: Kernel, n: int, d: int, held: int, limit: int) -> str | None:
@@ -164,118 +139,72 @@ def _certified(
         K = _core.Packed64(points, profile, task.threads, ask)
     else:
         K = _core.Recomputed(points, profile)
-    m, terms = neighbours(d), MOST_TERMS
-    parts = sparse.split(ker, U, points, task.seed + 1, task.threads, ask, m, terms)
-    floor = max(
-        result.floor, rounding_of(n, _norm(K, n, task), ker.error * largest_scale(points, ker))
-    )
-    bounded = _below(parts, K, floor, task)
-    used = bounded.products
-    if not bounded.done:
-        return replace(result, message=_too_low(result, used, "U^T K U has no positive bound"))
-    # how many eigenvectors of K are needed: those of P below the value, with some room
-    low = _lowest(bounded.inverse, MOST_VECTORS, task)
-    count = int(np.sum(low < ROOM * result.value))
-    V = result.vector[:, None]
-    if count > 1:
-        more = _core.davidson(
-            K, K, bounded.inverse, min(count, n), 4, 400, GUARD_TOL, GUARD_TOL, floor, 0.0, -math.inf,
-            task.seed + 2, 150, math.inf, 0.0, 0, task.threads, ask,
-        )  # fmt: skip
-        used += more["applications"]
-        if more["interrupted"] or more["stopped"]:
-            raise _core.Interrupted
-        V = np.hstack([V, more["vectors"]])
-    V = _orthonormal(V)
+    parts = sparse.split(ker, U, points, task.seed + 1, task.threads, ask)
+    entry = ker.error * largest_scale(points, ker)
+    floor = max(result.floor, rounding_of(n, estimated_norm(K, n, task), entry))
+    V, used = _vectors(result, K, parts, floor, task)
     KV = K.multiply(np.asfortranarray(V), task.threads)
     H, Y = np.linalg.eigh(V.T @ KV)
     V, S = V @ Y, KV @ Y
     S -= V * H
     used += -(-V.shape[1] // 4)
-    mu, steps = _complement(bounded.inverse, V, task)
-    lower = _schur(H, S.T @ S, mu) - floor
+    noise = 4.0 * floor * estimated_norm(parts.inverse, n, task)  # rounding in K, seen through F
+    lower, s = 0.0, 0.0
+    for trial, above in enumerate(ABOVE):
+        s = above * float(H[0])
+        found = _core.random_bound(
+            parts.whitened(sparse.changed(K, 1.0, V, np.diag(2.0 * np.abs(H)), -s), task.threads),
+            np.zeros((0, 0)), STEPS, FAILURE / TRIALS, 0.0, noise, task.seed + 3 + trial, 0,
+            task.threads, ask,
+        )  # fmt: skip
+        used += found["steps"]
+        if found["stopped"] or found["interrupted"]:
+            raise _core.Interrupted
+        if found["lower"] >= noise:
+            lower = _schur(H, S.T @ S, s) - floor
+            break
     changes: dict[str, Any] = {"upper": min(result.upper, float(H[0]) + floor)}
-    reached = lower / result.value
     if lower > max(result.lower, 0.0):
-        changes |= {"lower": lower, "lower_kind": "preconditioned", "failure_probability": FAILURE}
+        changes |= {
+            "lower": lower,
+            "lower_kind": "preconditioned",
+            "failure_probability": FAILURE,
+        }
     width = task.tol * result.value
     if result.resolved and H[0] < result.value - width - 2.0 * floor:
         changes["status"] = "budget-limited"
         changes["message"] = f"a smaller eigenvalue was missed: at most {H[0] + floor:.8g}"
     elif not result.message and lower < result.upper - width:
-        changes["message"] = _too_low(
-            result, used, f"certified to {max(reached, 0.0):.3g} of the value"
-            f" (mu={mu:.3g} with {V.shape[1]} vectors)"
-        )  # fmt: skip
+        changes["message"] = (
+            f"certified to {max(lower, 0.0) / result.value:.3g} of the value, after {used} products; "
+            "certify='rigorous' is sharp"
+        )
     return replace(result, applications=result.applications + used, **changes)
 
 
-def _too_low(result: EigenResult, used: int, what: str) -> str:
-    return f"{what}, after {used} products; certify='rigorous' is sharp"
-
-
-def _below(parts: sparse.Split, K: _core.Operator, floor: float, task: Task) -> Bounded:
-    """Steps 1 and 2."""
+def _vectors(
+    result: EigenResult, K: _core.Operator, parts: sparse.Split, floor: float, task: Task
+) -> tuple[Array, int]:
+    """(V, products): the eigenvector found, and as many more as P has eigenvalues near the value."""
+    assert result.vector is not None
     n, ask = K.size, task.report.ask
-    B = parts.whitened(K)
-    factor = _core.SparseFactor(parts.Q, False)
-    # rounding in K, seen through U: |U|^2 = |Q|
-    noise = 4.0 * floor * _norm(parts.Q, n, task)
-    none = np.zeros((0, 0))
-    delta = FAILURE / 3.0
-    first = _core.random_bound(
-        B, none, STEPS, delta, 0.03, math.inf, task.seed + 3, RITZ, task.threads, ask
-    )
-    _go_on(first)
-    used, b = first["steps"], first["lower"] - noise
-    good = first["residuals"] < 1e-4 * np.abs(first["values"])
-    worth = good & (first["values"] < first["values"][-1])
-    Z, A, p = np.zeros((n, 0)), np.zeros((0, 0)), int(np.sum(worth))
-    if p and b < 0.75:
-        Z0 = _orthonormal(first["vectors"][:, worth])
-        BZ = B.multiply(np.asfortranarray(Z0), task.threads)
-        A0 = Z0.T @ BZ
-        rest = float(np.linalg.norm(BZ - Z0 @ A0, 2))
-        second = _core.random_bound(
-            B, np.asfortranarray(Z0), STEPS, delta, 0.03, math.inf, task.seed + 4, 0, task.threads, ask
-        )  # fmt: skip
-        _go_on(second)
-        used += second["steps"] + -(-p // 4)
-        lowest = float(np.linalg.eigvalsh(A0)[0])
-        eta = max(rest, 1e-3 * lowest)
-        higher = second["lower"] - noise - rest * rest / eta
-        if higher > b and lowest - eta - noise > 0.0:
-            b, Z, A = higher, Z0, A0 - (eta + noise) * np.eye(p)
-    if not b > 0.0:
-        return Bounded(parts.inverse, b, 0, used, False)
-    UZ = factor.multiply(np.asfortranarray(Z), task.threads)
-    M = sparse.inverse_of(A) - np.eye(len(A)) / b if len(A) else A
-    Q = sparse.changed(parts.Q, 1.0 / b, UZ, M)
-    return Bounded(sparse.with_low_part(Q, parts.C, task.threads), b, len(A), used, True)
-
-
-def _lowest(inverse: _core.Operator, count: int, task: Task) -> Array:
-    """The lowest eigenvalues of P, to about a thousandth."""
-    n = inverse.size
-    found = _core.lanczos(
-        inverse, inverse, min(count, n), 4, min(n, SPARSE_STEPS), 1e-3, 1e-3, 0.0, 0.0, -math.inf,
-        task.seed + 5, True, math.inf, 0.0, 0, task.threads, task.report.ask,
+    low = _core.lanczos(
+        parts.inverse, parts.inverse, min(MOST_VECTORS, n), 4, min(n, MOST_BASIS), 1e-3, 1e-3, 0.0, 0.0,
+        -math.inf, task.seed + 5, True, math.inf, 0.0, 0, task.threads, ask,
     )  # fmt: skip
-    if found["interrupted"] or found["stopped"]:
+    if low["interrupted"] or low["stopped"]:
         raise _core.Interrupted
-    return np.asarray(1.0 / found["ritz_values"])
-
-
-def _complement(inverse: _core.Operator, V: Array, task: Task) -> tuple[float, int]:
-    """(mu, steps): P >= mu on the complement of V."""
-    T = sparse.without(inverse, -1.0, V, task.threads)
-    bound = _core.random_bound(
-        T, np.asfortranarray(V), SPARSE_STEPS, FAILURE / 3.0, 0.01, math.inf, task.seed + 6, 0,
-        task.threads, task.report.ask,
+    count = int(np.sum(1.0 / low["ritz_values"] < ROOM * result.value))
+    v = result.vector[:, None]
+    if count <= 1:
+        return v, 0
+    more = _core.davidson(
+        K, K, parts.inverse, min(count, n), 4, 400, GUARD_TOL, GUARD_TOL, floor, 0.0, -math.inf,
+        task.seed + 2, 150, math.inf, 0.0, 0, task.threads, ask,
     )  # fmt: skip
-    _go_on(bound)
-    top = -bound["lower"] * (1.0 + 1e-9)  # of P^-1 on the complement, with its rounding
-    return (1.0 / top if 0.0 < top < math.inf else 0.0), bound["steps"]
+    if more["interrupted"] or more["stopped"]:
+        raise _core.Interrupted
+    return _orthonormal(np.hstack([v, more["vectors"]])), int(more["applications"])
 
 
 def _schur(H: Array, SS: Array, mu: float) -> float:
@@ -299,20 +228,14 @@ def _schur(H: Array, SS: Array, mu: float) -> float:
     return low
 
 
-def _norm(A: _core.Operator, n: int, task: Task) -> float:
-    """|A|, with a tenth to spare: a few steps of the power method."""
-    from .outcome import estimated_norm
-
-    return estimated_norm(A, n, task)
-
-
 def _orthonormal(V: Array) -> Array:
-    """An orthonormal basis of the columns; one that is near the span of those before it is left out."""
-    Q, R = np.linalg.qr(V)
-    keep = np.abs(np.diagonal(R)) > 0.05
-    return np.asarray(Q[:, keep])
-
-
-def _go_on(found: dict[str, Any]) -> None:
-    if found["stopped"] or found["interrupted"]:
-        raise _core.Interrupted
+    """An orthonormal basis; a column that is near the span of those before it is left out."""
+    kept = np.zeros((len(V), 0))
+    for v in V.T:
+        w = v / np.linalg.norm(v)
+        for _ in range(2):
+            w = w - kept @ (kept.T @ w)
+        size = float(np.linalg.norm(w))
+        if size > 0.05:
+            kept = np.hstack([kept, (w / size)[:, None]])
+    return kept

@@ -60,14 +60,16 @@ class Split:
         """Bytes that it holds."""
         return int(self.Q.nbytes + 3 * self.C.nbytes)
 
-    def tail(self, K: _core.Operator) -> _core.Operator:
-        """K - K_low, as an operator."""
-        return changed(K, 1.0, self.C, -np.eye(self.C.shape[1]))
+    def whitened(self, A: _core.Operator, threads: int) -> _core.Operator:
+        """F^T A F with F F^T = P^-1: near the identity for A = K, and definite just when A is.
 
-    def whitened(self, K: _core.Operator) -> _core.Operator:
-        """U^T (K - K_low) U: near the identity where Q is near the inverse of the tail."""
+        F = U (I + Y Y^T)^(-1/2), Y = U^T C = W S Z^T, (I + Y Y^T)^(-1/2) = I - W (1 - (1 + S^2)^(-1/2)) W^T.
+        """
         U, Ut = _core.SparseFactor(self.Q, False), _core.SparseFactor(self.Q, True)
-        return _core.Composition([Ut, self.tail(K), U])
+        W, S, _ = np.linalg.svd(Ut.multiply(self.C, threads), full_matrices=False)
+        M = np.diag(1.0 / np.sqrt(1.0 + S * S) - 1.0)
+        H = changed(_core.Identity(len(W)), 1.0, W, M)
+        return _core.Composition([H, Ut, A, U, H])
 
 
 def local(ker: Kernel) -> bool:
@@ -157,18 +159,12 @@ def with_low_part(Q: _core.Operator, C: Array, threads: int) -> _core.Operator:
     return changed(Q, 1.0, G, -inverse_of(S))
 
 
-def without(A: _core.Operator, scale: float, V: Array, threads: int) -> _core.Operator:
-    """scale times the inverse of A^-1 restricted to the complement of V (n, k): its Schur complement.
-
-    A - A V (V^T A V)^-1 V^T A
-    """
-    G = A.multiply(np.asfortranarray(V), threads)
-    return changed(A, scale, G, -scale * inverse_of(V.T @ G))
-
-
-def changed(A: _core.Operator, scale: float, G: Array, M: Array) -> _core.Operator:
-    """scale A + G M G^T."""
-    return _core.LowRankChange(A, scale, np.asfortranarray(G), np.asfortranarray(0.5 * (M + M.T)))
+def changed(
+    A: _core.Operator, scale: float, G: Array, M: Array, shift: float = 0.0
+) -> _core.Operator:
+    """scale A + shift I + G M G^T."""
+    M = np.asfortranarray(0.5 * (M + M.T))
+    return _core.LowRankChange(A, scale, shift, np.asfortranarray(G), M)
 
 
 def inverse_of(S: Array) -> Array:
