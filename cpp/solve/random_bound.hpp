@@ -29,7 +29,8 @@ struct RandomBoundOptions {
     Index most = 100;     // steps
     double delta = 1e-10; // failure probability
     double enough = 0.0;  // stop once (ritz - lower) <= enough * |ritz|
-    double target = -std::numeric_limits<double>::infinity(); // or once lower >= target
+    // or once lower >= target, or never can be (infinite: no target)
+    double target = std::numeric_limits<double>::infinity();
     std::uint64_t seed = 0;
     int threads = 1;
 };
@@ -77,8 +78,10 @@ public:
                 q = w / beta_.back();
                 if (steps % 4 == 0 || steps == most) {
                     bound();
-                    if (ritz - lower <= options_.enough * std::fabs(ritz) ||
-                        lower >= options_.target)
+                    if (ritz - lower <= options_.enough * std::fabs(ritz))
+                        return;
+                    if (std::isfinite(options_.target) &&
+                        (lower >= options_.target || ritz < options_.target))
                         return;
                 }
             }

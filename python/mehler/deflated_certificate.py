@@ -32,9 +32,11 @@ from .outcome import Task, estimated_norm, largest_scale, replace, rounding_of
 from .result import EigenResult
 
 FAILURE = 1e-10  # of all runs together
-STEPS = 100  # of a run
-ABOVE = (1.02, 0.95, 0.7, 0.3)  # s, in units of the value, until a run shows that K is above
-TRIALS = len(ABOVE)
+STEPS = 200  # of a run
+ABOVE = 1.02  # s, in units of the value
+CLOSE = 0.97  # where there are too many eigenvalues below
+LOOSER = 0.7  # where that takes too many steps
+TRIALS = 4
 ROOM = 1.2  # eigenvectors up to this many values are deflated
 MOST_VECTORS = 32
 MOST_BASIS = 300  # of the Lanczos run on P^-1
@@ -67,7 +69,8 @@ def pays(result: EigenResult, ker: Kernel, d: int, limit: int) -> bool:
         and possible(ker, result.n, d)
         and result.resolved
         and result.lower_kind == "theory"
-        and storage_for(ker, result.n, d, result.nbytes, limit) is not None
+        and not result.method.startswith("sparse-inverse")
+        and storage_for(ker, result.n, d, result.nbytes, limit) == "packed"
     )
 
 
@@ -142,15 +145,17 @@ def _certified(
     parts = sparse.split(ker, U, points, task.seed + 1, task.threads, ask)
     entry = ker.error * largest_scale(points, ker)
     floor = max(result.floor, rounding_of(n, estimated_norm(K, n, task), entry))
-    V, used = _vectors(result, K, parts, floor, task)
-    KV = K.multiply(np.asfortranarray(V), task.threads)
-    H, Y = np.linalg.eigh(V.T @ KV)
-    V, S = V @ Y, KV @ Y
-    S -= V * H
-    used += -(-V.shape[1] // 4)
     noise = 4.0 * floor * estimated_norm(parts.inverse, n, task)  # rounding in K, seen through F
-    lower, s = 0.0, 0.0
-    for trial, above in enumerate(ABOVE):
+    if noise > 0.1:
+        why = f"no certificate: rounding, seen through the preconditioner, is {noise:.0e}"
+        return result if result.message else replace(result, message=why)
+    wanted, above, used, lower = _near(result, parts, task), ABOVE, 0, 0.0
+    H = S = np.zeros(0)
+    V = np.zeros((n, 0))
+    for trial in range(TRIALS):
+        if V.shape[1] < wanted:
+            V, S, H, more = _vectors(result, K, parts, wanted, floor, task)
+            used += more
         s = above * float(H[0])
         found = _core.random_bound(
             parts.whitened(sparse.changed(K, 1.0, V, np.diag(2.0 * np.abs(H)), -s), task.threads),
@@ -162,6 +167,14 @@ def _certified(
             raise _core.Interrupted
         if found["lower"] >= noise:
             lower = _schur(H, S.T @ S, s) - floor
+            break
+        if found["ritz"] < noise and trial == 0:  # another eigenvalue below s
+            wanted = V.shape[1] + 4
+        elif above > CLOSE and found["ritz"] < noise:
+            above = CLOSE
+        elif above > LOOSER:
+            above = LOOSER
+        else:
             break
     changes: dict[str, Any] = {"upper": min(result.upper, float(H[0]) + floor)}
     if lower > max(result.lower, 0.0):
@@ -182,38 +195,52 @@ def _certified(
     return replace(result, applications=result.applications + used, **changes)
 
 
-def _vectors(
-    result: EigenResult, K: _core.Operator, parts: sparse.Split, floor: float, task: Task
-) -> tuple[Array, int]:
-    """(V, products): the eigenvector found, and as many more as P has eigenvalues near the value."""
-    assert result.vector is not None
-    n, ask = K.size, task.report.ask
+def _near(result: EigenResult, parts: sparse.Split, task: Task) -> int:
+    """How many eigenvalues P has near the value."""
+    n = parts.Q.size
     low = _core.lanczos(
         parts.inverse, parts.inverse, min(MOST_VECTORS, n), 4, min(n, MOST_BASIS), 1e-3, 1e-3, 0.0, 0.0,
-        -math.inf, task.seed + 5, True, math.inf, 0.0, 0, task.threads, ask,
+        -math.inf, task.seed + 1, True, math.inf, 0.0, 0, task.threads, task.report.ask,
     )  # fmt: skip
     if low["interrupted"] or low["stopped"]:
         raise _core.Interrupted
-    count = int(np.sum(1.0 / low["ritz_values"] < ROOM * result.value))
-    v = result.vector[:, None]
-    if count <= 1:
-        return v, 0
-    more = _core.davidson(
-        K, K, parts.inverse, min(count, n), 4, 400, GUARD_TOL, GUARD_TOL, floor, 0.0, -math.inf,
-        task.seed + 2, 150, math.inf, 0.0, 0, task.threads, ask,
-    )  # fmt: skip
-    if more["interrupted"] or more["stopped"]:
-        raise _core.Interrupted
-    return _orthonormal(np.hstack([v, more["vectors"]])), int(more["applications"])
+    return max(int(np.sum(1.0 / low["ritz_values"] < ROOM * result.value)), 1)
+
+
+def _vectors(
+    result: EigenResult,
+    K: _core.Operator,
+    parts: sparse.Split,
+    wanted: int,
+    floor: float,
+    task: Task,
+) -> tuple[Array, Array, Array, int]:
+    """(V, S, H, products): Ritz vectors of K, the one found first among them, residuals, values."""
+    assert result.vector is not None
+    n, used = K.size, 0
+    V = result.vector[:, None]
+    if wanted > 1:
+        more = _core.davidson(
+            K, K, parts.inverse, min(wanted, n), 4, 400, GUARD_TOL, GUARD_TOL, floor, 0.0, -math.inf,
+            task.seed + 2, 150, math.inf, 0.0, 0, task.threads, task.report.ask,
+        )  # fmt: skip
+        if more["interrupted"] or more["stopped"]:
+            raise _core.Interrupted
+        V, used = _orthonormal(np.hstack([V, more["vectors"]])), int(more["applications"])
+    KV = K.multiply(np.asfortranarray(V), task.threads)
+    H, Y = np.linalg.eigh(V.T @ KV)
+    V, S = V @ Y, KV @ Y
+    return V, S - V * H, H, used - (-V.shape[1] // 4)
 
 
 def _schur(H: Array, SS: Array, mu: float) -> float:
     """The largest t < mu with diag(H) - t - SS / (mu - t) >= 0, from below; -inf without any."""
     size = float(np.trace(SS)) ** 0.5
-    low, high = min(float(H[0]), mu) - 2.0 * size - abs(mu), min(float(H[0]), mu)
+    high = min(float(H[0]), mu)
+    low = high - 2.0 * size - abs(mu)
 
     def holds(t: float) -> bool:
-        return mu > t and float(np.linalg.eigvalsh(np.diag(H - t) - SS / (mu - t))[0]) >= 0.0
+        return mu > t and bool(np.all(np.linalg.eigvalsh(np.diag(H - t) - SS / (mu - t)) >= 0.0))
 
     if not holds(low):
         return -math.inf

@@ -204,7 +204,8 @@ def solve(
     wanted = min(task.tol, LOOSEST)
     tol, goal, floor, relative = 0.5 * wanted, 0.85 * wanted, 0.5 * noise, 0.0
     if not single:
-        relative = 0.5 * EPS
+        # what rounding leaves of a residual; more, where it has passed through an approximate inverse
+        relative = 0.5 * EPS if inverse is None else 16.0 * EPS
     rounds = 8 if single else 1
     window = 4.0 * error / math.sqrt(n) if single else 0.0  # float32 may have changed their order
     if inverse is None:

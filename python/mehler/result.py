@@ -61,6 +61,9 @@ class EigenResult:
         (applications, value, residual) as they came.
     failure_probability
         Of ``lower``: 0 but for lower_kind 'preconditioned'.
+    change
+        By how much, relatively, the estimate of method 'sparse-inverse' moved when its neighbours
+        were doubled; NaN for other methods.
     message
         What happened, in a sentence.
     interrupted
@@ -88,6 +91,7 @@ class EigenResult:
     residuals: Array = field(repr=False)
     history: tuple[tuple[int, float, float], ...] = field(default=(), repr=False)
     failure_probability: float = 0.0
+    change: float = math.nan
     message: str = ""
     interrupted: bool = False
 
@@ -118,9 +122,10 @@ class EigenResult:
         elif self.status == "rounding-limited" and abs(self.value) <= self.floor:
             value = f"<= {_rounded(self.upper, 2, decimal.ROUND_CEILING)} (rounding floor {self.floor:.1e})"
         else:
-            digits = (
-                8 if self.resolved else max(2, _digits(self.value, max(self.residual, self.floor)))
-            )
+            error = max(self.residual, self.floor)
+            if self.change >= 0.0:  # an estimate: known as well as it stays the same
+                error = max(self.change * abs(self.value), self.floor)
+            digits = 8 if self.resolved else max(2, _digits(self.value, error))
             value = f"{self.value:.{digits}g}"
         lower = upper = "-"
         if self.lower > -math.inf:

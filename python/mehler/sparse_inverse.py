@@ -16,6 +16,7 @@ the status says so.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,9 @@ from .result import EigenResult
 from .structure import forced_zero
 
 SUPPORT = 2000  # points of the principal submatrix
+TERMS = (
+    30  # of low degree: an estimate gains nothing from more, and they cost 24 bytes a point each
+)
 BLOCK = 4
 MOST_BASIS = 300
 TOL = 1e-7  # of the lowest eigenvalue of P
@@ -50,7 +54,7 @@ LEAST = 64  # points
 def nbytes(ker: Kernel, n: int, d: int) -> int:
     """Bytes at most."""
     s = min(n, SUPPORT)
-    return sparse.nbytes(ker, n, d) + 8 * n * (MOST_BASIS + 6 * BLOCK) + 5 * 8 * s * s
+    return sparse.nbytes(ker, n, d, terms=TERMS) + 8 * n * (MOST_BASIS + 6 * BLOCK) + 5 * 8 * s * s
 
 
 def check(ker: Kernel, n: int, d: int, limit: int) -> None:
@@ -96,7 +100,9 @@ def points_route(
     pairs = None
     try:
         for some in (max(m // 2, 1), m):
-            parts = sparse.split(ker, U, points, task.seed, task.threads, task.report.ask, some)
+            parts = sparse.split(
+                ker, U, points, task.seed, task.threads, task.report.ask, some, TERMS
+            )
             pairs, words, held = parts.Q.pairs(), parts.words, parts.nbytes
             zero = forced_zero(pairs, A, norms, ker)
             if zero is not None:
@@ -127,7 +133,8 @@ def points_route(
         )
         theta, residual = _residual(A, support, v, ker, task)
     except (KeyboardInterrupt, _core.Interrupted):
-        return ended(task) or unknown(n, ker, points, task, "sparse-inverse")
+        early = ended(task) or unknown(n, ker, points, task, "sparse-inverse")
+        return with_theory(early, task, ker, points, pairs, certify)
     result = _result(
         estimates, upper, (theta, residual), v, support, n, task, ker, points, products, words, held
     )
@@ -152,7 +159,7 @@ def _principal(A: Array, support: Array, ker: Kernel, task: Task) -> tuple[float
     return float(values[0]) + error, np.ascontiguousarray(Q[:, 0])
 
 
-def _residual(A: Array, support: Array, v: Array, ker: Kernel, task: Task) -> tuple[float, float]:
+def _residual(A: Array, support: Any, v: Array, ker: Kernel, task: Task) -> tuple[float, float]:
     """(theta, |K v - theta v|) of v on the support, zero elsewhere: rows of K a stretch at a time."""
     part = core_points(np.ascontiguousarray(A[support]), ker, task.threads)
     image = np.empty(len(A))
@@ -217,6 +224,7 @@ def _result(
         n=n,
         dtype="float64",
         nbytes=held + points.nbytes + 8 * n * (MOST_BASIS // 2),
+        change=math.nan if resolved else change,
         message=message,
         history=[(products, e, math.nan) for e in estimates],
     )
