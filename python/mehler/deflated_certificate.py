@@ -252,7 +252,7 @@ def _schur(H: Array, SS: Array, mu: float) -> float:
             low = middle
         else:
             high = middle
-    return low
+    return float(low)
 
 
 def _orthonormal(V: Array) -> Array:
