@@ -85,7 +85,10 @@ def test_choice_and_memory():
     assert preconditioners.pays(relu, 10_000, 50)
     assert not preconditioners.pays(tanh, 10_000, 50)
     assert not preconditioners.pays(relu, 10_000, 784)  # no term of degree two
-    assert not preconditioners.pays(relu, 10_000, 5)  # a local bottom
+    assert preconditioners.pays(relu, 10_000, 5)  # a local bottom: the sparse inverse sees it
+    assert not preconditioners.pays(tanh, 10_000, 5)
+    assert preconditioners.choose(relu, 10_000, 5) == "sparse"
+    assert preconditioners.choose(relu, 40, 5) != "sparse"
     assert preconditioners.choose(relu, 10_000, 50) == "low-degree"
     assert preconditioners.choose(relu, 10_000, 784) == "landmarks"
     degree, count = preconditioners.low_degree_rank(relu, 10_000, 50)

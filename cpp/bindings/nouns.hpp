@@ -8,5 +8,6 @@ void bind_profile(pybind11::module_& m);
 void bind_gram(pybind11::module_& m);
 void bind_cholesky(pybind11::module_& m);
 void bind_solve(pybind11::module_& m);
+void bind_sparse(pybind11::module_& m);
 void bind_rates(pybind11::module_& m);
 } // namespace mehler

@@ -40,6 +40,7 @@ IN_SHELL = (  # the library's words in messages, as options
             "lanczos",
             "shift-invert",
             "preconditioned",
+            "sparse-inverse",
             "rigorous",
             "theory",
             "none",

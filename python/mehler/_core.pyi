@@ -202,3 +202,48 @@ class Woodbury(Operator):
 
 def bench_gemm(m: int, n: int, k: int, dtype: str, threads: int) -> float: ...
 def bench_stream(bytes: int, threads: int) -> float: ...
+
+class SparseInverse(Operator):
+    def __init__(
+        self,
+        points: Points,
+        profile: Profile,
+        low: list[float],
+        C: _Array,
+        order: np.ndarray[Any, np.dtype[np.int64]],
+        m: int,
+        threads: int,
+        ask: _Ask = None,
+    ) -> None: ...
+    @property
+    def neighbours(self) -> int: ...
+    @property
+    def raised(self) -> int: ...
+    def pairs(self) -> dict[str, Any]: ...
+    @staticmethod
+    def bytes_for(n: int, m: int) -> int: ...
+
+class SparseFactor(Operator):
+    def __init__(self, whole: SparseInverse, transposed: bool) -> None: ...
+
+class Composition(Operator):
+    def __init__(self, factors: list[Operator]) -> None: ...
+
+class Identity(Operator):
+    def __init__(self, n: int) -> None: ...
+
+class LowRankChange(Operator):
+    def __init__(self, A: Operator, scale: float, shift: float, G: _Array, M: _Array) -> None: ...
+
+def random_bound(
+    A: Operator,
+    V: _Array,
+    most: int,
+    delta: float,
+    enough: float,
+    target: float,
+    seed: int,
+    count: int,
+    threads: int,
+    ask: _Ask = None,
+) -> dict[str, Any]: ...

@@ -15,7 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from . import _core, certificate, copies, dense, iterative, planning, shift_invert
+from . import (
+    _core,
+    certificate,
+    copies,
+    deflated_certificate,
+    dense,
+    iterative,
+    planning,
+    shift_invert,
+    sparse_inverse,
+)
 from ._arrays import (
     Array,
     as_points,
@@ -37,10 +47,10 @@ from .operators import as_operator, columns
 from .outcome import Task, ended, replace, unknown
 from .result import EigenResult
 
-METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned")
+METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned", "sparse-inverse")
 EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert")
 PRECISIONS = ("auto", "single", "double")
-CERTIFICATES = ("auto", "rigorous", "theory", "none")
+CERTIFICATES = ("auto", "rigorous", "preconditioned", "theory", "none")
 EIGSH_CERTIFICATES = ("auto", "rigorous", "none")
 KERNELS = {"gradient": gradient_kernel, "nngp": nngp}
 Callback = Callable[[State], Any]
@@ -94,15 +104,19 @@ def min_eig(
     certify
         How ``lower`` is proved. 'rigorous': a Cholesky factorisation of K - s I that completes, s just
         below the value, with all rounding allowed for (float64, n^3 / 3 flops, 4 n^2 bytes);
+        'preconditioned': K above a sparse matrix, made tight by deflation, for activations with a
+        kink (some hundred products, no n^3; it fails with the ``failure_probability`` of the result);
         'theory': all eigenpairs where the dense route was taken, else the Hermite-tail bound, which is
-        loose; 'auto': rigorous where it costs at most what the solve did, else theory; 'none':
-        nothing but 0.
+        loose; 'auto': rigorous where it costs at most what the solve did, else preconditioned in up
+        to eight dimensions, where it is sharp, else theory; 'none': nothing but 0.
     method
         'dense', 'lanczos', 'shift-invert' (Cholesky factor, then Lanczos on its inverse),
-        'preconditioned' (generalised Davidson; K approximated by the low-degree part of its kernel,
-        or by landmark points), or 'auto': dense up to n = 500, shift-invert up to 12,000 where the factor
-        fits into memory; from 6,000 on preconditioned, where activations with a kink meet points of ten
-        dimensions or more and the quadratic terms of the kernel fit, and Lanczos otherwise.
+        'preconditioned' (generalised Davidson; K approximated by the low-degree part of its kernel and,
+        in few dimensions, a sparse inverse of the rest, or by landmark points), 'sparse-inverse' (no
+        dense product at all: an estimate for up to millions of points in few dimensions, with a proved
+        upper bound), or 'auto': dense up to n = 500, shift-invert up to 12,000 where the factor fits into
+        memory; from 6,000 on preconditioned, where it pays (an activation with a kink, and few
+        dimensions or room for the quadratic terms of the kernel), and Lanczos otherwise.
     max_memory
         Bytes, or a text such as '10GB'. Default: 80 % of what the system has free.
     time_limit
@@ -151,8 +165,8 @@ def min_eig(
             "width and weights (finite width) are not available in this version; leave them None."
         )
     choice("precision", precision, PRECISIONS, {"extended", "exact"})
-    choice("method", method, METHODS, {"sparse-inverse"})
-    choice("certify", certify, CERTIFICATES, {"preconditioned"})
+    choice("method", method, METHODS)
+    choice("certify", certify, CERTIFICATES)
     tol = tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
     seconds = duration(time_limit)
@@ -170,16 +184,25 @@ def min_eig(
             points = core_points(A, ker, threads)
             if certify == "rigorous":
                 certificate.check_memory(n, points.nbytes, limit)
+            if certify == "preconditioned":
+                deflated_certificate.check(ker, n, A.shape[1], points.nbytes, limit)
             if method == "auto":
                 route = planning.pick(ker, n, A.shape[1], precision, limit, points.nbytes)
             if route == "dense":
                 result = dense.points_route(A, points, ker, task, certify)
             elif route == "shift-invert":
                 result = shift_invert.points_route(A, points, ker, task, certify, precision)
+            elif route == "sparse-inverse":
+                result = sparse_inverse.points_route(A, points, ker, task, certify)
             else:
                 result = iterative.points_route(A, points, ker, task, certify, precision, route)
             if certify in ("auto", "rigorous"):
                 result = certificate.certified(result, points, ker, task, certify, A.shape[1])
+            if certify == "preconditioned" or (
+                certify == "auto" and deflated_certificate.pays(result, ker, A.shape[1], limit)
+            ):
+                U = A if ker.homogeneity is None else A / points.norms()[:, None]
+                result = deflated_certificate.certified(result, U, points, ker, task)
         except KeyboardInterrupt:  # between pieces of work
             result = ended(task) or unknown(n, ker, points, task, method)
             result = replace(result, lower=max(result.lower, 0.0), lower_kind="theory")

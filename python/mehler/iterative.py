@@ -23,6 +23,7 @@ from .outcome import (
     largest_scale,
     nothing,
     remedy,
+    replace,
     result_of,
     rounding_of,
     structural,
@@ -86,7 +87,7 @@ def points_route(
             f"matrix-free (precision='auto') {size_text(storage_bytes(n, 'matrix-free', 'float64') + room)}."
         )
     result: EigenResult | None = None
-    inverse: _core.Woodbury | None = None
+    inverse: preconditioners.Preconditioner | None = None
     for step, (storage, dtype) in enumerate(plan):
         last = step == len(plan) - 1
         try:
@@ -99,7 +100,7 @@ def points_route(
                     size = float(np.linalg.norm(K.exact().multiply(v, task.threads)))
                     return structural(zero, size, n, task, K.nbytes)
             if low_rank != "none" and inverse is None:
-                inverse = preconditioners.make(low_rank, ker, A, points.norms(), task)
+                inverse = preconditioners.make(low_rank, ker, A, points, task)
         except (KeyboardInterrupt, _core.Interrupted):
             if result is None:
                 return unknown(n, ker, points, task, method)
@@ -120,30 +121,37 @@ def points_route(
 
 
 def _on(
-    K: Gram, inverse: _core.Woodbury | None, ker: Kernel, task: Task, last: bool
+    K: Gram,
+    inverse: preconditioners.Preconditioner | None,
+    ker: Kernel,
+    task: Task,
+    last: bool,
 ) -> EigenResult:
     """The smallest eigenvalue by what a storage of K holds; not the last: gives up on tiny values."""
     points, single = K._points, K.dtype == np.float32
     error = single_error(K, task.threads) if single else 0.0
     noise = 0.5 * error / math.sqrt(K.shape[0])  # rounding errors are not aligned
-    return solve(
+    result = solve(
         K.op,
         K.exact(),
         K.shape[0],
         1,
         False,
         task,
-        None,
+        None if inverse is None else inverse.block,
         str(K.dtype),
-        K.nbytes + points.nbytes,
+        K.nbytes + points.nbytes + (0 if inverse is None else inverse.nbytes),
         f"{'lanczos' if inverse is None else 'preconditioned'}, {K.storage}",
         entry_error=ker.error * largest_scale(points, ker),
         noise=noise,
         error=error,
         below=-math.inf if last else 10.0 * noise,
         earlier=max((r.applications for r in task.known), default=0),
-        inverse=inverse,
+        inverse=None if inverse is None else inverse.inverse,
     )
+    if inverse is None:
+        return result
+    return replace(result, method=f"{result.method}, {inverse.words}")
 
 
 def solve(
@@ -163,7 +171,7 @@ def solve(
     error: float = math.inf,
     below: float = -math.inf,
     earlier: int = 0,
-    inverse: _core.Woodbury | None = None,
+    inverse: _core.Operator | None = None,
 ) -> EigenResult:
     """The k smallest (or largest) pairs: a solver on ``op``, then the float64 residual.
 
@@ -196,7 +204,8 @@ def solve(
     wanted = min(task.tol, LOOSEST)
     tol, goal, floor, relative = 0.5 * wanted, 0.85 * wanted, 0.5 * noise, 0.0
     if not single:
-        relative = 0.5 * EPS
+        # what rounding leaves of a residual; more, where it has passed through an approximate inverse
+        relative = 0.5 * EPS if inverse is None else 16.0 * EPS
     rounds = 8 if single else 1
     window = 4.0 * error / math.sqrt(n) if single else 0.0  # float32 may have changed their order
     if inverse is None:
@@ -205,7 +214,6 @@ def solve(
             error, window, rounds, task.threads, task.report.ask,
         )  # fmt: skip
     else:
-        nbytes += inverse.nbytes
         found = _core.davidson(
             op, exact, inverse, k, block, min(most, DAVIDSON_BASIS) // 2, tol, goal, floor, relative,
             below, task.seed, DAVIDSON_PRODUCTS, error, window, rounds, task.threads, task.report.ask,

@@ -1,8 +1,11 @@
 """Approximate inverses of a Gram matrix: what the preconditioned eigensolver divides residuals by.
 
+``sparse``, for activations with a kink in few dimensions: the first terms of the kernel, exactly, and
+a sparse inverse of the rest (``sparse.py``). Elsewhere
+
     P = D (C^T M^-1 C + tau I) D,    D = diag(|x_i|^q),
 
-a low-rank part of K and the mean of the rest. Two choices of the low-rank part:
+a low-rank part of K and the mean of the rest, by one of two choices of the low-rank part:
 
 - ``low_degree``: the first terms of h(rho) = sum_k A_k rho^k, whose features are the monomials of
   the points (few in few dimensions);
@@ -14,11 +17,11 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations_with_replacement
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import _core
+from . import _core, sparse
 from ._arrays import Array
 from .kernels import Kernel
 
@@ -30,28 +33,55 @@ LANDMARKS = 1000
 
 
 def pays(ker: Kernel, n: int, d: int) -> bool:
-    """Whether the rest of K is near tau I after few terms: a kink, and points that spread.
+    """Whether products are saved at less than they cost: a kink, and few dimensions or many.
 
-    In fewer than ten dimensions the bottom of the spectrum is local; a term of degree one alone, or
+    In up to eight dimensions the bottom of the spectrum is local, and the sparse inverse sees it. In
+    ten and more the rest of K is near tau I after the quadratic terms; a term of degree one alone, or
     landmarks, save fewer products than they cost.
     """
-    return bool(ker.activation.kinks) and d >= 10 and choose(ker, n, d) == "low-degree"
+    if not sparse.local(ker):
+        return False
+    if d <= sparse.TREE_UP_TO:
+        return choose(ker, n, d) == "sparse"
+    return d >= 10 and choose(ker, n, d) == "low-degree"
 
 
 def choose(ker: Kernel, n: int, d: int) -> str:
-    """'low-degree' where at least the quadratic terms fit, else 'landmarks'."""
+    """'sparse' for a kink in few dimensions, 'low-degree' where the quadratic terms fit, else 'landmarks'."""
+    if sparse.local(ker) and d <= sparse.TREE_UP_TO and n >= 64:
+        return "sparse"
     return "low-degree" if low_degree_rank(ker, n, d)[0] >= 2 else "landmarks"
 
 
 def nbytes(choice: str, ker: Kernel, n: int, d: int) -> int:
     """Bytes while the preconditioner is made."""
+    if choice == "sparse":
+        return sparse.nbytes(ker, n, d)
     r = low_degree_rank(ker, n, d)[1] if choice == "low-degree" else min(LANDMARKS, n // 8)
     return 4 * r * (n + _core.Woodbury.chunk) + 32 * r * r
 
 
-def make(choice: str, ker: Kernel, X: Array, norms: Array, task: Any) -> _core.Woodbury:
-    """P^-1; task gives seed, threads and report."""
+class Preconditioner(NamedTuple):
+    """P^-1, the vectors that a block should have (None: the solver's own choice), bytes, words."""
+
+    inverse: _core.Operator
+    block: int | None
+    nbytes: int
+    words: str
+
+
+def make(choice: str, ker: Kernel, X: Array, points: _core.Points, task: Any) -> Preconditioner:
+    """The preconditioner; task gives seed, threads and report."""
+    norms = points.norms()
     U = X if ker.homogeneity is None else X / norms[:, None]
+    if choice == "sparse":
+        parts = sparse.split(ker, U, points, task.seed, task.threads, task.report.ask)
+        return Preconditioner(parts.inverse, 4, parts.nbytes, parts.words)
+    inverse = _low_rank(choice, ker, U, norms, task)
+    return Preconditioner(inverse, None, inverse.nbytes, choice)
+
+
+def _low_rank(choice: str, ker: Kernel, U: Array, norms: Array, task: Any) -> _core.Woodbury:
     if choice == "low-degree":
         return low_degree(ker, U, norms, task.threads, task.report.ask)
     return landmarks(ker, U, norms, task.seed, task.threads, task.report.ask)

@@ -25,6 +25,7 @@ class EigenResult:
     lower_kind
         How ``lower`` is known: 'dense' (residuals of all computed eigenpairs, with rounding),
         'factorisation' (a Cholesky factorisation of K - s I that completes, rounding allowed for),
+        'preconditioned' (K above a sparse matrix, but with ``failure_probability``),
         'theory' (Hermite-tail bound, loose), 'structure' (an exact dependence between points),
         'rayleigh' (of the largest eigenvalue: a Rayleigh quotient less its rounding), 'none' (nothing
         but the residual: see ``residual``; 0 for kernels, which are positive semidefinite).
@@ -58,6 +59,11 @@ class EigenResult:
         All wanted eigenpairs, the extreme one first: (k,), (n, k), (k,).
     history
         (applications, value, residual) as they came.
+    failure_probability
+        Of ``lower``: 0 but for lower_kind 'preconditioned'.
+    change
+        By how much, relatively, the estimate of method 'sparse-inverse' moved when its neighbours
+        were doubled; NaN for other methods.
     message
         What happened, in a sentence.
     interrupted
@@ -84,6 +90,8 @@ class EigenResult:
     vectors: Array | None = field(repr=False)
     residuals: Array = field(repr=False)
     history: tuple[tuple[int, float, float], ...] = field(default=(), repr=False)
+    failure_probability: float = 0.0
+    change: float = math.nan
     message: str = ""
     interrupted: bool = False
 
@@ -114,14 +122,17 @@ class EigenResult:
         elif self.status == "rounding-limited" and abs(self.value) <= self.floor:
             value = f"<= {_rounded(self.upper, 2, decimal.ROUND_CEILING)} (rounding floor {self.floor:.1e})"
         else:
-            digits = (
-                8 if self.resolved else max(2, _digits(self.value, max(self.residual, self.floor)))
-            )
+            error = max(self.residual, self.floor)
+            if self.change >= 0.0:  # an estimate: known as well as it stays the same
+                error = max(self.change * abs(self.value), self.floor)
+            digits = 8 if self.resolved else max(2, _digits(self.value, error))
             value = f"{self.value:.{digits}g}"
         lower = upper = "-"
         if self.lower > -math.inf:
             loose = self.lower_kind == "theory" and self.resolved and self.lower < 0.5 * self.value
             kind = self.lower_kind + ": loose, certify='rigorous' is sharp" * loose
+            if self.failure_probability:
+                kind += f", but with probability {self.failure_probability:.0e}"
             lower = f"{_rounded(self.lower, 8, decimal.ROUND_FLOOR)} ({kind})"
         if self.upper < math.inf:
             upper = _rounded(self.upper, 8, decimal.ROUND_CEILING)

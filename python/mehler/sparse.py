@@ -1,0 +1,206 @@
+"""K = K_low + K_tail with a sparse inverse of the tail: the preconditioner of low dimension.
+
+    K_low = C C^T,       C (n, r): the first terms of h(rho) = sum_k A_k rho^k, or landmarks,
+    K_tail^-1 is near Q = U U^T,    U sparse (cpp/gram/sparse_inverse.hpp),
+    P^-1 = (K_low + Q^-1)^-1 = Q - G (I + C^T G)^-1 G^T,    G = Q C                  (Woodbury).
+
+A kink makes the tail local in the projective distance |rho| -> 1; the low-degree part is what is not
+local, and is exact. In more than ``TREE_UP_TO`` dimensions the terms of low degree are too many, and
+landmarks (Nystrom, with a ridge that keeps the tail positive definite on them) take their place.
+
+Schaefer, Katzfuss and Owhadi 2021 (the sparse factor).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+
+import numpy as np
+
+from . import _core
+from ._arrays import Array
+from .kernels import Kernel
+
+Ask = Callable[[str, int, int, float, float], bool] | None
+
+TREE_UP_TO = 8  # dimensions in which neighbours are found by a tree
+MOST_TERMS = 150
+MOST_DEGREE = 8
+LANDMARKS = 1000
+RIDGE = 0.03  # of h(1), on the landmarks
+MOST_POINTS = 2**32 - 2  # numbered in 32 bits
+
+
+@dataclass(frozen=True)
+class Split:
+    """K near K_low + Q^-1.
+
+    Attributes
+    ----------
+    Q
+        U U^T, near the inverse of the tail.
+    C
+        (n, r), K_low = C C^T.
+    inverse
+        P^-1.
+    words
+        How it was made.
+    """
+
+    Q: _core.SparseInverse
+    C: Array
+    inverse: _core.Operator
+    words: str
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it holds."""
+        return int(self.Q.nbytes + 3 * self.C.nbytes)
+
+    def whitened(self, A: _core.Operator, threads: int) -> _core.Operator:
+        """F^T A F with F F^T = P^-1: near the identity for A = K, and definite just when A is.
+
+        F = U (I + Y Y^T)^(-1/2), Y = U^T C = W S Z^T, (I + Y Y^T)^(-1/2) = I - W (1 - (1 + S^2)^(-1/2)) W^T.
+        """
+        U, Ut = _core.SparseFactor(self.Q, False), _core.SparseFactor(self.Q, True)
+        W, S, _ = np.linalg.svd(Ut.multiply(self.C, threads), full_matrices=False)
+        M = np.diag(1.0 / np.sqrt(1.0 + S * S) - 1.0)
+        H = changed(_core.Identity(len(W)), 1.0, W, M)
+        return _core.Composition([H, Ut, A, U, H])
+
+
+def local(ker: Kernel) -> bool:
+    """Whether the bottom of the spectrum is local: some derivative of phi jumps."""
+    return bool(ker.activation.kinks)
+
+
+def neighbours(d: int) -> int:
+    """m: enough for a condition number of U^T K_tail U below about ten."""
+    return 30 if d <= 2 else 60 if d == 3 else 120
+
+
+def low_degree(ker: Kernel, n: int, d: int, most: int = MOST_TERMS) -> tuple[int, int]:
+    """(L, r): the highest degree, up to 8, whose terms stay below ``most`` and n / 20."""
+    A = ker._coefficients(MOST_DEGREE)
+    count, best = 0, (-1, 0)
+    for k in range(MOST_DEGREE + 1):
+        if A[k] > 1e-12 * ker.h.ends[0]:
+            count += math.comb(d + k - 1, k)
+            if count > max(min(most, n // 20), d + 1):
+                break
+            best = (k, count)
+    return best
+
+
+def nbytes(ker: Kernel, n: int, d: int, m: int | None = None, terms: int = MOST_TERMS) -> int:
+    """Bytes while the split is made."""
+    m = neighbours(d) if m is None else m
+    r = low_degree(ker, n, d, terms)[1] if d <= TREE_UP_TO else min(LANDMARKS, n // 8)
+    search = n * d * 8 + (n * (8 + 2 * d * 6) if d <= TREE_UP_TO else 0)
+    return int(_core.SparseInverse.bytes_for(n, m) + 4 * 8 * n * r + search + 16 * n)
+
+
+def split(
+    ker: Kernel,
+    U: Array,
+    points: _core.Points,
+    seed: int,
+    threads: int,
+    ask: Ask = None,
+    m: int | None = None,
+    terms: int = MOST_TERMS,
+) -> Split:
+    """The split of the kernel matrix of points.
+
+    Parameters
+    ----------
+    ker, points
+        The kernel; the points in the core, with their scaling.
+    U
+        The points, (n, d), of unit norm.
+    seed
+        Of the random order in which points look for earlier neighbours, and of landmarks.
+    threads, ask
+        As everywhere.
+    m
+        Number of neighbours; default by dimension.
+    terms
+        Of low degree, at most.
+    """
+    n, d = U.shape
+    m = neighbours(d) if m is None else m
+    order = np.random.default_rng(seed).permutation(n).astype(np.int64)
+    q = ker.homogeneity
+    scale = points.norms() ** q if q else np.ones(n)
+    if d <= TREE_UP_TO:
+        degree, r = low_degree(ker, n, d, terms)
+        A = ker._coefficients(max(degree, 0))[: degree + 1]
+        A = np.where(A > 1e-12 * ker.h.ends[0], A, 0.0)
+        C, features = monomials(U, A), np.zeros((n, 0))
+        words = f"degree {degree} ({r} terms)"
+    else:
+        A = np.zeros(0)
+        C = features = landmarks(ker, U, seed)
+        words = f"{C.shape[1]} landmarks"
+    Q = _core.SparseInverse(points, ker.h.compiled, A.tolist(), features, order, m, threads, ask)
+    C = np.asfortranarray(C * scale[:, None])
+    return Split(Q, C, with_low_part(Q, C, threads), f"{Q.neighbours} neighbours, {words}")
+
+
+def with_low_part(Q: _core.Operator, C: Array, threads: int) -> _core.Operator:
+    """(Q^-1 + C C^T)^-1."""
+    if C.shape[1] == 0:
+        return Q
+    G = Q.multiply(C, threads)
+    S = np.eye(C.shape[1]) + C.T @ G
+    return changed(Q, 1.0, G, -inverse_of(S))
+
+
+def changed(
+    A: _core.Operator, scale: float, G: Array, M: Array, shift: float = 0.0
+) -> _core.Operator:
+    """scale A + shift I + G M G^T."""
+    M = np.asfortranarray(0.5 * (M + M.T))
+    return _core.LowRankChange(A, scale, shift, np.asfortranarray(G), M)
+
+
+def inverse_of(S: Array) -> Array:
+    """The inverse of a symmetric positive definite matrix, by its Cholesky factor."""
+    L = np.linalg.inv(np.linalg.cholesky(0.5 * (S + S.T)))
+    return np.asarray(L.T @ L)
+
+
+def monomials(U: Array, A: Array) -> Array:
+    """C (n, r) with C C^T = sum_k A[k] (U U^T)^k, entrywise powers.
+
+    Column (i_1 <= ... <= i_k): sqrt(A[k] k! / prod m_i!) u_{i_1} ... u_{i_k}, m_i how often i occurs.
+    """
+    n, d = U.shape
+    columns = []
+    for k in np.flatnonzero(A > 0.0):
+        for chosen in combinations_with_replacement(range(d), int(k)):
+            many = math.factorial(int(k))
+            for i in set(chosen):
+                many //= math.factorial(chosen.count(i))
+            column = np.full(n, math.sqrt(A[k] * many))
+            for i in chosen:
+                column *= U[:, i]
+            columns.append(column)
+    return np.stack(columns, axis=1) if columns else np.zeros((n, 0))
+
+
+def landmarks(ker: Kernel, U: Array, seed: int) -> Array:
+    """C (n, r) with C C^T = K_nr (K_rr + ridge I)^-1 K_rn, which is below K."""
+    n = len(U)
+    r = min(LANDMARKS, n // 8)
+    chosen = np.sort(np.random.default_rng([seed, 1]).permutation(n)[:r])
+    M = ker(U[chosen])
+    M[np.diag_indices(r)] += RIDGE * float(ker.h.ends[0])
+    L = np.linalg.inv(np.linalg.cholesky(M))
+    C = np.empty((n, r))
+    for start in range(0, n, 4096):
+        C[start : start + 4096] = ker(U[start : start + 4096], U[chosen]) @ L.T
+    return C
