@@ -130,6 +130,21 @@ def test_low_degree_terms_and_landmarks_are_below_the_kernel():
         assert np.linalg.eigvalsh(K - C @ C.T)[0] > -1e-13 * np.linalg.norm(K)
 
 
+def test_points_of_a_small_span_are_taken_for_what_they_are():
+    ker, rng = mh.gradient_kernel("relu"), np.random.default_rng(0)
+    X = sphere(500, 3) * rng.uniform(0.5, 2.0, 500)[:, None]
+    isometry, _ = np.linalg.qr(rng.standard_normal((40, 3)))
+    Z = X @ isometry.T
+    assert sparse.dimension(Z / np.linalg.norm(Z, axis=1)[:, None]) == 3
+    flat, lifted = parts_of(ker, X, 30), parts_of(ker, Z, 30)
+    assert flat.words == lifted.words
+    np.testing.assert_allclose(dense(lifted.inverse), dense(flat.inverse), rtol=1e-6, atol=1e-3)
+    # all but one point: not a small span
+    Z[321] += 1e-3 * rng.standard_normal(40)
+    assert sparse.span(Z / np.linalg.norm(Z, axis=1)[:, None]) is None
+    assert sparse.span(sphere(500, 20)) is None and sparse.span(sphere(5, 20)) is None
+
+
 def test_bad_order_and_sizes_are_refused():
     ker, X = mh.gradient_kernel("relu"), sphere(50, 3)
     points, none = core_points(X, ker, 1), np.zeros((50, 0))

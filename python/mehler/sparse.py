@@ -82,6 +82,31 @@ def neighbours(d: int) -> int:
     return 30 if d <= 2 else 60 if d == 3 else 120
 
 
+def span(U: Array) -> Array | None:
+    """Coordinates (n, d') of unit points that span d' <= 8 of more dimensions, or None.
+
+    An isometry, to rounding; good enough for an approximate inverse, never used for K itself.
+    """
+    n, d = U.shape
+    if d <= TREE_UP_TO:
+        return None
+    some = U[:: max(1, n // 64)][:64]
+    _, size, V = np.linalg.svd(some, full_matrices=False)
+    r = int(np.sum(size > 1e-10 * size[0]))
+    if r > TREE_UP_TO or r >= len(some):
+        return None
+    Y = U @ V[:r].T
+    if float(np.max(np.abs(U - Y @ V[:r]))) > 1e-11:
+        return None
+    return np.asarray(Y / np.linalg.norm(Y, axis=1)[:, None])
+
+
+def dimension(U: Array) -> int:
+    """Of the span, where that is small; else the number of coordinates."""
+    Y = span(U)
+    return int(U.shape[1] if Y is None else Y.shape[1])
+
+
 def low_degree(ker: Kernel, n: int, d: int, most: int = MOST_TERMS) -> tuple[int, int]:
     """(L, r): the highest degree, up to 8, whose terms stay below ``most`` and n / 20."""
     A = ker._coefficients(MOST_DEGREE)
@@ -130,6 +155,13 @@ def split(
     terms
         Of low degree, at most.
     """
+    Y = span(U)
+    if Y is not None:
+        from .gram import core_points
+
+        q = ker.homogeneity
+        U, norms = Y, points.norms()
+        points = core_points(np.ascontiguousarray(Y * norms[:, None]) if q else Y, ker, threads)
     n, d = U.shape
     m = neighbours(d) if m is None else m
     order = np.random.default_rng(seed).permutation(n).astype(np.int64)
