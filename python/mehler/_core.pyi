@@ -26,6 +26,8 @@ class Points:
     def __init__(self, X: _Array, exponent: float, unit: bool, threads: int) -> None: ...
     @property
     def nbytes(self) -> int: ...
+    @property
+    def unit(self) -> _Array: ...
     def norms(self) -> _Array: ...
 
 class Operator:
@@ -154,6 +156,7 @@ def lanczos(
     below: float,
     seed: int,
     largest: bool,
+    most_applications: int,
     error: float,
     window: float,
     rounds: int,

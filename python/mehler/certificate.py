@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
+from . import _core, budget
 from ._arrays import size_text
 from .kernels import Kernel
 from .outcome import Task, replace
@@ -107,9 +107,14 @@ def pays(result: EigenResult) -> bool:
     return factor <= solve
 
 
-def check_memory(n: int, held: int, limit: int) -> None:
+def nbytes(n: int, held: int, threads: int) -> int:
+    """Bytes of a factor beside what is held: points, what products work in, a few vectors."""
+    return factor_bytes(n, "float64") + held + budget.product(n, threads) + budget.vectors(n, 8)
+
+
+def check_memory(n: int, held: int, threads: int, limit: int) -> None:
     """Refuses what will not fit, before any work."""
-    need = factor_bytes(n, "float64") + held
+    need = nbytes(n, held, threads)
     if need > limit:
         raise MemoryError(
             f"certify='rigorous' at n={n} factors K in float64, which takes {size_text(need)}, more "
@@ -141,7 +146,7 @@ def certified(
     if result.lower_kind == "structure" or not result.value > 0.0:
         return result
     if certify == "auto":
-        fits = factor_bytes(result.n, "float64") + points.nbytes <= task.limit
+        fits = nbytes(result.n, points.nbytes, task.threads) <= task.limit
         if not (result.resolved and result.lower_kind == "theory" and fits and pays(result)):
             return result
     if result.interrupted or task.report.stopped:

@@ -49,9 +49,9 @@ def nbytes(choice: str, ker: Kernel, n: int, d: int) -> int:
     return 4 * r * (n + _core.Woodbury.chunk) + 32 * r * r
 
 
-def make(choice: str, ker: Kernel, X: Array, norms: Array, task: Any) -> _core.Woodbury:
+def make(choice: str, ker: Kernel, points: _core.Points, task: Any) -> _core.Woodbury:
     """P^-1; task gives seed, threads and report."""
-    U = X if ker.homogeneity is None else X / norms[:, None]
+    U, norms = points.unit, points.norms()  # no copy of the points
     if choice == "low-degree":
         return low_degree(ker, U, norms, task.threads, task.report.ask)
     return landmarks(ker, U, norms, task.seed, task.threads, task.report.ask)
