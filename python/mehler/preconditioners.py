@@ -96,8 +96,11 @@ def monomials(U: Array, weights: Array, threads: int = 1) -> Chunked:
                 part *= columns.take(row, axis=0)  # both let other threads run
             r += len(factors)
 
-    with ThreadPoolExecutor(threads) as pool:
+    pool = ThreadPoolExecutor(threads)
+    try:
         list(pool.map(fill, range(len(C))))
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C waits for the chunks under way only
     return C
 
 
