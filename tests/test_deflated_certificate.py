@@ -59,8 +59,8 @@ def test_never_above_the_truth():
     assert sharp >= 10
 
 
-def task():
-    return Task(1e-6, 2, 0, 2**33, Reporter(None, None, 1.0, None, 0.0), 0.0)
+def task(limit=2**33):
+    return Task(1e-6, 2, 0, limit, Reporter(None, None, 1.0, None, 0.0), 0.0)
 
 
 @pytest.mark.parametrize("which", [1, 2, 5])
@@ -73,7 +73,7 @@ def test_a_missed_eigenvalue_is_found_out(which):
         right, value=w[which], upper=w[which] + 1e-12, vector=Q[:, which].copy(), residual=1e-15
     )
     points = core_points(X, ker, 2)
-    found = deflated_certificate.certified(claimed, X, points, ker, task())
+    found = deflated_certificate.certified(claimed, points, ker, task())
     assert found.lower <= w[0] + 1e-13 * w[-1]
     assert found.status == "budget-limited" and "a smaller eigenvalue was missed" in found.message
     assert found.upper == pytest.approx(w[0], rel=1e-3)
@@ -81,12 +81,16 @@ def test_a_missed_eigenvalue_is_found_out(which):
 
 def test_auto_takes_it_in_few_dimensions_where_no_factorisation_pays():
     relu = mh.gradient_kernel("relu")
+    flat, high = (core_points(sphere(600, d), relu, 1) for d in (3, 40))
     r = mh.min_eig(sphere(600, 3), relu, method="lanczos", certify="theory")
     assert r.lower_kind == "theory"
-    assert deflated_certificate.pays(r, relu, 3, 2**33)
-    assert not deflated_certificate.pays(r, relu, 40, 2**33)
-    assert not deflated_certificate.pays(r, relu, 3, 2**20)
-    assert not deflated_certificate.pays(replace(r, lower_kind="factorisation"), relu, 3, 2**33)
+    assert deflated_certificate.pays(r, relu, flat, task())
+    assert not deflated_certificate.pays(r, relu, high, task())
+    assert not deflated_certificate.pays(r, relu, flat, task(2**20))
+    proved = replace(r, lower_kind="factorisation")
+    assert not deflated_certificate.pays(proved, relu, flat, task())
+    estimate = replace(r, method="sparse-inverse")
+    assert not deflated_certificate.pays(estimate, relu, flat, task())
 
 
 def test_what_it_refuses():

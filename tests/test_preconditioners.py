@@ -128,3 +128,28 @@ def test_predicted_residuals_are_those_of_the_matrix(error):
     assert abs(theta - np.linalg.eigvalsh(A)[0]) <= 1e3 * residual**2 + found["slack"] + 1e-13
     assert found["exact_applications"] == (1 if error == "known" else 2)
     assert (found["slack"] > 0.0) == (error == "known")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "k", "d"), [("float64", 1, 8), ("float64", 5, 8), ("float32", 3, 20)]
+)
+def test_eigsh_takes_the_points_of_a_gram_operator(dtype, k, d):
+    X = sphere(1200, d, seed=2)
+    K = mh.gram(X, "relu", dtype=dtype)
+    r = mh.eigsh(K, k=k, method="preconditioned", rng=0)
+    truth = np.linalg.eigvalsh(mh.gradient_kernel("relu")(X))[:k]
+    assert r.status == "resolved" and r.method.startswith("preconditioned")
+    np.testing.assert_allclose(r.values, truth, rtol=2e-6)
+    np.testing.assert_allclose(r.vectors.T @ r.vectors, np.eye(k), atol=1e-5)
+
+
+def test_eigsh_says_what_it_needs():
+    K = mh.gram(sphere(400, 8), "relu")
+    with pytest.raises(TypeError, match=r"needs the points of K.*Use method='lanczos'"):
+        mh.eigsh(K.toarray(), method="preconditioned")
+    with pytest.raises(
+        ValueError, match=r"method='preconditioned' finds the smallest.*Use method='lanczos'"
+    ):
+        mh.eigsh(K, which="LA", method="preconditioned")
+    with pytest.raises(MemoryError, match=r"more than max_memory=1 MB\. Use method='lanczos'"):
+        mh.eigsh(K, method="preconditioned", max_memory="1MB")

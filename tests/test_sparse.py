@@ -17,8 +17,7 @@ NONE = np.zeros((0, 0))
 
 def parts_of(ker, X, m, terms=sparse.MOST_TERMS, seed=0, threads=2):
     points = core_points(X, ker, threads)
-    U = X / np.linalg.norm(X, axis=1)[:, None]
-    return sparse.split(ker, U, points, seed, threads, None, m, terms)
+    return sparse.split(ker, points, seed, threads, None, m, terms)
 
 
 def dense(op):

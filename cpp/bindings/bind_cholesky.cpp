@@ -93,7 +93,7 @@ py::dict shift_invert(const Solver& factor, const Operator& exact, Index wanted,
     d["solves"] = solver.solves;
     d["products"] = solver.products;
     d["basis"] = solver.basis();
-    d["full"] = solver.end == End::basis_full;
+    d["too_many"] = solver.end == End::too_many;
     d["stopped"] = solver.end == End::stopped;
     d["interrupted"] = interrupted;
     py::list history;

@@ -82,6 +82,13 @@ void bind_gram(py::module_& m) {
              py::arg("threads"))
         .def_property_readonly("nbytes", [](const HeldPoints& P) { return P.points->bytes(); })
         .def_property_readonly("d", [](const HeldPoints& P) { return P.points->d(); })
+        .def_property_readonly("unit",
+                               [](const py::object& self) { // a view
+                                   const Points& P = *self.cast<const HeldPoints&>().points;
+                                   Array view({P.n(), P.d()}, P.unit(), self);
+                                   view.attr("setflags")(py::arg("write") = false);
+                                   return view;
+                               })
         .def("norms", [](const HeldPoints& P) {
             Array out(P.points->n());
             for (Index i = 0; i < P.points->n(); ++i)

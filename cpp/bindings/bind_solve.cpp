@@ -71,8 +71,6 @@ const char* name(End end) {
     switch (end) {
     case End::converged:
         return "converged";
-    case End::basis_full:
-        return "basis full";
     case End::below:
         return "below";
     case End::too_many:
@@ -133,8 +131,8 @@ py::dict finish(const Make& make, const EigenOptions& eigen_options, const Opera
 
 py::dict lanczos(const Operator& fast, const Operator& exact, Index wanted, Index block,
                  Index most_basis, double tol, double goal, double floor, double floor_relative,
-                 double below, std::uint64_t seed, bool largest, double error, double window,
-                 Index rounds, int threads, py::object ask) {
+                 double below, std::uint64_t seed, bool largest, Index most_applications,
+                 double error, double window, Index rounds, int threads, py::object ask) {
     PythonMonitor monitor{std::move(ask)};
     const Negated minus_fast(fast), minus_exact(exact);
     const Operator& A = largest ? static_cast<const Operator&>(minus_fast) : fast;
@@ -142,9 +140,8 @@ py::dict lanczos(const Operator& fast, const Operator& exact, Index wanted, Inde
     const auto make = [&](const Operator& K, const EigenOptions& o) {
         return std::unique_ptr<Eigensolver>(new Lanczos(K, o, monitor.monitor));
     };
-    const EigenOptions o{
-        wanted,         block, most_basis, tol,     floor,
-        floor_relative, below, seed,       threads, std::numeric_limits<Index>::max()};
+    const EigenOptions o{wanted,         block, most_basis, tol,     floor,
+                         floor_relative, below, seed,       threads, most_applications};
     return finish(make, o, A, A_exact, error, window, goal, rounds, threads, largest ? -1.0 : 1.0,
                   monitor);
 }
@@ -205,8 +202,8 @@ void bind_solve(py::module_& m) {
     m.def("lanczos", &lanczos, py::arg("fast"), py::arg("exact"), py::arg("wanted"),
           py::arg("block"), py::arg("most_basis"), py::arg("tol"), py::arg("goal"),
           py::arg("floor"), py::arg("floor_relative"), py::arg("below"), py::arg("seed"),
-          py::arg("largest"), py::arg("error"), py::arg("window"), py::arg("rounds"),
-          py::arg("threads"), py::arg("ask") = py::none());
+          py::arg("largest"), py::arg("most_applications"), py::arg("error"), py::arg("window"),
+          py::arg("rounds"), py::arg("threads"), py::arg("ask") = py::none());
     m.def("davidson", &davidson, py::arg("fast"), py::arg("exact"), py::arg("inverse"),
           py::arg("wanted"), py::arg("block"), py::arg("most_basis"), py::arg("tol"),
           py::arg("goal"), py::arg("floor"), py::arg("floor_relative"), py::arg("below"),

@@ -10,25 +10,21 @@ public:
         : points_(std::move(points)), profile_(std::move(profile)), tiling_(points_->n()) {}
 
     Index size() const override { return tiling_.n; }
-    Index bytes() const override {
-        return 2 * shares_of(tiling_) * Tiling::edge * Tiling::edge * 8;
-    }
+    Index bytes() const override { return 2 * area * 8 * default_threads(); }
 
     void apply(const double* V, double* Y, Index b, int threads, Monitor& monitor) const override {
-        std::vector<Buffer<double>> tiles(static_cast<std::size_t>(shares_of(tiling_)));
-        symmetric_product<double>(tiling_, V, Y, b, threads, monitor,
-                                  [&](Index s, Index I, Index J) {
-                                      constexpr Index area = Tiling::edge * Tiling::edge;
-                                      Buffer<double>& mine = tiles[static_cast<std::size_t>(s)];
-                                      if (mine.size() == 0)
-                                          mine = Buffer<double>(2 * area);
-                                      fill_lower(*points_, *profile_, tiling_, I, J, mine.data(),
-                                                 mine.data() + area, nullptr);
-                                      return static_cast<const double*>(mine.data() + area);
-                                  });
+        symmetric_product<double>(tiling_, V, Y, b, threads, monitor, [&](Index, Index I, Index J) {
+            // a thread is done with one tile before it asks for the next
+            thread_local Buffer<double> mine(2 * area);
+            fill_lower(*points_, *profile_, tiling_, I, J, mine.data(), mine.data() + area,
+                       nullptr);
+            return static_cast<const double*>(mine.data() + area);
+        });
     }
 
 private:
+    static constexpr Index area = Tiling::edge * Tiling::edge;
+
     std::shared_ptr<const Points> points_;
     std::shared_ptr<const Profile> profile_;
     Tiling tiling_;

@@ -38,8 +38,20 @@ void one_tile(const T* tile, const Tiling& tiling, Index I, Index J, const doubl
 
 template <class T>
 void at_least(Buffer<T>& buffer, Index count) {
-    if (buffer.size() < count)
+    if (buffer.size() < count) {
+        buffer = Buffer<T>(); // the smaller one goes first
         buffer = Buffer<T>(count);
+    }
+}
+
+// What products of a thread work in, of whatever type and number of vectors. Kept from product to
+// product: fresh pages would cost a third of its time.
+struct ProductSpace {
+    Buffer<double> panels, sums;
+};
+inline ProductSpace& product_space() {
+    thread_local ProductSpace space;
+    return space;
 }
 
 // Share s of the tiles into its sums (n, B).
@@ -66,13 +78,11 @@ void symmetric_product(const Tiling& tiling, const double* V, double* Y, int thr
                        Monitor& monitor, const TileOf& tile_of) {
     constexpr Index edge = Tiling::edge;
     const Index n = tiling.n, shares = shares_of(tiling);
-    // Kept from product to product: fresh pages would cost a third of its time.
-    thread_local Buffer<double> panels;
-    thread_local Buffer<double> sums;
-    at_least(panels, tiling.panels * edge * B);
-    at_least(sums, shares * n * B);
-    double* const packed = panels.data();
-    double* const added = sums.data();
+    ProductSpace& space = product_space();
+    at_least(space.panels, tiling.panels * edge * B);
+    at_least(space.sums, shares * n * B);
+    double* const packed = space.panels.data();
+    double* const added = space.sums.data();
     parallel_for(tiling.panels, threads, monitor, [&](Index I) {
         for (int b = 0; b < B; ++b)
             for (Index r = 0; r < edge; ++r)

@@ -1,4 +1,4 @@
-// Lowest eigenpairs of a small symmetric band matrix T: what block Lanczos asks for at every test.
+// Extreme eigenpairs of a small symmetric band matrix T: what block Lanczos asks for at every test.
 //
 // Bisection on the inertia of T - s I brackets each eigenvalue to rounding, inverse iteration gives
 // its vector. Everything costs O(order * width^2).
@@ -8,7 +8,7 @@
 #include <limits>
 #include <vector>
 
-#include "core/types.hpp"
+#include "core/monitor.hpp"
 
 namespace mehler {
 
@@ -39,17 +39,37 @@ public:
         Eigen::MatrixXd vectors; // (order, count)
     };
 
-    // guess: vectors of an earlier, smaller T (may be empty).
-    Pairs lowest(Index count, const Eigen::MatrixXd& guess) const {
+    // guess: vectors of an earlier, smaller T (may be empty); monitor: of many, may end the work.
+    Pairs lowest(Index count, const Eigen::MatrixXd& guess, Monitor* monitor = nullptr) const {
         count = std::min(count, order_);
         const double size = norm();
         if (size == 0.0)
             return {Eigen::VectorXd::Zero(count), Eigen::MatrixXd::Identity(order_, count)};
         Band unit = *this; // of norm one: nothing under- or overflows
         unit.entries_ /= size;
-        Pairs pairs = unit.lowest_of_unit(count, guess);
+        Pairs pairs = unit.lowest_of_unit(count, guess, monitor);
         pairs.values *= size;
         return pairs;
+    }
+
+    // The largest ones, descending.
+    Pairs highest(Index count, Monitor* monitor = nullptr) const {
+        Band minus = *this;
+        minus.entries_ = -entries_;
+        Pairs pairs = minus.lowest(count, {}, monitor);
+        pairs.values = -pairs.values;
+        return pairs;
+    }
+
+    Eigen::MatrixXd times(const Eigen::MatrixXd& X) const {
+        Eigen::MatrixXd Y = Eigen::MatrixXd::Zero(X.rows(), X.cols());
+        for (Index j = 0; j < order_; ++j)
+            for (Index i = j; i < std::min(order_, j + width_ + 1); ++i) {
+                Y.row(i) += at(i, j) * X.row(j);
+                if (i != j)
+                    Y.row(j) += at(i, j) * X.row(i);
+            }
+        return Y;
     }
 
     // (T - theta)^+ y for theta at the low end: the first `beside` Ritz vectors are left out. The
@@ -73,12 +93,14 @@ public:
 private:
     // Eigenvalue i by bisection on the inertia of T - s I, its vector by inverse iteration beside
     // the vectors before it; a last Rayleigh-Ritz step separates clusters.
-    Pairs lowest_of_unit(Index count, const Eigen::MatrixXd& guess) const {
+    Pairs lowest_of_unit(Index count, const Eigen::MatrixXd& guess, Monitor* monitor) const {
         constexpr double eps = std::numeric_limits<double>::epsilon();
         const Index k = order_;
         Eigen::MatrixXd U(2 * width_ + 1, k), X(k, count);
         double floor = -1.0 - 4.0 * eps;
         for (Index i = 0; i < count; ++i) {
+            if (monitor && i % 16 == 0)
+                monitor->check();
             double high = 1.0 + 4.0 * eps;
             while (high - floor > 4.0 * eps) {
                 const double middle = 0.5 * (floor + high);
@@ -110,16 +132,6 @@ private:
         return {small.eigenvalues(), X * small.eigenvectors()};
     }
 
-    Eigen::MatrixXd times(const Eigen::MatrixXd& X) const {
-        Eigen::MatrixXd Y = Eigen::MatrixXd::Zero(X.rows(), X.cols());
-        for (Index j = 0; j < order_; ++j)
-            for (Index i = j; i < std::min(order_, j + width_ + 1); ++i) {
-                Y.row(i) += at(i, j) * X.row(j);
-                if (i != j)
-                    Y.row(j) += at(i, j) * X.row(i);
-            }
-        return Y;
-    }
     // Number of eigenvalues below shift: the changes of sign among the leading minors of T - shift
     // I (Martin and Wilkinson 1967). Rows enter one by one and are interchanged with those before
     // them, so entries do not grow. U(c - r, r) is row r of the triangle, x (if any) becomes what

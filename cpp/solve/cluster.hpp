@@ -32,7 +32,7 @@ public:
             o.floor = std::max(o.floor, 0.1 * window_);
             o.above = limit;
             o.seed += static_cast<std::uint64_t>(round) + 1;
-            o.most_basis = std::max(o.most_basis - solver.order(), o.most_basis / 4);
+            o.most_basis = std::max({o.most_basis - solver.order(), o.most_basis / 4, least_basis});
             const std::unique_ptr<Eigensolver> again = make_(rest, o);
             again->run();
             applications += again->applications;
@@ -51,7 +51,7 @@ public:
     bool complete = true; // false: the search for more did not end
 
 private:
-    static constexpr Index most_rounds = 16;
+    static constexpr Index most_rounds = 16, least_basis = 64;
 
     static void append(Matrix& V, const Matrix& more) {
         for (Index i = 0; i < more.cols() && V.cols() < V.rows(); ++i) {

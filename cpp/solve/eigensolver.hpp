@@ -17,7 +17,7 @@ struct EigenOptions {
     double below = 0.0; // give up when theta falls below this: a more precise matrix is needed
     std::uint64_t seed = 0;
     int threads = 1;
-    Index most_applications = std::numeric_limits<Index>::max();
+    Index most_applications = std::numeric_limits<Index>::max(); // then End::too_many
     double above = std::numeric_limits<double>::infinity(); // enough: theta is surely above this
 };
 
@@ -26,7 +26,7 @@ struct EigenStep {
     double value, residual;
 };
 
-enum class End { converged, basis_full, below, stopped, too_many };
+enum class End { converged, too_many, below, stopped };
 
 class Eigensolver {
 public:

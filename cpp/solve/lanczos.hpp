@@ -1,13 +1,17 @@
-// Block Lanczos for the lowest eigenvalues, with full reorthogonalisation and no restart.
+// Block Lanczos for the lowest eigenvalues, with full reorthogonalisation and thick restart.
 //
-//     K Q = Q T + Q_next B E^t      Q (n, k) orthonormal, T (k, k) block tridiagonal, k = steps * b
+//     K Q = Q T + Q_next B E^t      Q (n, k) orthonormal, T (k, k) a band of width b,
+//                                   E the last b columns of I
 //
-// stands before every step. A Ritz pair (theta, Q s) of T has the residual |B E^t s|, known without
-// a product. A block (b >= 2) cannot overlook one copy of a double eigenvalue, and each product
-// reads K once for all of its vectors.
+// stands before every step, and after every restart, which comes when k has reached its bound: two
+// fifths of the Ritz vectors stay, the lowest ones, and one fifth, the highest ones, which would
+// cost as many products to find again (thick_restart.hpp). A Ritz pair (theta, Q s) of T has the
+// residual |B E^t s|, known without a product. A block (b >= 2) cannot overlook one copy of a
+// double eigenvalue, and each product reads K once for all of its vectors.
 #pragma once
 #include "solve/band.hpp"
 #include "solve/eigensolver.hpp"
+#include "solve/thick_restart.hpp"
 
 namespace mehler {
 
@@ -15,21 +19,27 @@ class Lanczos final : public Eigensolver {
 public:
     Lanczos(const Operator& K, const EigenOptions& options, Monitor& monitor)
         : Eigensolver(K, options, monitor),
-          most_(options.most_basis >= n_ ? round_up(n_, b_)
-                                         : std::max(b_, options.most_basis / b_ * b_)),
+          most_(options.most_basis >= n_ ? round_up(n_, b_) : options.most_basis / b_ * b_),
           basis_(n_, options.threads, monitor), T_(b_, most_ + b_) {}
 
+    // Vectors without which a restart has nothing to go on with.
+    static Index least_basis(Index wanted, Index block) { return 2 * wanted + 8 * block; }
+
     void run() override {
+        if (most_ < n_ && most_ < least_basis(options_.wanted, b_))
+            throw std::invalid_argument("most_basis must be at least 2 wanted + 8 block");
         try {
             start();
             while (true) {
                 expand();
                 if (test())
                     break;
-                if (k_ + b_ > most_) {
-                    end = End::basis_full;
+                if (applications >= options_.most_applications) {
+                    end = End::too_many;
                     break;
                 }
+                if (k_ + b_ > most_)
+                    restart();
             }
         } catch (const Interrupted&) {
             end = End::stopped;
@@ -37,6 +47,8 @@ public:
     }
 
     Matrix vectors(double window) override {
+        if (rescued_.size())
+            return rescued_;
         Matrix S = ritz_.vectors.leftCols(values.size());
         for (Index more = 4; window > 0.0 && end == End::converged; more = most_guards) {
             const Band::Pairs pairs = T_.lowest(values.size() + more, ritz_.vectors);
@@ -45,18 +57,16 @@ public:
             if (count < pairs.values.size() || more == most_guards)
                 break;
         }
-        Matrix V = combine(S);
-        for (Index i = 0; i < V.cols(); ++i)
-            V.col(i).normalize();
-        return V;
+        return combine(S);
     }
-    // The basis times H, also after an interruption.
+    // The basis times H, columns of norm one; also after an interruption.
     Matrix combine(const Matrix& H) {
         Monitor quiet;
         basis_.watch(quiet);
         Matrix V = Matrix::Zero(n_, H.cols());
         basis_.add(H, V.data());
         basis_.watch(monitor_);
+        V.colwise().normalize();
         return V;
     }
 
@@ -112,14 +122,43 @@ private:
             for (Index c = n_ - j; c < b_; ++c)
                 T_.at(j + c, j + c) = 2.0 * T_.norm();
         scale_ = std::max(scale_, diagonal.norm());
-        B_ = orthonormalise(W_, basis_, scale_);
-        scale_ = std::max(scale_, B_.norm());
+        const Matrix B = orthonormalise(W_, basis_, scale_);
         k_ = j + b_;
-        for (Index c = 0; c < b_; ++c)
-            for (Index r = 0; r <= c; ++r)
-                T_.at(k_ + r, j + c) = B_(r, c);
+        couple(B);
         std::swap(Q_, W_);
         basis_.append(Q_.data(), b_);
+    }
+
+    // The basis is full: what is worth most of it stays, and the invariant with it. An interruption
+    // leaves a basis that is half rotated; the Ritz vectors made before it are the answer then.
+    void restart() {
+        const Index low = std::max(options_.wanted + b_, std::min(2 * k_ / 5, most_low));
+        const Index high = std::min({k_ / 5, most_high, k_ - low - 2 * b_});
+        const ThickRestart kept(T_, B_, low, high, monitor_);
+        const Index p = kept.T.rows();
+        Matrix rotation = Matrix::Zero(k_ + b_, p + b_);
+        rotation.topLeftCorner(k_, p) = kept.rotation;
+        rotation.bottomRightCorner(b_, b_).setIdentity(); // Q_next
+        rescued_ = combine(ritz_.vectors);
+        basis_.rotate(rotation);
+        rescued_.resize(0, 0);
+        ritz_.vectors = (kept.rotation.transpose() * ritz_.vectors).eval();
+        T_ = Band(b_, most_ + b_);
+        T_.grow(p);
+        for (Index j = 0; j < p; ++j)
+            for (Index i = j; i < std::min(p, j + b_ + 1); ++i)
+                T_.at(i, j) = kept.T(i, j);
+        k_ = p;
+        couple(kept.B);
+    }
+
+    // B leads from the last block of Q to Q_next.
+    void couple(const Matrix& B) {
+        B_ = B;
+        scale_ = std::max(scale_, B_.norm());
+        for (Index c = 0; c < b_; ++c)
+            for (Index r = 0; r <= c; ++r)
+                T_.at(k_ + r, k_ - b_ + c) = B_(r, c);
     }
 
     // Ritz values, residuals, and whether the wanted ones are there.
@@ -127,12 +166,12 @@ private:
         if (k_ < options_.wanted + 1 && k_ < n_)
             return false;
         const Index step = k_ / b_;
-        const bool last = k_ + b_ > most_ || k_ >= n_;
+        const bool last = k_ + b_ > most_ || k_ >= n_ || applications >= options_.most_applications;
         if (!last && step % (step > 64 ? 4 : step > 8 ? 2 : 1))
             return false;
         ritz_ = T_.lowest(options_.wanted, ritz_.vectors);
         const Index wanted = std::min(options_.wanted, k_);
-        norm = T_.norm();
+        norm = std::max(norm, T_.norm());
         values = ritz_.values.head(wanted);
         residuals.resize(wanted);
         for (Index i = 0; i < wanted; ++i)
@@ -140,10 +179,12 @@ private:
         return judge() || k_ >= n_;
     }
 
+    static constexpr Index most_low = 400, most_high = 200; // more would cost more than they save
+
     const Index most_;
     Basis basis_;
     Band T_;
-    Matrix B_, Q_, W_;
+    Matrix B_, Q_, W_, rescued_;
     Band::Pairs ritz_;
     Index k_ = 0;
     double scale_ = 0.0;

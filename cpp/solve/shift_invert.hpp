@@ -40,7 +40,7 @@ struct ShiftInvertOptions {
     Index wanted = 1, guards = 3, block = 2, most_basis = 300;
     double inner_tol = 1e-6;        // of Lanczos, relative to 1 / (theta - s)
     double tol = 1e-6, floor = 0.0; // goal: |r| <= max(tol |theta|, floor)
-    Index rounds = 8, inner = 40;
+    Index rounds = 8, inner = 40, most_solves = 1000;
     std::uint64_t seed = 0;
     int threads = 1;
 };
@@ -60,6 +60,7 @@ public:
         o.tol = options_.inner_tol;
         o.floor_relative = 4.0 * std::numeric_limits<double>::epsilon();
         o.below = -std::numeric_limits<double>::infinity();
+        o.most_applications = options_.most_solves;
         o.seed = options_.seed;
         o.threads = n_ < 6000 ? 1 : options_.threads; // of the basis, which is small
         lanczos_.emplace(A_, o, monitor_);
@@ -105,12 +106,11 @@ private:
     // Orthonormal (n, wanted + guards).
     Matrix smoothed_ritz_vectors() {
         const Index k = lanczos_->order(), b = lanczos_->block(), p = ritz_.vectors.cols();
-        Matrix H = ritz_.vectors;
-        if (end != End::stopped) {
-            H.resize(k + b, p);
-            H.topRows(k) = ritz_.vectors * ritz_.values.asDiagonal();
-            H.bottomRows(b) = lanczos_->coupling() * ritz_.vectors.bottomRows(b);
-        }
+        if (end == End::stopped)
+            return lanczos_->vectors(0.0);
+        Matrix H(k + b, p);
+        H.topRows(k) = ritz_.vectors * ritz_.values.asDiagonal();
+        H.bottomRows(b) = lanczos_->coupling() * ritz_.vectors.bottomRows(b);
         Matrix V = lanczos_->combine(H);
         for (Index i = 0; i < p; ++i)
             orthonormalise(V, i);

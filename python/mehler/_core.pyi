@@ -28,6 +28,8 @@ class Points:
     def nbytes(self) -> int: ...
     @property
     def d(self) -> int: ...
+    @property
+    def unit(self) -> _Array: ...
     def norms(self) -> _Array: ...
 
 class Operator:
@@ -160,6 +162,7 @@ def lanczos(
     below: float,
     seed: int,
     largest: bool,
+    most_applications: int,
     error: float,
     window: float,
     rounds: int,

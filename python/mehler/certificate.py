@@ -13,7 +13,7 @@ import math
 import time
 from typing import Any
 
-from . import _core
+from . import _core, budget
 from ._arrays import Array, size_text
 from .allowance import UNIT, ArrayMatrix, Matrix, PointMatrix, down, up
 from .gram import Gram
@@ -40,9 +40,16 @@ def pays(result: EigenResult) -> bool:
     return factor <= solve
 
 
-def check_memory(n: int, held: int, limit: int, what: str = "certify='rigorous'") -> None:
+def nbytes(n: int, held: int, threads: int) -> int:
+    """Bytes of a factor beside what is held: points, what products work in, a few vectors."""
+    return factor_bytes(n, "float64") + held + budget.product(n, threads) + budget.vectors(n, 8)
+
+
+def check_memory(
+    n: int, held: int, threads: int, limit: int, what: str = "certify='rigorous'"
+) -> None:
     """Refuses what will not fit, before any work."""
-    need = factor_bytes(n, "float64") + held
+    need = nbytes(n, held, threads)
     if need > limit:
         instead = "use certify='theory', or fewer points" if "certify" in what else "raise it"
         raise MemoryError(
@@ -51,7 +58,9 @@ def check_memory(n: int, held: int, limit: int, what: str = "certify='rigorous'"
         )
 
 
-def check_operator(K: Any, array: Array | None, largest: bool, held: int, limit: int) -> None:
+def check_operator(
+    K: Any, array: Array | None, largest: bool, held: int, threads: int, limit: int
+) -> None:
     """Refuses, before any work, what certify='rigorous' cannot prove of an operator."""
     if largest:
         raise ValueError(
@@ -63,7 +72,7 @@ def check_operator(K: Any, array: Array | None, largest: bool, held: int, limit:
             f"certify='rigorous' needs the entries of K: a Gram operator or a dense array; got "
             f"{type(K).__name__}. Pass K as an array, or leave certify out."
         )
-    check_memory(K.shape[0] if array is None else len(array), held, limit)
+    check_memory(K.shape[0] if array is None else len(array), held, threads, limit)
 
 
 def matrix_of(K: Any, array: Array | None) -> Matrix | None:
@@ -97,7 +106,7 @@ def certified(
     if result.lower_kind == "structure" or not math.isfinite(result.value):
         return result
     if certify == "auto":
-        fits = factor_bytes(result.n, "float64") + points.nbytes <= task.limit
+        fits = nbytes(result.n, points.nbytes, task.threads) <= task.limit
         if not (result.resolved and result.lower_kind == "theory" and fits and pays(result)):
             return result
     elif result.lower_kind == "dense":  # which knows rounding in its probable size only
@@ -125,7 +134,7 @@ def certified_operator(
     if certify == "none" or not math.isfinite(result.value):
         return result
     if certify == "auto":
-        fits = factor_bytes(result.n, "float64") + held <= task.limit
+        fits = nbytes(result.n, 0, task.threads) <= task.limit
         if not (result.resolved and result.lower_kind == "none" and fits and pays(result)):
             return result
     matrix = matrix_of(K, array)

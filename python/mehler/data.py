@@ -43,12 +43,16 @@ def normalize(X: Any) -> Array:
 
 def _unit(points: Array) -> tuple[Array, Array]:
     """Unit rows, and the norms; each row is first scaled by a power of two, which is exact."""
-    exponent = np.frexp(np.max(np.abs(points), axis=1))[1]
-    rows = np.ldexp(points, -exponent[:, None])
-    norms = np.linalg.norm(rows, axis=1)
-    rows /= norms[:, None]
-    with np.errstate(over="ignore", under="ignore"):
-        return rows, np.ldexp(norms, exponent)
+    units, norms = np.empty_like(points), np.empty(len(points))
+    for start in range(0, len(points), 4096):  # so that nothing but the result is large
+        part = slice(start, start + 4096)
+        exponent = np.frexp(np.max(np.abs(points[part]), axis=1))[1]
+        rows = np.ldexp(points[part], -exponent[:, None], out=units[part])
+        size = np.linalg.norm(rows, axis=1)
+        rows /= size[:, None]
+        with np.errstate(over="ignore", under="ignore"):
+            norms[part] = np.ldexp(size, exponent)
+    return units, norms
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ def check_psd(
     count, limit, seconds = thread_count(threads), memory_limit(max_memory), duration(time_limit)
     _refuse_without_entries(K)
     _, _, n, _, held, array = as_operator(K)
-    certificate.check_memory(n, held, limit, "check_psd")
+    certificate.check_memory(n, held, count, limit, "check_psd")
     if isinstance(K, Gram):
         array = None
     with Reporter(progress, callback, 1.0, seconds, start) as report:

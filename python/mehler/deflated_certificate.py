@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _core, sparse
+from . import _core, budget, sparse
 from ._arrays import Array, size_text
 from .gram import storage_bytes
 from .kernels import Kernel
@@ -43,38 +43,37 @@ MOST_BASIS = 300  # of the Lanczos run on P^-1
 GUARD_TOL = 1e-4  # residuals of the deflated eigenvectors
 
 
-def possible(ker: Kernel, n: int, d: int) -> bool:
+def possible(ker: Kernel, n: int) -> bool:
     """Whether the sparse inverse sees the bottom of this kernel."""
     return sparse.local(ker) and n >= 64 and ker.error <= 1e-12 * float(ker.h.ends[0])
 
 
-def nbytes(ker: Kernel, n: int, d: int, storage: str) -> int:
+def nbytes(ker: Kernel, n: int, d: int, storage: str, threads: int) -> int:
     """Bytes at most: the split, K in float64, the bases of the runs."""
-    bases = 8 * n * (MOST_BASIS + 8 * MOST_VECTORS)
+    bases = budget.vectors(n, MOST_BASIS + 8 * MOST_VECTORS) + budget.product(n, threads)
     return sparse.nbytes(ker, n, d) + storage_bytes(n, storage, "float64") + bases
 
 
-def storage_for(ker: Kernel, n: int, d: int, held: int, limit: int) -> str | None:
+def storage_for(ker: Kernel, n: int, d: int, held: int, threads: int, limit: int) -> str | None:
     """'packed' where it fits, else 'matrix-free', else None."""
     for storage in ("packed", "matrix-free"):
-        if nbytes(ker, n, d, storage) + held <= limit:
+        if nbytes(ker, n, d, storage, threads) + held <= limit:
             return storage
     return None
 
 
-def pays(result: EigenResult, ker: Kernel, d: int, limit: int) -> bool:
+def pays(result: EigenResult, ker: Kernel, points: _core.Points, task: Task) -> bool:
     """Whether ``certify='auto'`` goes this way: where it is known to be sharp, and nothing sharp is known."""
-    return (
-        d <= sparse.TREE_UP_TO
-        and possible(ker, result.n, d)
-        and result.resolved
-        and result.lower_kind == "theory"
-        and not result.method.startswith("sparse-inverse")
-        and storage_for(ker, result.n, d, result.nbytes, limit) == "packed"
-    )
+    if not (result.resolved and result.lower_kind == "theory" and possible(ker, result.n)):
+        return False
+    if result.method.startswith("sparse-inverse"):
+        return False
+    d = sparse.dimension(points.unit)
+    room = storage_for(ker, result.n, d, points.nbytes, task.threads, task.limit)
+    return d <= sparse.TREE_UP_TO and room == "packed"
 
 
-def check(ker: Kernel, n: int, d: int, held: int, limit: int) -> None:
+def check(ker: Kernel, n: int, points: _core.Points, threads: int, limit: int) -> None:
     """Refuses what cannot be, before any work."""
     if not sparse.local(ker):
         raise ValueError(
@@ -90,16 +89,17 @@ def check(ker: Kernel, n: int, d: int, held: int, limit: int) -> None:
             f"certify='preconditioned' needs a kernel known to 1e-12; that of {ker.activation.name!r} is "
             f"known to {ker.error:.0e}. Declare its kinks, or use certify='theory'."
         )
-    if storage_for(ker, n, d, held, limit) is None:
+    d, held = sparse.dimension(points.unit), points.nbytes
+    if storage_for(ker, n, d, held, threads, limit) is None:
+        need = nbytes(ker, n, d, "matrix-free", threads) + held
         raise MemoryError(
-            f"certify='preconditioned' at n={n} takes {size_text(nbytes(ker, n, d, 'matrix-free') + held)}, "
+            f"certify='preconditioned' at n={n} takes {size_text(need)}, "
             f"more than max_memory={size_text(limit)}; use certify='theory'."
         )
 
 
 def certified(
     result: EigenResult,
-    U: Array,
     points: _core.Points,
     ker: Kernel,
     task: Task,
@@ -110,8 +110,6 @@ def certified(
     ----------
     result
         Of a solver: ``vector`` and ``value``.
-    U
-        The points, of unit norm.
     points, ker, task
         K, and what all routes know.
     """
@@ -120,7 +118,7 @@ def certified(
     if result.interrupted or task.report.stopped:
         return result
     try:
-        found = _certified(result, U, points, ker, task)
+        found = _certified(result, points, ker, task)
     except (KeyboardInterrupt, _core.Interrupted):
         found = replace(
             result,
@@ -130,11 +128,9 @@ def certified(
     return replace(found, seconds=time.perf_counter() - task.start)
 
 
-def _certified(
-    result: EigenResult, U: Array, points: _core.Points, ker: Kernel, task: Task
-) -> EigenResult:
-    n, d = U.shape
-    storage = storage_for(ker, n, d, points.nbytes, task.limit)
+def _certified(result: EigenResult, points: _core.Points, ker: Kernel, task: Task) -> EigenResult:
+    n, d = len(points.unit), sparse.dimension(points.unit)
+    storage = storage_for(ker, n, d, points.nbytes, task.threads, task.limit)
     assert storage is not None
     profile, ask = ker.h.compiled, task.report.ask
     K: _core.Operator
@@ -142,7 +138,7 @@ def _certified(
         K = _core.Packed64(points, profile, task.threads, ask)
     else:
         K = _core.Recomputed(points, profile)
-    parts = sparse.split(ker, U, points, task.seed + 1, task.threads, ask)
+    parts = sparse.split(ker, points, task.seed + 1, task.threads, ask)
     entry = ker.error * largest_scale(points, ker)
     floor = max(result.floor, rounding_of(n, estimated_norm(K, n, task), entry))
     noise = 4.0 * floor * estimated_norm(parts.inverse, n, task)  # rounding in K, seen through F
@@ -200,7 +196,8 @@ def _near(result: EigenResult, parts: sparse.Split, task: Task) -> int:
     n = parts.Q.size
     low = _core.lanczos(
         parts.inverse, parts.inverse, min(MOST_VECTORS, n), 4, min(n, MOST_BASIS), 1e-3, 1e-3, 0.0, 0.0,
-        -math.inf, task.seed + 1, True, math.inf, 0.0, 0, task.threads, task.report.ask,
+        -math.inf, task.seed + 1, True, 2 * MOST_BASIS, math.inf, 0.0, 0, task.threads,
+        task.report.ask,
     )  # fmt: skip
     if low["interrupted"] or low["stopped"]:
         raise _core.Interrupted

@@ -35,6 +35,7 @@ from ._arrays import (
     integer,
     memory_limit,
     seed_from,
+    size_text,
     thread_count,
     tolerance,
 )
@@ -48,7 +49,7 @@ from .outcome import Task, ended, replace, unknown
 from .result import EigenResult
 
 METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned", "sparse-inverse")
-EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert")
+EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned")
 PRECISIONS = ("auto", "single", "double")
 CERTIFICATES = ("auto", "rigorous", "preconditioned", "theory", "none")
 EIGSH_CERTIFICATES = ("auto", "rigorous", "none")
@@ -118,7 +119,10 @@ def min_eig(
         memory; from 6,000 on preconditioned, where it pays (an activation with a kink, and few
         dimensions or room for the quadratic terms of the kernel), and Lanczos otherwise.
     max_memory
-        Bytes, or a text such as '10GB'. Default: 80 % of what the system has free.
+        Bytes, or a text such as '10GB', that this call may allocate: matrix or factor, basis, work space,
+        and copies of the points that conversion and normalising make; X itself is not counted. Default:
+        80 % of what the system has free. Where the basis has to be short, Lanczos restarts and takes
+        more products; where no storage of K fits, entries are computed again in every product.
     time_limit
         Seconds, from the call on, after which the work ends with what is known, status
         'budget-limited'; kept to within about a second, except in LAPACK (the dense route) and in
@@ -177,15 +181,17 @@ def min_eig(
         A = to_unit_norm(A)
     A, scale = _near_one(A, ker)
     n = len(A)
+    copied = 0 if isinstance(X, np.ndarray) and np.may_share_memory(A, X) else A.nbytes
+    limit -= copied  # of what the routes may take: the user's own array is not counted, a copy is
     route, points = method, None
     with Reporter(progress, callback, scale, seconds, start) as report:
         task = Task(tol, count, seed, limit, report, start)
         try:
             points = core_points(A, ker, threads)
             if certify == "rigorous":
-                certificate.check_memory(n, points.nbytes, limit)
+                certificate.check_memory(n, points.nbytes, count, limit)
             if certify == "preconditioned":
-                deflated_certificate.check(ker, n, A.shape[1], points.nbytes, limit)
+                deflated_certificate.check(ker, n, points, count, limit)
             if method == "auto":
                 route = planning.pick(ker, n, A.shape[1], precision, limit, points.nbytes)
             if route == "dense":
@@ -199,10 +205,15 @@ def min_eig(
             if certify in ("auto", "rigorous"):
                 result = certificate.certified(result, points, ker, task, certify, A.shape[1])
             if certify == "preconditioned" or (
-                certify == "auto" and deflated_certificate.pays(result, ker, A.shape[1], limit)
+                certify == "auto" and deflated_certificate.pays(result, ker, points, task)
             ):
-                U = A if ker.homogeneity is None else A / points.norms()[:, None]
-                result = deflated_certificate.certified(result, U, points, ker, task)
+                result = deflated_certificate.certified(result, points, ker, task)
+        except MemoryError as error:
+            if copied and error.args:
+                raise MemoryError(
+                    f"{error} The copy of X in float64 has taken {size_text(copied)} of it already."
+                ) from None
+            raise
         except KeyboardInterrupt:  # between pieces of work
             result = ended(task) or unknown(n, ker, points, task, method)
             result = replace(result, lower=max(result.lower, 0.0), lower_kind="theory")
@@ -246,8 +257,8 @@ def eigsh(
     which
         'SA' (smallest, ascending) or 'LA' (largest, descending).
     method
-        'dense', 'lanczos', 'shift-invert' (smallest ones of a Gram operator or an array), or 'auto':
-        dense up to n = 1000; beyond, shift-invert for the smallest ones of a Gram operator of up to
+        'dense', 'lanczos', 'shift-invert' (smallest ones of a Gram operator or an array),
+        'preconditioned' (smallest ones of a Gram operator), or 'auto': dense up to n = 1000; beyond, shift-invert for the smallest ones of a Gram operator of up to
         12,000 points whose factor fits into memory, else Lanczos.
     tol
         Relative accuracy of each eigenvalue, by its residual.
@@ -259,7 +270,9 @@ def eigsh(
         the solve did, which may be an iterative method. 'none': what the method itself knows.
     block
         Vectors in a block; default max(2, min(k, 4)).
-    max_memory, time_limit, threads, rng, progress, callback
+    max_memory
+        As in :func:`min_eig`, beside K, which is there already.
+    time_limit, threads, rng, progress, callback
         As in :func:`min_eig`.
 
     Returns
@@ -282,13 +295,14 @@ def eigsh(
         As in :func:`min_eig`.
     """
     start = time.perf_counter()
-    choice("method", method, EIGSH_METHODS, {"preconditioned", "sparse-inverse"})
+    choice("method", method, EIGSH_METHODS, {"sparse-inverse"})
     choice("which", which, ("SA", "LA"))
     choice("certify", certify, EIGSH_CERTIFICATES, {"preconditioned"})
     tol = tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
     seconds = duration(time_limit)
     op, exact, n, dtype, nbytes, array = as_operator(K)
+    limit += nbytes  # K is there already
     k = integer(k, "k")
     if not 1 <= k <= n:
         raise ValueError(f"k must satisfy 1 <= k <= n; got k={k} for n={n}.")
@@ -296,7 +310,12 @@ def eigsh(
         raise ValueError(f"block must satisfy 1 <= block <= n; got {block!r} for n={n}.")
     largest = which == "LA"
     if certify == "rigorous":
-        certificate.check_operator(K, array, largest, nbytes, limit)
+        certificate.check_operator(K, array, largest, nbytes, count, limit)
+    if largest and method in ("shift-invert", "preconditioned"):
+        raise ValueError(
+            f"method={method!r} finds the smallest eigenvalues, which='SA'; got which='LA'. "
+            "Use method='lanczos'."
+        )
     if method == "auto" and n > dense.UP_TO and isinstance(K, Gram) and not largest:
         if n <= planning.FACTOR_UP_TO and shift_invert.fits(n, nbytes, "auto", limit):
             method = "shift-invert"
@@ -313,25 +332,25 @@ def eigsh(
                     A, k, largest, task, 0.0, -math.inf, "none", "dense", nbytes
                 )
             elif method == "shift-invert":
-                if largest:
-                    raise ValueError(
-                        "method='shift-invert' finds the smallest eigenvalues, which='SA'; got which='LA'. "
-                        "Use method='lanczos'."
-                    )
                 result = shift_invert.operator_route(K, array, exact, k, task, block, nbytes)
             else:
+                inverse = iterative.inverse_of(K, k, task) if method == "preconditioned" else None
+                name = "lanczos" if inverse is None else method
                 error = iterative.single_error(K, count) if dtype == "float32" else 0.0
 
-                def again(V: Array, size: float, wanted: int, on: Task) -> EigenResult:
-                    rest, more = _core.Deflated(op, V, size), _core.Deflated(exact, V, size)
+                def on(
+                    op: _core.Operator, exact: _core.Operator, wanted: int, task: Task
+                ) -> EigenResult:
                     return iterative.solve(
-                        rest, more, n, wanted, largest, on, block, dtype, nbytes, "lanczos", error=error
+                        op, exact, n, wanted, largest, task, block, dtype, nbytes, name,
+                        error=error, inverse=inverse,
                     )  # fmt: skip
 
-                result = iterative.solve(
-                    op, exact, n, k, largest, task, block, dtype, nbytes, "lanczos", error=error
-                )
-                result = copies.complete(result, again, exact, largest, task)
+                def again(V: Array, size: float, wanted: int, task: Task) -> EigenResult:
+                    rest, more = _core.Deflated(op, V, size), _core.Deflated(exact, V, size)
+                    return on(rest, more, wanted, task)
+
+                result = copies.complete(on(op, exact, k, task), again, exact, largest, task)
             if not largest:
                 result = certificate.certified_operator(result, K, array, task, certify, nbytes)
         except KeyboardInterrupt:  # between pieces of work

@@ -172,7 +172,10 @@ def core_points(
         )
     off = np.abs(norms - 1.0) > UNIT
     if not off.any():
-        return _core.Points(X, 0.0, True, count) if q is not None and q != 0.0 else points
+        if not q:
+            return points
+        del points  # not two copies of the points at a time
+        return _core.Points(X, 0.0, True, count)
     if q is None:
         i = int(np.flatnonzero(off)[0])
         raise ValueError(
@@ -209,7 +212,7 @@ def storage_bytes(n: int, storage: str, dtype: str) -> int:
         full = (panels - 1) * panels // 2 * TILE * TILE
         height, width = -(-last // 2) * 2, (panels - 1) * TILE + -(-last // 16) * 16
         return size * (full + height * width)
-    return 2 * 32 * TILE * TILE * 8
+    return 2 * TILE * TILE * 8 * thread_count(None)
 
 
 def gram(

@@ -7,10 +7,11 @@ by tile has to confirm; float64 storage when float32 cannot see the value.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
-from . import _core, preconditioners
+from . import _core, budget, preconditioners
 from ._arrays import Array, size_text
 from .gram import Gram, storage_bytes
 from .kernels import Kernel
@@ -23,7 +24,6 @@ from .outcome import (
     largest_scale,
     nothing,
     remedy,
-    replace,
     result_of,
     rounding_of,
     structural,
@@ -33,10 +33,36 @@ from .outcome import (
 from .result import EigenResult
 from .structure import forced_zero
 
-MOST_BASIS = 3000
-LEAST_BASIS = 100
+MOST_BASIS = 3000  # then a restart, whatever the memory
+LEAST_BASIS = 64
+MOST_PRODUCTS = 3000  # block products of Lanczos
+SEARCH_BASIS = 64  # of the search for more of a cluster, which float32 storage may ask for
 DAVIDSON_BASIS = 1200  # vectors and their images
 DAVIDSON_PRODUCTS = 300  # beyond, plain Lanczos is better
+
+
+BLOCK = 2  # vectors in a block, for one pair
+
+
+def work(n: int, k: int, block: int, threads: int) -> int:
+    """Bytes of a solver for k pairs beside its basis: products, blocks, refinement, guards."""
+    return budget.product(n, threads) + budget.vectors(n, 2 * block + 10 + 4 * k + 3 * 16)
+
+
+def least_basis(n: int, k: int, block: int, single: bool) -> int:
+    """Bytes of the smallest basis that a solver for k pairs is given."""
+    search = budget.basis(n, SEARCH_BASIS + block) if single else 0
+    least = max(LEAST_BASIS, 2 * k + 8 * block)
+    return budget.basis(n, least + block) + budget.restart(least) + search
+
+
+def most_basis(n: int, free: int, k: int, block: int, single: bool) -> int:
+    """Columns of a basis for k pairs that ``free`` bytes beside ``work`` allow, at most MOST_BASIS."""
+    if single:  # a quarter of the basis more, for the search
+        free -= max(free // 5, budget.basis(n, SEARCH_BASIS + block))
+    bound = max(MOST_BASIS, 20 * k)
+    most = budget.columns(n, free, bound + block) - block
+    return int(min(n, max(most, LEAST_BASIS, 2 * k + 8 * block), bound))
 
 
 def points_route(
@@ -49,7 +75,7 @@ def points_route(
     method: str,
 ) -> EigenResult:
     n = len(A)
-    room = (LEAST_BASIS + 72) * 8 * n + points.nbytes
+    room = work(n, 1, BLOCK, task.threads) + least_basis(n, 1, BLOCK, True) + points.nbytes
     low_rank = "none"
     wanted = method == "preconditioned" or (
         method == "auto" and preconditioners.pays(ker, n, A.shape[1])
@@ -100,7 +126,7 @@ def points_route(
                     size = float(np.linalg.norm(K.exact().multiply(v, task.threads)))
                     return structural(zero, size, n, task, K.nbytes)
             if low_rank != "none" and inverse is None:
-                inverse = preconditioners.make(low_rank, ker, A, points, task)
+                inverse = preconditioners.make(low_rank, ker, points, task)
         except (KeyboardInterrupt, _core.Interrupted):
             if result is None:
                 return unknown(n, ker, points, task, method)
@@ -131,27 +157,24 @@ def _on(
     points, single = K._points, K.dtype == np.float32
     error = single_error(K, task.threads) if single else 0.0
     noise = 0.5 * error / math.sqrt(K.shape[0])  # rounding errors are not aligned
-    result = solve(
+    return solve(
         K.op,
         K.exact(),
         K.shape[0],
         1,
         False,
         task,
-        None if inverse is None else inverse.block,
+        None,
         str(K.dtype),
-        K.nbytes + points.nbytes + (0 if inverse is None else inverse.nbytes),
+        K.nbytes + points.nbytes,
         f"{'lanczos' if inverse is None else 'preconditioned'}, {K.storage}",
         entry_error=ker.error * largest_scale(points, ker),
         noise=noise,
         error=error,
         below=-math.inf if last else 10.0 * noise,
         earlier=max((r.applications for r in task.known), default=0),
-        inverse=None if inverse is None else inverse.inverse,
+        inverse=inverse,
     )
-    if inverse is None:
-        return result
-    return replace(result, method=f"{result.method}, {inverse.words}")
 
 
 def solve(
@@ -171,7 +194,7 @@ def solve(
     error: float = math.inf,
     below: float = -math.inf,
     earlier: int = 0,
-    inverse: _core.Operator | None = None,
+    inverse: preconditioners.Preconditioner | None = None,
 ) -> EigenResult:
     """The k smallest (or largest) pairs: a solver on ``op``, then the float64 residual.
 
@@ -195,10 +218,23 @@ def solve(
         An approximate inverse of K: generalised Davidson instead of block Lanczos.
     """
     if block is None:
-        block = 1 if n <= 200 else max(2, min(k, 4))
-    room = max(task.limit - nbytes, 0) // (8 * n) - 72
-    most = int(min(n, max(room, LEAST_BASIS), max(MOST_BASIS, 20 * k)))
+        block = 1 if n <= 200 else max(BLOCK, min(k, 4))
+        if inverse is not None and inverse.block is not None:
+            block = max(block, inverse.block)
     single = dtype == "float32"
+    if inverse is not None:
+        nbytes += inverse.nbytes
+    beside = nbytes + work(n, k, block, task.threads)
+    least = least_basis(n, k, block, single)
+    if inverse is not None:  # a basis and its images
+        least = max(least, 2 * budget.basis(n, 5 * max(k, block) + 2 * block))
+    need = beside + least
+    if need > task.limit:
+        raise MemoryError(
+            f"{k} pairs at n={n} take {size_text(need)}, more than max_memory={size_text(task.limit)}; "
+            "ask for fewer pairs, or raise max_memory."
+        )
+    most = most_basis(n, task.limit - beside, k, block, single)
     # Solvers see float32 entries only; refinement takes the residual on from there, in float64.
     # Nor do they take a loose tol at its word: a Ritz value that far off may belong to any eigenvalue.
     wanted = min(task.tol, LOOSEST)
@@ -211,12 +247,12 @@ def solve(
     if inverse is None:
         found = _core.lanczos(
             op, exact, k, block, most, tol, goal, floor, relative, below, task.seed, largest,
-            error, window, rounds, task.threads, task.report.ask,
+            max(MOST_PRODUCTS, 20 * k), error, window, rounds, task.threads, task.report.ask,
         )  # fmt: skip
     else:
         found = _core.davidson(
-            op, exact, inverse, k, block, min(most, DAVIDSON_BASIS) // 2, tol, goal, floor, relative,
-            below, task.seed, DAVIDSON_PRODUCTS, error, window, rounds, task.threads, task.report.ask,
+            op, exact, inverse.inverse, k, block, min(most, DAVIDSON_BASIS) // 2, tol, goal, floor, relative,
+            below, task.seed, max(DAVIDSON_PRODUCTS, 40 * k), error, window, rounds, task.threads, task.report.ask,
         )  # fmt: skip
     check_size(found["norm"])
     history = [(earlier + a, v, r) for a, v, r in found["history"]]
@@ -269,6 +305,12 @@ def solve(
         )
     elif np.all(residuals <= np.maximum(8.0 * rounding, task.tol * np.abs(values))):
         status, message = "rounding-limited", remedy(value, rounding)
+    elif found["end"] == "too many products":
+        status = "budget-limited"
+        message = (
+            f"too many products: {found['applications']} block products, with a basis of at most {most} "
+            f"vectors ({size_text(8 * n * most)}); raise max_memory, or tol"
+        )
     elif single or found["end"] == "below":
         status = "rounding-limited"
         rounding = max(rounding, noise)
@@ -276,16 +318,10 @@ def solve(
     elif not found["complete"]:
         status = "budget-limited"
         message = "several eigenvalues lie within the rounding of float32; use precision='double'"
-    elif found["end"] == "converged":
-        status = "budget-limited"
-        message = (
-            "K v - value v is larger than the recurrence says; is K symmetric and always the same?"
-        )
     else:
         status = "budget-limited"
         message = (
-            f"{found['end']} at {found['basis']} vectors ({size_text(8 * n * found['basis'])}); "
-            "raise max_memory, or tol"
+            "K v - value v is larger than the recurrence says; is K symmetric and always the same?"
         )
     return result_of(
         task,
@@ -297,7 +333,7 @@ def solve(
         upper=math.inf if largest else value + slack,
         lower_kind="rayleigh" if largest else "none",
         status=status,
-        method=f"{method} {dtype}, blocks of {block}",
+        method=f"{method} {dtype}, blocks of {block}" + (f", {inverse.words}" if inverse else ""),
         applications=applications,
         floor=rounding,
         n=n,
@@ -307,6 +343,27 @@ def solve(
         interrupted=interrupted,
         history=history,
     )
+
+
+def inverse_of(K: Any, k: int, task: Task) -> preconditioners.Preconditioner | None:
+    """An approximate inverse of a Gram operator, for k pairs; None where K is too small to have one."""
+    if not isinstance(K, Gram):
+        raise TypeError(
+            f"method='preconditioned' needs the points of K: a Gram operator; got {type(K).__name__}. "
+            "Use method='lanczos', or pass mehler.gram(X, kernel)."
+        )
+    n, d = K._points.unit.shape
+    if n < 8:
+        return None
+    low_rank = preconditioners.choose(K.kernel, n, d)
+    need = preconditioners.nbytes(low_rank, K.kernel, n, d)
+    need += work(n, k, max(BLOCK, min(k, 4)), task.threads) + K.nbytes
+    if need > task.limit:
+        raise MemoryError(
+            f"method='preconditioned' at n={n} takes {size_text(need - K.nbytes)}, more than "
+            f"max_memory={size_text(task.limit - K.nbytes)}. Use method='lanczos'."
+        )
+    return preconditioners.make(low_rank, K.kernel, K._points, task)
 
 
 def single_error(K: Gram, threads: int) -> float:

@@ -70,18 +70,17 @@ class Preconditioner(NamedTuple):
     words: str
 
 
-def make(choice: str, ker: Kernel, X: Array, points: _core.Points, task: Any) -> Preconditioner:
+def make(choice: str, ker: Kernel, points: _core.Points, task: Any) -> Preconditioner:
     """The preconditioner; task gives seed, threads and report."""
-    norms = points.norms()
-    U = X if ker.homogeneity is None else X / norms[:, None]
     if choice == "sparse":
-        parts = sparse.split(ker, U, points, task.seed, task.threads, task.report.ask)
+        parts = sparse.split(ker, points, task.seed, task.threads, task.report.ask)
         return Preconditioner(parts.inverse, 4, parts.nbytes, parts.words)
-    inverse = _low_rank(choice, ker, U, norms, task)
-    return Preconditioner(inverse, None, inverse.nbytes, choice)
+    inverse = _low_rank(choice, ker, points, task)
+    return Preconditioner(inverse, None, inverse.nbytes, f"{choice} part")
 
 
-def _low_rank(choice: str, ker: Kernel, U: Array, norms: Array, task: Any) -> _core.Woodbury:
+def _low_rank(choice: str, ker: Kernel, points: _core.Points, task: Any) -> _core.Woodbury:
+    U, norms = points.unit, points.norms()  # no copy of the points
     if choice == "low-degree":
         return low_degree(ker, U, norms, task.threads, task.report.ask)
     return landmarks(ker, U, norms, task.seed, task.threads, task.report.ask)
@@ -126,8 +125,11 @@ def monomials(U: Array, weights: Array, threads: int = 1) -> Chunked:
                 part *= columns.take(row, axis=0)  # both let other threads run
             r += len(factors)
 
-    with ThreadPoolExecutor(threads) as pool:
+    pool = ThreadPoolExecutor(threads)
+    try:
         list(pool.map(fill, range(len(C))))
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C waits for the chunks under way only
     return C
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from . import _core, copies
-from ._arrays import Array, size_text
+from . import _core, budget, copies
+from ._arrays import Array, size_text, thread_count
 from .kernels import Kernel
 from .outcome import (
     EPS,
@@ -41,8 +41,8 @@ Factor = _core.Cholesky64 | _core.Cholesky32
 Make = Callable[[str, float], Factor]
 
 SINGLE_FROM = 2048  # below, a float64 factor costs less than what float32 leaves to do
-MOST_BASIS = 600
-LEAST_BASIS = 100
+MOST_BASIS = 600  # then a restart, whatever the memory
+LEAST_BASIS = 64
 GUARDS = 3
 DTYPES = ("float32", "float64")
 
@@ -213,7 +213,7 @@ def factored(
         result = _solve(F, exact, n, k, task, block, dtype, entry_error, held, done, breakdowns)
         result = copies.complete(result, again, exact, False, task)
         done = result.applications
-        del F
+        del F, again  # both hold the factor: the next one takes its place
         if result.resolved:
             break
         if result.interrupted or task.report.stopped:
@@ -269,8 +269,10 @@ def _solve(
         block = 1 if n <= 200 else max(2, min(k, 4))
     guards = min(GUARDS, n - k)
     wanted = min(task.tol, LOOSEST)
-    free = max(task.limit - held - F.nbytes, 0) // (8 * n) - 16 - 6 * (k + guards)
-    most = int(min(n, max(free, LEAST_BASIS), max(MOST_BASIS, 20 * k)))
+    free = task.limit - held - F.nbytes - _work(n, k, block, task.threads)
+    bound = max(MOST_BASIS, 20 * k)
+    most = budget.columns(n, free, bound + block) - block
+    most = int(min(n, max(most, LEAST_BASIS, 2 * k + 8 * block), bound))
     found = _core.shift_invert(
         F if without is None else _core.DeflatedSolver(F, without),
         exact,
@@ -329,9 +331,12 @@ def _solve(
             f"a float32 factor knows it to about {rounding:.0e} only; "
             "use precision='double' or 'auto'"
         )
-    elif found["full"]:
+    elif found["too_many"]:
         status = "budget-limited"
-        message = f"basis full at {found['basis']} vectors; raise max_memory, or tol"
+        message = (
+            f"too many products: {found['solves']} block solves, with a basis of at most {most} "
+            "vectors; raise max_memory, or tol"
+        )
     else:
         status = "rounding-limited"
         rounding = max(rounding, float(np.max(residuals)))
@@ -363,8 +368,18 @@ def _solve(
 
 def _sizes(n: int, k: int, held: int) -> dict[str, int]:
     """Bytes by precision of the factor."""
-    room = held + (LEAST_BASIS + 16 + 6 * (k + GUARDS)) * 8 * n
+    block = max(2, min(k, 4))
+    room = held + _work(n, k, block, thread_count(None))
+    least = max(LEAST_BASIS, 2 * k + 8 * block)
+    room += budget.basis(n, least + block) + budget.restart(least)
     return {t: factor_bytes(n, t) + room for t in DTYPES}
+
+
+def _work(n: int, k: int, block: int, threads: int) -> int:
+    """Bytes beside the factor and the basis: products, blocks, the spaces of Rayleigh-Ritz."""
+    return budget.product(n, threads) + budget.vectors(
+        n, 2 * block + 10 + 6 * (k + GUARDS) + 16 * k
+    )
 
 
 def fits(n: int, held: int, precision: str, limit: int) -> bool:

@@ -130,7 +130,6 @@ def nbytes(ker: Kernel, n: int, d: int, m: int | None = None, terms: int = MOST_
 
 def split(
     ker: Kernel,
-    U: Array,
     points: _core.Points,
     seed: int,
     threads: int,
@@ -144,8 +143,6 @@ def split(
     ----------
     ker, points
         The kernel; the points in the core, with their scaling.
-    U
-        The points, (n, d), of unit norm.
     seed
         Of the random order in which points look for earlier neighbours, and of landmarks.
     threads, ask
@@ -155,6 +152,7 @@ def split(
     terms
         Of low degree, at most.
     """
+    U = points.unit
     Y = span(U)
     if Y is not None:
         from .gram import core_points

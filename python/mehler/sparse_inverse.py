@@ -47,6 +47,7 @@ TERMS = (
 )
 BLOCK = 4
 MOST_BASIS = 300
+MOST_PRODUCTS = 600
 TOL = 1e-7  # of the lowest eigenvalue of P
 LEAST = 64  # points
 
@@ -90,32 +91,29 @@ def points_route(
     ker, task, certify
         As in :func:`min_eig`.
     """
-    n, d = A.shape
+    n, d = len(A), sparse.dimension(points.unit)
     check(ker, n, d, task.limit)
     norms = points.norms()
-    U = A if ker.homogeneity is None else A / norms[:, None]
     m = min(sparse.neighbours(d), n - 1)
     products, estimates = 0, []
     vectors, words, held = np.zeros((n, 0)), "", 0
     pairs = None
     try:
         for some in (max(m // 2, 1), m):
-            parts = sparse.split(
-                ker, U, points, task.seed, task.threads, task.report.ask, some, TERMS
-            )
+            parts = sparse.split(ker, points, task.seed, task.threads, task.report.ask, some, TERMS)
             pairs, words, held = parts.Q.pairs(), parts.words, parts.nbytes
             zero = forced_zero(pairs, A, norms, ker)
             if zero is not None:
                 return _zero(zero, A, points, ker, task, held)
             found = _core.lanczos(
                 parts.inverse, parts.inverse, min(BLOCK, n), min(BLOCK, n), min(n, MOST_BASIS), TOL,
-                TOL, 0.0, 0.0, -math.inf, task.seed, True, math.inf, 0.0, 0, task.threads,
+                TOL, 0.0, 0.0, -math.inf, task.seed, True, MOST_PRODUCTS, math.inf, 0.0, 0, task.threads,
                 task.report.ask,
             )  # fmt: skip
             products += found["applications"]
             if found["interrupted"] or found["stopped"] or len(found["ritz_values"]) == 0:
                 break
-            if found["end"] in ("converged", "basis full", "too many products"):
+            if found["end"] in ("converged", "too many products"):
                 estimates.append(1.0 / float(found["ritz_values"][0]))
                 vectors = np.asfortranarray(found["vectors"])
             del parts
