@@ -116,7 +116,7 @@ def test_predicted_residuals_are_those_of_the_matrix(error):
     assert np.linalg.norm(rounded - A, 2) <= iterative.single_error(K, 2)
     # Lanczos stops early: something is left to correct
     found = _core.lanczos(
-        K.op, K.exact(), 1, 2, 800, 4e-5, 1e-5, 0.0, 0.0, -math.inf, 1, False, most, 0.0, 8, 2
+        K.op, K.exact(), 1, 2, 800, 4e-5, 1e-5, 0.0, 0.0, -math.inf, 1, False, 3000, most, 0.0, 8, 2
     )  # fmt: skip
     v, theta = found["vectors"][:, 0], found["values"][0]
     residual = np.linalg.norm(A @ v - theta * v)
