@@ -7,6 +7,7 @@ share is in ``outcome``, what ``eigsh`` takes in ``operators``.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 import warnings
@@ -35,12 +36,15 @@ from .gram import Gram, core_points
 from .kernels import Kernel, gradient_kernel, nngp
 from .operators import as_operator, columns
 from .outcome import Task, ended, replace, unknown
+from .planning.problem import problem_of
+from .planning.rates import rates
 from .result import EigenResult
 
 METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned")
 EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert")
 PRECISIONS = ("auto", "single", "double")
 CERTIFICATES = ("auto", "rigorous", "theory", "none")
+FACTOR_UP_TO = 12_000  # of what eigsh is given: beyond, products cost less than a factor
 KERNELS = {"gradient": gradient_kernel, "nngp": nngp}
 Callback = Callable[[State], Any]
 
@@ -99,9 +103,8 @@ def min_eig(
     method
         'dense', 'lanczos', 'shift-invert' (Cholesky factor, then Lanczos on its inverse),
         'preconditioned' (generalised Davidson; K approximated by the low-degree part of its kernel,
-        or by landmark points), or 'auto': dense up to n = 500, shift-invert up to 12,000 where the factor
-        fits into memory; from 6,000 on preconditioned, where activations with a kink meet points of ten
-        dimensions or more and the quadratic terms of the kernel fit, and Lanczos otherwise.
+        or by landmark points), or 'auto': the one that :func:`plan` expects to take least time, which
+        it says with its reason.
     max_memory
         Bytes, or a text such as '10GB'. Default: 80 % of what the system has free.
     time_limit
@@ -129,7 +132,8 @@ def min_eig(
     TypeError, ValueError
         Bad points or options; found, expected and remedy are in the message.
     MemoryError
-        Nothing fits into ``max_memory``; raised before anything is allocated.
+        The method does not fit into ``max_memory``; says what does, or the smallest ``max_memory`` that
+        works; raised before anything of the size of K is allocated.
 
     Warns
     -----
@@ -149,9 +153,7 @@ def min_eig(
         raise ValueError(
             "width and weights (finite width) are not available in this version; leave them None."
         )
-    choice("precision", precision, PRECISIONS, {"extended", "exact"})
-    choice("method", method, METHODS, {"sparse-inverse"})
-    choice("certify", certify, CERTIFICATES, {"preconditioned"})
+    _check_choices(precision, method, certify)
     tol = tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
     seconds = duration(time_limit)
@@ -169,14 +171,19 @@ def min_eig(
             points = core_points(A, ker, threads)
             if certify == "rigorous":
                 certificate.check_memory(n, points.nbytes, limit)
+            asked = problem_of(A, points, ker, precision, tol, certify, limit)
             if method == "auto":
-                route = planning.pick(ker, n, A.shape[1], precision, limit, points.nbytes)
+                route = planning.choose(asked)
+            else:
+                planning.check(asked, method)
             if route == "dense":
                 result = dense.points_route(A, points, ker, task, certify)
             elif route == "shift-invert":
                 result = shift_invert.points_route(A, points, ker, task, certify, precision)
             else:
-                result = iterative.points_route(A, points, ker, task, certify, precision, route)
+                result = iterative.points_route(
+                    A, points, ker, task, certify, precision, route, fallback=method == "auto"
+                )
             if certify in ("auto", "rigorous"):
                 result = certificate.certified(result, points, ker, task, certify, A.shape[1])
         except KeyboardInterrupt:  # between pieces of work
@@ -192,6 +199,61 @@ def min_eig(
         result = _times(result, scale)
     _warn(result)
     return result
+
+
+def plan(
+    X: Any,
+    activation: str | Activation | Kernel = "relu",
+    *,
+    kernel: str = "gradient",
+    depth: int = 1,
+    weight_var: float = 1.0,
+    bias_var: float = 0.0,
+    normalize: bool = False,
+    precision: str = "auto",
+    tol: float = 1e-6,
+    certify: str = "auto",
+    method: str = "auto",
+    max_memory: int | float | str | None = None,
+    threads: int | None = None,
+) -> planning.Plan:
+    """What :func:`min_eig` will do with the same arguments: method, seconds, bytes, and why.
+
+    Looks at the kernel matrix of at most 256 of the points, and measures once how fast the machine is;
+    takes about a tenth of a second. The method is the one that ``min_eig`` takes, on every machine.
+
+    Parameters
+    ----------
+    X, activation, kernel, depth, weight_var, bias_var, normalize, precision, tol, certify, method
+        As in :func:`min_eig`.
+    max_memory, threads
+        As in :func:`min_eig`.
+
+    Returns
+    -------
+    Plan
+        ``print`` shows a table of all methods. Where nothing fits, ``method`` is None and ``reason``
+        says what would.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Bad points or options, as in :func:`min_eig`.
+    """
+    ker = _kernel(activation, kernel, depth, weight_var, bias_var)
+    _check_choices(precision, method, certify)
+    tol = tolerance(tol)
+    count, limit = thread_count(threads), memory_limit(max_memory)
+    A = as_points(X)
+    if flag("normalize", normalize):
+        from .data import normalize as to_unit_norm
+
+        A = to_unit_norm(A)
+    A, scale = _near_one(A, ker)
+    points = core_points(A, ker, threads)
+    asked = problem_of(A, points, ker, precision, tol, certify, limit)
+    found = planning.plan_of(asked, rates(count), method)
+    return found if scale == 1.0 else dataclasses.replace(found, lowest=scale * found.lowest)
 
 
 def eigsh(
@@ -261,7 +323,7 @@ def eigsh(
         raise ValueError(f"block must satisfy 1 <= block <= n; got {block!r} for n={n}.")
     largest = which == "LA"
     if method == "auto" and n > dense.UP_TO and isinstance(K, Gram) and not largest:
-        if n <= planning.FACTOR_UP_TO and shift_invert.fits(n, nbytes, "auto", limit):
+        if n <= FACTOR_UP_TO and shift_invert.fits(n, nbytes, "auto", limit):
             method = "shift-invert"
     with Reporter(progress, callback, 1.0, seconds, start) as report:
         task = Task(tol, count, seed, limit, report, start)
@@ -295,6 +357,12 @@ def eigsh(
             result = ended(task) or unknown(n, None, None, task, method)
     _warn(result)
     return result
+
+
+def _check_choices(precision: str, method: str, certify: str) -> None:
+    choice("precision", precision, PRECISIONS, {"extended", "exact"})
+    choice("method", method, METHODS, {"sparse-inverse"})
+    choice("certify", certify, CERTIFICATES, {"preconditioned"})
 
 
 def _near_one(A: Array, ker: Kernel) -> tuple[Array, float]:

@@ -29,23 +29,19 @@ MOST_DEGREE = 12
 LANDMARKS = 1000
 
 
-def pays(ker: Kernel, n: int, d: int) -> bool:
-    """Whether the rest of K is near tau I after few terms: a kink, and points that spread.
-
-    In fewer than ten dimensions the bottom of the spectrum is local; a term of degree one alone, or
-    landmarks, save fewer products than they cost.
-    """
-    return bool(ker.activation.kinks) and d >= 10 and choose(ker, n, d) == "low-degree"
-
-
 def choose(ker: Kernel, n: int, d: int) -> str:
     """'low-degree' where at least the quadratic terms fit, else 'landmarks'."""
     return "low-degree" if low_degree_rank(ker, n, d)[0] >= 2 else "landmarks"
 
 
+def rank(choice: str, ker: Kernel, n: int, d: int) -> int:
+    """Rank of the low-rank part."""
+    return low_degree_rank(ker, n, d)[1] if choice == "low-degree" else min(LANDMARKS, n // 8)
+
+
 def nbytes(choice: str, ker: Kernel, n: int, d: int) -> int:
     """Bytes while the preconditioner is made."""
-    r = low_degree_rank(ker, n, d)[1] if choice == "low-degree" else min(LANDMARKS, n // 8)
+    r = rank(choice, ker, n, d)
     return 4 * r * (n + _core.Woodbury.chunk) + 32 * r * r
 
 

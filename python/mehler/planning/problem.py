@@ -1,0 +1,179 @@
+"""What is asked, and what a short probe of the points says about the answer before any matrix is made.
+
+The probe is the kernel matrix of m points, m at most 256, and all its eigenvalues: a few
+milliseconds, always the same points. Estimates for all n points are rounded, so that the last bits
+of a library do not decide anything.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from .. import _core
+from .._arrays import Array
+from ..kernels import Kernel
+from ..outcome import EPS, largest_scale
+
+PROBE = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """lambda_min of a kernel matrix, and the bounds of the work.
+
+    Attributes
+    ----------
+    X
+        The points, (n, d), of unit norm where the kernel needs that.
+    ker
+        The kernel.
+    precision, tol, certify
+        As in :func:`min_eig`.
+    limit
+        Bytes there are.
+    held
+        Bytes of the points in the core.
+    size
+        The largest entry of K.
+    """
+
+    X: Array = field(repr=False)
+    ker: Kernel
+    precision: str
+    tol: float
+    certify: str
+    limit: int
+    held: int
+    size: float
+
+    @property
+    def n(self) -> int:
+        return len(self.X)
+
+    @property
+    def d(self) -> int:
+        return self.X.shape[1]
+
+    @cached_property
+    def probe(self) -> Probe:
+        """What some of the points say."""
+        return probe(self.X, self.ker)
+
+    @property
+    def out_of_reach(self) -> bool:
+        """Whether rounding in double precision, eps |K|, is expected to exceed tol lambda_min."""
+        return self.probe.condition(self.n) > self.tol / EPS
+
+
+def problem_of(
+    X: Array,
+    points: _core.Points,
+    ker: Kernel,
+    precision: str,
+    tol: float,
+    certify: str,
+    limit: int,
+) -> Problem:
+    """The problem of points, which are in the core already."""
+    size = float(ker.h.ends[0]) * largest_scale(points, ker)
+    return Problem(X, ker, precision, tol, certify, limit, points.nbytes, size)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The kernel matrix of m of the points.
+
+    Attributes
+    ----------
+    m
+        Number of points.
+    dimension
+        d' = 1 / mean cos^2 of its pairs: d for random points of the sphere, less for points that lie
+        near a subspace or a cone.
+    low, half
+        Its smallest eigenvalue, and that of half of the points (geometric mean of both halves),
+        relative to h(1), not below rounding.
+    top
+        Its largest eigenvalue, relative to m h(1).
+    square
+        Mean square of its entries off the diagonal, relative to h(1)^2.
+    order
+        nu, see :func:`order`.
+    """
+
+    m: int
+    dimension: float
+    low: float
+    half: float
+    top: float
+    square: float
+    order: float
+
+    def lowest(self, n: int) -> float:
+        """lambda_min / h(1) for n points like these.
+
+        With a kink, lambda_min falls with the least distance, n^(-2 / (d - 1)), to a power that the
+        kernel's singularity at cos = 1 gives; without one, as it fell within the probe.
+        """
+        times = math.log2(max(n / self.m, 1.0))
+        if math.isfinite(self.order):
+            steps = min(2.0 * self.order / max(self.dimension - 1.0, 1.0), 4.0)
+        else:
+            steps = math.log2(self.half / self.low)
+        return self.low * 2.0 ** (-steps * times)
+
+    def condition(self, n: int) -> float:
+        """|K| / lambda_min for n points like these, to a digit."""
+        x = self.top * n / max(self.lowest(n), 1e-300)
+        return 10.0 ** round(math.log10(x), 1)
+
+
+def probe(X: Array, ker: Kernel) -> Probe:
+    """The probe of points: evenly spaced rows, the same ones at every call.
+
+    Parameters
+    ----------
+    X, ker
+        The points and the kernel.
+    """
+    from ..gram import dense_gram
+
+    n = len(X)
+    m = min(n, PROBE)
+    some = X[np.arange(m) * n // m]
+    U = some / np.linalg.norm(some, axis=1)[:, None]
+    K = dense_gram(U, ker, 1) / float(ker.h.ends[0])
+    values = np.linalg.eigvalsh(K)
+    floor = 4.0 * EPS * float(values[-1])
+    low = max(float(values[0]), floor)
+    halves = [max(float(np.linalg.eigvalsh(K[s::2, s::2])[0]), floor) for s in (0, 1) if m > 1]
+    half = max(math.sqrt(halves[0] * halves[-1]), low) if halves else low
+    above = np.triu_indices(m, 1)
+    dimension = 1.0 / max(_mean_square((U @ U.T)[above]), 1e-6)
+    found = dimension, low, half, float(values[-1]) / m, _mean_square(K[above])
+    return Probe(m, *map(_digits, found), order(ker))
+
+
+def _mean_square(x: Array) -> float:
+    return float(np.mean(x * x)) if len(x) else 1.0
+
+
+def order(ker: Kernel) -> float:
+    """nu of h(cos) = smooth + c |x - y|^nu + ... for near points; inf where there is no such term.
+
+    The power series of h says so: sum_{p >= N} A_p falls like N^(-nu / 2).
+    """
+    near, far = (float(ker.tail(N)) for N in (64, 512))
+    if not far > 1e-13 * float(ker.h.ends[0]):
+        return math.inf
+    nu = 2.0 * math.log(near / far) / math.log(8.0)
+    return float(round(nu)) if nu < 7.0 else math.inf
+
+
+def _digits(x: float) -> float:
+    """x to three digits."""
+    return float(f"{x:.2e}")
