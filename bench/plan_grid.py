@@ -43,7 +43,8 @@ class Row:
     """One run of a method on a cell of the grid.
 
     seconds, cpu: wall time, and that of all threads; peak: resident bytes beyond those before the run;
-    nbytes: what the result says; stages: of each solver's run, the seconds, products and basis (JSON).
+    nbytes: what the result says; stages: of each solver's run, the seconds, products and basis (JSON);
+    rates: of the machine just before (JSON).
     """
 
     n: int
@@ -60,6 +61,7 @@ class Row:
     value: float
     how: str
     stages: str
+    rates: str = "{}"
     error: str = ""
 
     @property
@@ -85,7 +87,10 @@ def read(path: Path) -> list[Row]:
     found: dict[Any, Row] = {}
     with path.open(newline="") as file:
         for line in csv.DictReader(file):
-            row = Row(**{f.name: kinds[str(f.type)](line[f.name]) for f in fields(Row)})
+            known = {
+                f.name: kinds[str(f.type)](line[f.name]) for f in fields(Row) if f.name in line
+            }
+            row = Row(**known)
             found[(*row.cell, row.method)] = row
     return list(found.values())
 
@@ -113,7 +118,14 @@ def timed_solvers(stages: list[dict[str, Any]]) -> None:
     """Has every solver of the core leave its seconds and products in ``stages``."""
     from mehler import _core
 
-    counts = ("applications", "fast_applications", "exact_applications", "solves", "products", "basis")
+    counts = (
+        "applications",
+        "fast_applications",
+        "exact_applications",
+        "solves",
+        "products",
+        "basis",
+    )
 
     def wrapped(name: str, solve: Any) -> Any:
         def run(*args: Any) -> Any:
@@ -147,6 +159,9 @@ def run_here(n: int, d: int, activation: str, method: str, limit: float) -> Row:
         solve = lambda points: mh.min_eig(
             points, activation, method=method, certify="none", time_limit=limit, rng=0
         )
+    from mehler.planning.rates import rates
+
+    speeds = json.dumps(asdict(rates(mh.build_info()["threads"])))
     solve(Case("sphere", 300, d, 1).points())  # libraries, threads and their buffers
     stages: list[dict[str, Any]] = []
     timed_solvers(stages)
@@ -165,7 +180,7 @@ def run_here(n: int, d: int, activation: str, method: str, limit: float) -> Row:
         known = (result.status, result.applications, result.nbytes, result.value, result.method)
     return Row(
         n, d, activation, method, limit, known[0], median(seconds), median(cpu), *known[1:3],
-        max(memory("VmHWM") - base, 0), *known[3:], json.dumps(stages),
+        max(memory("VmHWM") - base, 0), *known[3:], json.dumps(stages), speeds,
     )  # fmt: skip
 
 
@@ -180,7 +195,9 @@ def run(n: int, d: int, activation: str, method: str, limit: float) -> Row:
         if line.startswith(PREFIX):
             return Row(**json.loads(line[len(PREFIX) :]))
     last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-    return Row(n, d, activation, method, limit, "failed", 0.0, 0.0, 0, 0, 0, 0.0, "", "[]", last)
+    return Row(
+        n, d, activation, method, limit, "failed", 0.0, 0.0, 0, 0, 0, 0.0, "", "[]", "{}", last
+    )
 
 
 def limit_of(n: int) -> float:

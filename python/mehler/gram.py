@@ -31,6 +31,7 @@ from .kernels import Kernel, gradient_kernel
 STORAGES = ("auto", "dense", "packed", "matrix-free")
 DTYPES = ("float64", "float32")
 TILE = 256
+SHARES = 32  # of a product, each with two tiles of its own where entries are computed again
 
 
 class Gram:
@@ -203,13 +204,13 @@ def storage_bytes(n: int, storage: str, dtype: str) -> int:
     size = np.dtype(dtype).itemsize
     if storage == "dense":
         return n * n * (8 if size == 8 else 12)
+    panels = -(-n // TILE)
     if storage == "packed":
-        panels = -(-n // TILE)
         last = n - (panels - 1) * TILE
         full = (panels - 1) * panels // 2 * TILE * TILE
         height, width = -(-last // 2) * 2, (panels - 1) * TILE + -(-last // 16) * 16
         return size * (full + height * width)
-    return 2 * 32 * TILE * TILE * 8
+    return 2 * min(SHARES, panels * (panels + 1) // 2) * TILE * TILE * 8
 
 
 def gram(

@@ -70,17 +70,17 @@ def _candidates(n: int, needed: int, precision: str, size: float) -> list[tuple[
                 "or 'auto'."
             )
         ladder = ["float64"]
-    found = [(storage_bytes(n, "packed", t) + needed, "packed", t) for t in ladder]
+    again = storage_bytes(n, "matrix-free", "float64")  # entries computed again
+    found = [
+        (storage_bytes(n, "packed", t) + again * (t == "float32") + needed, "packed", t)
+        for t in ladder
+    ]
     if precision == "auto":
-        found.append(
-            (storage_bytes(n, "matrix-free", "float64") + needed, "matrix-free", "float64")
-        )
+        found.append((again + needed, "matrix-free", "float64"))
     return found
 
 
-def stages(
-    n: int, needed: int, precision: str, size: float, limit: int
-) -> list[tuple[str, str]]:
+def stages(n: int, needed: int, precision: str, size: float, limit: int) -> list[tuple[str, str]]:
     """(storage, dtype) that fit into ``limit``, in the order in which they are tried; none: [].
 
     Entries are computed again in every product only where nothing can be stored.
@@ -227,8 +227,10 @@ def solve(
     """
     if block is None:
         block = 1 if n <= 200 else max(2, min(k, 4))
-    most = most_basis(n, task.limit - nbytes, k)
     single = dtype == "float32"
+    if single and isinstance(exact, _core.Recomputed):
+        nbytes += exact.nbytes  # tiles of its products
+    most = most_basis(n, task.limit - nbytes, k)
     # Solvers see float32 entries only; refinement takes the residual on from there, in float64.
     # Nor do they take a loose tol at its word: a Ritz value that far off may belong to any eigenvalue.
     wanted = min(task.tol, LOOSEST)

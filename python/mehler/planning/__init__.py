@@ -185,11 +185,9 @@ def plan_of(problem: Problem, rates: Rates, method: str = "auto") -> Plan:
 
 def _row(name: str, answer: Answer, problem: Problem, rates: Rates) -> Candidate:
     if isinstance(answer, Refusal):
-        return Candidate(
-            name, False, math.nan, 0.0, answer.needs, 0, "", answer.what, math.nan
-        )
+        return Candidate(name, False, math.nan, 0.0, answer.needs, 0, "", answer.what, math.nan)
     proof, nbytes = Work(), answer.nbytes
-    if parts.is_certified(problem, name, answer.dtype, answer.products):
+    if parts.is_certified(problem, name, answer.dtype, answer.products, answer.status):
         proof = parts.certifying(problem)
         nbytes = max(nbytes, parts.certificate_bytes(problem))
     return Candidate(
@@ -219,7 +217,11 @@ def _reason(problem: Problem, rows: dict[str, Candidate], chosen: str) -> str:
         return f"{said}; no other method that fits is expected to resolve the value."
     following = min(able if row.status == "resolved" else others, key=lambda r: r.nominal)
     times = following.nominal / row.nominal
-    return f"{said}; {following.method}, the next, would take {times:.2g} times as long."
+    said += f"; {following.method}, the next, would take {times:.2g} times as long"
+    quicker = min([row, *(able if row.status == "resolved" else others)], key=lambda r: r.seconds)
+    if quicker is not row:
+        said += f" at nominal rates, which decide (as measured now, {quicker.method} is quicker)"
+    return said + "."
 
 
 def _expectation(problem: Problem, row: Candidate) -> str:

@@ -65,7 +65,7 @@ class Rates:
 
 
 # Two cores with AVX2. Only ratios of these decide anything.
-NOMINAL = Rates(gemm64=80e9, gemm32=160e9, profile=4e10, stream=28e9, fresh=4e9, lapack=40e9)
+NOMINAL = Rates(gemm64=80e9, gemm32=160e9, profile=4e10, stream=28e9, fresh=4e9, lapack=60e9)
 
 
 @dataclass(frozen=True)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from .. import iterative
 from ..gram import storage_bytes
 from .cost import Cost, Refusal, Work
-from .parts import RECOMPUTED, basis, filling, law, product, single_noise, stored
+from .parts import BLOCK, Law, basis, filling, product, recomputed, single_noise, stored
 from .problem import Problem
 
 NAME = "lanczos"
-BLOCK = 2
 
-# Numbers of products, exp(a) n^b (|K| / lambda_min)^c d'^e: bench/fit_plan.py
-RESOLVED = (2.5, 0.2, 0.06, 0.0)
-ROUNDED = (3.0, 0.4, 0.0, 0.0)  # until rounding, or a full basis, ends it
-GIVEN_UP = (2.5, 0.2, 0.0, 0.0)  # until float32 is seen not to be enough
+# Numbers of products (bench/fit_plan.py)
+RESOLVED = Law(1.03, 0.343, 0.128, 0.251, -0.146)
+ROUNDED = Law(4.58, 0.199, -0.0445, 0.0, 0.194)  # until rounding, or a full basis, ends it
+GIVEN_UP = Law(6.33, 0.0, -0.099, 0.0, 0.0)  # until float32 is seen not to be enough
+REFINING = Law(-1.22, 0.777, 0.454, -1.14, -1.18)  # with float32 storage, to correct what it says
+EXACT = 2.0  # with entries computed again
 
-REFINING = 18.0  # products with float32 storage that correct what it says
-EXACT = 2.0  # products with entries computed again
+# What is spent beyond the count
+FILL, PRODUCT, BASIS, FIXED, STEP = 1.0, 1.0, 1.1, 3e-3, 1e-5
 
 
 def _needed(problem: Problem) -> int:
@@ -38,50 +39,63 @@ def refused(problem: Problem, needed: int, what: str) -> Refusal | None:
     return None if need <= problem.limit else Refusal(what, need)
 
 
+def pieces(
+    problem: Problem, storage: str, dtype: str, steps: float, refining: float, exact: float
+) -> dict[str, Work]:
+    """The pieces of a run on one storage, each before what is spent beyond it."""
+    fill = filling(problem, exact)
+    if storage == "packed":
+        fill += stored(problem, dtype)
+    return {
+        "FILL": fill,
+        "PRODUCT": product(problem, storage, dtype) * (steps + refining),
+        "BASIS": basis(problem.n, steps),
+        "FIXED": Work(fixed=1.0),
+        "STEP": Work(fixed=steps + refining),
+    }
+
+
+def spent(part: dict[str, Work]) -> Work:
+    """All of them, with what is spent beyond the count."""
+    return (
+        part["FILL"] * FILL
+        + part["PRODUCT"] * PRODUCT
+        + part["BASIS"] * BASIS
+        + part["FIXED"] * FIXED
+        + part["STEP"] * STEP
+    )
+
+
 def cost(problem: Problem) -> Cost:
     """Up the precisions that fit, as the route goes."""
     n = problem.n
-    stages = iterative.stages(
-        n, _needed(problem), problem.precision, problem.size, problem.limit
-    )
+    stages = iterative.stages(n, _needed(problem), problem.precision, problem.size, problem.limit)
     work, products, nbytes, words = Work(), 0.0, 0, []
-    status, dtype = "resolved", "float64"
+    status, dtype = "rounding-limited" if problem.out_of_reach else "resolved", "float64"
     for storage, dtype in stages:
-        again = dtype == "float32" and beyond_single(problem)
-        steps = expected(problem, GIVEN_UP if again else RESOLVED)
-        if problem.out_of_reach:
-            steps = expected(problem, GIVEN_UP if again else ROUNDED)
-            status = "rounding-limited"
-        taken = storage_bytes(n, storage, dtype)
-        most = iterative.most_basis(n, problem.limit - taken - problem.held, 1)
-        if BLOCK * steps > most:
-            steps = most / BLOCK
-            if not again and status == "resolved" and most < n:
+        lost = dtype == "float32" and beyond_single(problem)
+        law = GIVEN_UP if lost else ROUNDED if problem.out_of_reach else RESOLVED
+        steps = law(problem)
+        taken = storage_bytes(n, storage, dtype) + problem.held
+        most = iterative.most_basis(n, problem.limit - taken, 1) / BLOCK
+        if steps > most:
+            steps = most
+            if status == "resolved" and not lost and BLOCK * most < n:
                 status = "budget-limited"
-        if storage == "packed":
-            work += stored(problem, dtype)
-        work += product(problem, storage, dtype) * steps + basis(n, steps, BLOCK)
-        products += steps
-        held = taken + problem.held + 8 * n * int(BLOCK * steps + 3 * BLOCK)
-        if dtype == "float32" and not again:
-            work += product(problem, storage, dtype) * REFINING + filling(problem, EXACT)
-            products += REFINING + EXACT
-            held += RECOMPUTED
-        nbytes = max(nbytes, held)
+        single = dtype == "float32" and not lost
+        refining, exact = (REFINING(problem), EXACT) if single else (0.0, 0.0)
+        work += spent(pieces(problem, storage, dtype, steps, refining, exact))
+        products += steps + refining + exact
+        taken += 8 * n * BLOCK * (int(steps) + 3) + (recomputed(n) if single else 0)
+        nbytes = max(nbytes, taken)
         words.append(f"{storage} {dtype}")
-        if not again:
+        if not lost:
             break
     else:
-        if status == "resolved":
-            status = "rounding-limited"
+        status = "rounding-limited"
     return Cost(work, nbytes, round(products), ", then ".join(words), dtype, status)
 
 
 def beyond_single(problem: Problem) -> bool:
     """Whether rounding to float32 is expected to hide the value."""
     return 5.0 * single_noise(problem) > problem.probe.lowest(problem.n)
-
-
-def expected(problem: Problem, constants: tuple[float, float, float, float]) -> float:
-    """Products, within what a space of n dimensions allows."""
-    return min(max(law(constants, problem), 4.0), problem.n / BLOCK)

@@ -114,9 +114,7 @@ class Plan:
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         lines = []
         for row in rows:
-            cells = [row[0].ljust(widths[0])] + [
-                row[i].rjust(widths[i]) for i in range(1, 4)
-            ]
+            cells = [row[0].ljust(widths[0])] + [row[i].rjust(widths[i]) for i in range(1, 4)]
             lines.append("  ".join([*cells, row[4]]))
         return "\n".join([*lines, "", self.reason])
 

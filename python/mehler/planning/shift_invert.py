@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from .. import shift_invert
 from .cost import Cost, Refusal, Work
-from .parts import RECOMPUTED, basis, factored, filling, law, single_noise, solve
+from .parts import BLOCK, Law, basis, factored, filling, recomputed, single_noise, solve
 from .problem import Problem
 
 NAME = "shift-invert"
-BLOCK = 2
 
-# Numbers of solves, exp(a) n^b (|K| / lambda_min)^c d'^e: bench/fit_plan.py
-RESOLVED = (2.0, 0.2, 0.0, 0.3)
+# Numbers of solves (bench/fit_plan.py)
+RESOLVED = Law(-0.0952, 0.496, 0.0378, 0.15, -0.364)
+ROUNDED = Law(-5.96, 0.573, 0.209, 0.363, -0.311)
+EXACT = {"float32": 2.0, "float64": 1.0}  # products with entries computed again
 
-EXACT = 3.0  # products with entries computed again
-BREAKS = 0.5  # of a factorisation that does not complete, done before it breaks down
+# What is spent beyond the count
+FACTOR, SOLVE, BASIS, FIXED, STEP = 1.0, 0.9, 0.8, 3e-3, 1e-5
+BREAKS = 0.6  # of a factorisation that does not complete, done before it breaks down
 
 
 def _sizes(problem: Problem) -> dict[str, int]:
-    return shift_invert.sizes(problem.n, 1, problem.held + RECOMPUTED)
+    return shift_invert.sizes(problem.n, 1, problem.held + recomputed(problem.n))
 
 
 def refusal(problem: Problem) -> Refusal | None:
@@ -28,28 +30,54 @@ def refusal(problem: Problem) -> Refusal | None:
     return None if need <= problem.limit else Refusal("the factor", need)
 
 
+def pieces(
+    problem: Problem, dtype: str, factors: float, solves: float, exact: float
+) -> dict[str, Work]:
+    """The pieces of a run in one precision, each before what is spent beyond it."""
+    return {
+        "FACTOR": factored(problem, dtype) * factors + filling(problem, exact),
+        "SOLVE": solve(problem, dtype) * solves,
+        "BASIS": basis(problem.n, solves),
+        "FIXED": Work(fixed=1.0),
+        "STEP": Work(fixed=solves),
+    }
+
+
+def spent(part: dict[str, Work]) -> Work:
+    """All of them, with what is spent beyond the count."""
+    return (
+        part["FACTOR"] * FACTOR
+        + part["SOLVE"] * SOLVE
+        + part["BASIS"] * BASIS
+        + part["FIXED"] * FIXED
+        + part["STEP"] * STEP
+    )
+
+
 def cost(problem: Problem) -> Cost:
     """Up the precisions that fit, as the route goes."""
     n = problem.n
     stages = shift_invert.stages(n, _sizes(problem), problem.precision, problem.limit)
     work, products, nbytes, words = Work(), 0.0, 0, []
-    status, dtype = "resolved", "float64"
-    solves = min(max(law(RESOLVED, problem), 4.0), n / BLOCK)
+    status, dtype = "rounding-limited" if problem.out_of_reach else "resolved", "float64"
     for dtype in stages:
         lost = dtype == "float32" and beyond_single(problem)
-        if lost and dtype != stages[-1]:
-            work += factored(problem, dtype) * BREAKS
-        else:
-            work += factored(problem, dtype) + solve(problem, dtype) * solves
-            work += basis(n, solves, BLOCK) + filling(problem, EXACT)
-            products += solves + EXACT
-            if problem.out_of_reach or lost:
-                status = "rounding-limited"
-        held = shift_invert.factor_bytes(n, dtype) + problem.held + RECOMPUTED
-        nbytes = max(nbytes, held + 8 * n * int(BLOCK * solves + 16))
+        breaks = lost and dtype != stages[-1]
+        solves = exact = 0.0
+        if not breaks:
+            solves = (ROUNDED if problem.out_of_reach else RESOLVED)(problem)
+            exact = EXACT[dtype]
+        # where rounding hides the value, a factor that breaks down is made again at a shift
+        factors = BREAKS if breaks else 1.0 + BREAKS * problem.out_of_reach
+        work += spent(pieces(problem, dtype, factors, solves, exact))
+        products += solves + exact
+        held = shift_invert.factor_bytes(n, dtype) + problem.held + recomputed(n)
+        nbytes = max(nbytes, held + 8 * n * (BLOCK * int(solves) + 16))
         words.append(dtype)
         if not lost:
             break
+    else:
+        status = "rounding-limited"
     return Cost(work, nbytes, round(products), f"factor {', then '.join(words)}", dtype, status)
 
 
