@@ -59,9 +59,8 @@ class Rates:
 
     def seconds(self, work: Work) -> float:
         """sum of amount / rate."""
-        return work.fixed + sum(
-            getattr(work, f.name) / getattr(self, f.name) for f in fields(Rates)
-        )
+        spent = (getattr(work, f.name) / getattr(self, f.name) for f in fields(Rates))
+        return work.fixed + float(sum(spent))
 
 
 # Two cores with AVX2. Only ratios of these decide anything.

@@ -56,7 +56,7 @@ class Problem:
 
     @property
     def d(self) -> int:
-        return self.X.shape[1]
+        return int(self.X.shape[1])
 
     @cached_property
     def probe(self) -> Probe:
@@ -124,12 +124,12 @@ class Probe:
             steps = min(2.0 * self.order / max(self.dimension - 1.0, 1.0), 4.0)
         else:
             steps = math.log2(self.half / self.low)
-        return self.low * 2.0 ** (-steps * times)
+        return self.low * math.exp2(-steps * times)
 
     def condition(self, n: int) -> float:
         """|K| / lambda_min for n points like these, to a digit."""
         x = self.top * n / max(self.lowest(n), 1e-300)
-        return 10.0 ** round(math.log10(x), 1)
+        return float(10.0 ** round(math.log10(x), 1))
 
 
 def probe(X: Array, ker: Kernel) -> Probe:
@@ -154,8 +154,15 @@ def probe(X: Array, ker: Kernel) -> Probe:
     half = max(math.sqrt(halves[0] * halves[-1]), low) if halves else low
     above = np.triu_indices(m, 1)
     dimension = 1.0 / max(_mean_square((U @ U.T)[above]), 1e-6)
-    found = dimension, low, half, float(values[-1]) / m, _mean_square(K[above])
-    return Probe(m, *map(_digits, found), order(ker))
+    return Probe(
+        m,
+        dimension=_digits(dimension),
+        low=_digits(low),
+        half=_digits(half),
+        top=_digits(float(values[-1]) / m),
+        square=_digits(_mean_square(K[above])),
+        order=order(ker),
+    )
 
 
 def _mean_square(x: Array) -> float:
