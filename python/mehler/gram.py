@@ -31,7 +31,7 @@ from .kernels import Kernel, gradient_kernel
 STORAGES = ("auto", "dense", "packed", "matrix-free")
 DTYPES = ("float64", "float32")
 TILE = 256
-SHARES = 32  # of a product, each with two tiles of its own where entries are computed again
+SHARES = 24  # of a product (cpp/gram/symmetric_product.hpp), each with two tiles of its own where entries are computed again
 
 
 class Gram:
