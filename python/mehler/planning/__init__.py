@@ -31,6 +31,7 @@ class Route(Protocol):
 
 ROUTES: tuple[Route, ...] = (dense, lanczos, shift_invert, preconditioned)
 DENSE_UP_TO = 200  # all eigenpairs take less time than a probe and a choice
+TIE = 1.3  # times as long may take what comes with a proof
 
 Answer = Cost | Refusal
 
@@ -40,14 +41,32 @@ def answers(problem: Problem) -> dict[str, Answer]:
     return {r.NAME: r.refusal(problem) or r.cost(problem) for r in ROUTES}
 
 
-def best(found: dict[str, Answer]) -> str | None:
-    """The method that is expected to resolve the value soonest, at the nominal rates."""
-    costs = {name: c for name, c in found.items() if isinstance(c, Cost)}
+def best(problem: Problem, costs: dict[str, Cost]) -> str:
+    """The method that is expected to resolve the value soonest, at the nominal rates.
+
+    Where ``certify`` is 'auto', one that comes with a proof may take a little longer.
+    """
 
     def rank(name: str) -> tuple[bool, float]:
         return costs[name].status != "resolved", NOMINAL.seconds(costs[name].work)
 
-    return min(costs, key=rank, default=None)
+    first = min(costs, key=rank)
+    late, seconds = rank(first)
+    if problem.certify == "auto" and not late and not proves(problem, first, costs[first]):
+        near = [
+            name
+            for name in costs
+            if rank(name) <= (late, TIE * seconds) and proves(problem, name, costs[name])
+        ]
+        first = min(near, key=rank, default=first)
+    return first
+
+
+def proves(problem: Problem, method: str, cost: Cost) -> bool:
+    """Whether the result will have a rigorous lower bound."""
+    if method == dense.NAME:
+        return problem.certify != "none"
+    return parts.is_certified(problem, method, cost.dtype, cost.products, cost.status)
 
 
 def choose(problem: Problem) -> str:
@@ -66,9 +85,7 @@ def choose(problem: Problem) -> str:
         raise MemoryError(_nothing_fits(problem, found))
     if len(able) == 1:
         return able[0].NAME
-    name = best({r.NAME: r.cost(problem) for r in able})
-    assert name is not None
-    return name
+    return best(problem, {r.NAME: r.cost(problem) for r in able})
 
 
 def check(problem: Problem, method: str) -> None:
@@ -213,6 +230,9 @@ def _reason(problem: Problem, rows: dict[str, Candidate], chosen: str) -> str:
         return f"{chosen}: nothing else fits into {size_text(problem.limit)}."
     able = [r for r in others if r.status == "resolved"]
     said = f"{chosen}: {_expectation(problem, row)}"
+    soonest = min(able, key=lambda r: r.nominal, default=row)
+    if row.status == "resolved" and soonest.nominal < row.nominal:
+        return f"{said}; {soonest.method} would be a little quicker, but comes without a proof."
     if row.status == "resolved" and not able:
         return f"{said}; no other method that fits is expected to resolve the value."
     following = min(able if row.status == "resolved" else others, key=lambda r: r.nominal)
