@@ -121,8 +121,8 @@ def check(problem: Problem, method: str) -> None:
 def _takes(problem: Problem, method: str, refused: Refusal) -> str:
     how = "" if problem.precision == "auto" else f", precision={problem.precision!r}"
     return (
-        f"method={method!r}{how} at n={problem.n} takes {size_text(refused.needs)} ({refused.what}), "
-        f"more than max_memory={size_text(problem.limit)}"
+        f"method={method!r}{how} at n={problem.n} takes {size_text(refused.needs)}, more than "
+        f"max_memory={size_text(problem.limit)}, for {refused.what}"
     )
 
 
