@@ -44,7 +44,7 @@ class Row:
 
     seconds, cpu: wall time, and that of all threads; peak: resident bytes beyond those before the run;
     nbytes: what the result says; stages: of each solver's run, the seconds, products and basis (JSON);
-    rates: of the machine just before (JSON).
+    rates: of the machine just after (JSON).
     """
 
     n: int
@@ -159,9 +159,6 @@ def run_here(n: int, d: int, activation: str, method: str, limit: float) -> Row:
         solve = lambda points: mh.min_eig(
             points, activation, method=method, certify="none", time_limit=limit, rng=0
         )
-    from mehler.planning.rates import rates
-
-    speeds = json.dumps(asdict(rates(mh.build_info()["threads"])))
     solve(Case("sphere", 300, d, 1).points())  # libraries, threads and their buffers
     stages: list[dict[str, Any]] = []
     timed_solvers(stages)
@@ -174,13 +171,17 @@ def run_here(n: int, d: int, activation: str, method: str, limit: float) -> Row:
         result = solve(X)
         seconds.append(time.perf_counter() - begin)
         cpu.append(time.process_time() - used)
+    peak = max(memory("VmHWM") - base, 1)
+    from mehler.planning.rates import rates  # after the run: its memory is not the run's
+
+    speeds = json.dumps(asdict(rates(mh.build_info()["threads"])))
     if method == SCIPY:
         known = ("resolved", result.products or 0, 0, result.value, "NumPy Gram, cho_factor, eigsh")
     else:
         known = (result.status, result.applications, result.nbytes, result.value, result.method)
     return Row(
         n, d, activation, method, limit, known[0], median(seconds), median(cpu), *known[1:3],
-        max(memory("VmHWM") - base, 0), *known[3:], json.dumps(stages), speeds,
+        peak, *known[3:], json.dumps(stages), speeds,
     )  # fmt: skip
 
 

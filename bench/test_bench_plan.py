@@ -8,7 +8,7 @@ most 1.5 times the time of the best.
     MEHLER_PLAN_N=500,1000 python -m pytest bench/test_bench_plan.py # a part
 
 Runs are kept in $MEHLER_PLAN_CSV, and those that are there are not made again. Predictions are made
-from the rates measured just before each run, which the row holds.
+from the rates measured just after each run, which the row holds.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ class Compared:
 
     @property
     def memory_off(self) -> float:
-        """Relative error of the bytes, beyond what libraries take."""
+        """Relative error of the bytes, beyond what libraries take; what was cut short held less."""
+        if self.row.capped:
+            return 0.0
         off = abs(self.cost.nbytes - self.row.peak)
         return max(off - BUFFERS, 0.0) / self.row.peak if off > 0.2 * self.row.peak else 0.0
 
