@@ -92,10 +92,12 @@ class Probe:
     m
         Number of points.
     dimension
-        d' = 1 / mean cos^2 of its pairs: d for random points of the sphere, less for points that lie
-        near a subspace or a cone.
-    low, half
-        Its smallest eigenvalue, and that of half of the points (geometric mean of both halves),
+        d' = 1 / mean cos^2 of its pairs, seen from their mean: d for random points of the sphere, less
+        for points that lie near a subspace.
+    about
+        The same seen from the origin: less for points in a cone.
+    low, half, quarter
+        Its smallest eigenvalue, and that of every half and quarter of its points (geometric means),
         relative to h(1), not below rounding.
     top
         Its largest eigenvalue, relative to m h(1).
@@ -107,8 +109,10 @@ class Probe:
 
     m: int
     dimension: float
+    about: float
     low: float
     half: float
+    quarter: float
     top: float
     square: float
     order: float
@@ -116,14 +120,15 @@ class Probe:
     def lowest(self, n: int) -> float:
         """lambda_min / h(1) for n points like these.
 
-        With a kink, lambda_min falls with the least distance, n^(-2 / (d - 1)), to a power that the
-        kernel's singularity at cos = 1 gives; without one, as it fell within the probe.
+        It falls as it fell within the probe; but with a kink, on random points of a sphere, no faster
+        than the least distance, n^(-2 / (d - 1)), to the power of the kernel's singularity.
         """
         times = math.log2(max(n / self.m, 1.0))
+        steps = 0.5 * math.log2(self.quarter / self.low)
         if math.isfinite(self.order):
-            steps = min(2.0 * self.order / max(self.dimension - 1.0, 1.0), 4.0)
-        else:
-            steps = math.log2(self.half / self.low)
+            steps = min(steps, 2.0 * self.order / max(self.about - 1.0, 0.5))
+        else:  # ever faster, without one
+            steps = max(steps, math.log2(self.half / self.low))
         return self.low * math.exp2(-steps * times)
 
     def condition(self, n: int) -> float:
@@ -150,19 +155,31 @@ def probe(X: Array, ker: Kernel) -> Probe:
     values = np.linalg.eigvalsh(K)
     floor = 4.0 * EPS * float(values[-1])
     low = max(float(values[0]), floor)
-    halves = [max(float(np.linalg.eigvalsh(K[s::2, s::2])[0]), floor) for s in (0, 1) if m > 1]
-    half = max(math.sqrt(halves[0] * halves[-1]), low) if halves else low
+
+    def of_parts(parts: int) -> float:
+        """The smallest eigenvalue of each part of the points."""
+        lows = [np.linalg.eigvalsh(K[s::parts, s::parts])[0] for s in range(min(parts, m))]
+        return max(float(np.exp(np.mean(np.log(np.maximum(lows, floor))))), low)
+
     above = np.triu_indices(m, 1)
-    dimension = 1.0 / max(_mean_square((U @ U.T)[above]), 1e-6)
     return Probe(
         m,
-        dimension=_digits(dimension),
+        dimension=_digits(_dimension(U - U.mean(axis=0))),
+        about=_digits(_dimension(U)),
         low=_digits(low),
-        half=_digits(half),
+        half=_digits(of_parts(2)),
+        quarter=_digits(of_parts(4)),
         top=_digits(float(values[-1]) / m),
         square=_digits(_mean_square(K[above])),
         order=order(ker),
     )
+
+
+def _dimension(U: Array) -> float:
+    """1 / mean cos^2 of all pairs."""
+    norms = np.linalg.norm(U, axis=1)
+    V = U[norms > 0.0] / norms[norms > 0.0, None]
+    return 1.0 / max(_mean_square((V @ V.T)[np.triu_indices(len(V), 1)]), 1e-6)
 
 
 def _mean_square(x: Array) -> float:
