@@ -59,7 +59,7 @@ def test_printed_it_is_a_small_table():
     assert lines[-2] == "" and lines[-1].endswith(".")
     assert max(map(len, lines[:-1])) < 100
     refused = str(mh.plan(sphere(600, 5), max_memory="2MB"))
-    assert re.search(r"dense +- +> 14\.4 MB +- +no: the array and its eigenvectors", refused)
+    assert re.search(r"dense +- +needs 14\.4 MB +- +no: the array and its eigenvectors", refused)
 
 
 def test_it_is_json():

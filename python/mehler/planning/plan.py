@@ -69,7 +69,7 @@ class Plan:
     reason
         Why this method, in words.
     candidates
-        One row a method, in the order of :data:`METHODS`.
+        One row a method.
     n, d
         Number and dimension of the points.
     dimension
@@ -105,7 +105,7 @@ class Plan:
             name = f"{c.method} <-" if c.method == self.method else c.method
             size = size_text(c.nbytes)
             if not c.fits:
-                rows.append((name, "-", f"> {size}" if c.nbytes else "-", "-", f"no: {c.how}"))
+                rows.append((name, "-", f"needs {size}" if c.nbytes else "-", "-", f"no: {c.how}"))
                 continue
             late = "" if c.status == "resolved" else f"; {c.status}"
             proof = f" + {seconds_text(c.certificate)}" if c.certificate else ""
