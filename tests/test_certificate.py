@@ -132,7 +132,7 @@ def test_a_missed_eigenvalue_is_found_out(which, monkeypatch):
 
     monkeypatch.setattr(mh.dense, "points_route", wrong)
     with pytest.warns(mh.ConvergenceWarning, match="a smaller eigenvalue was missed"):
-        r = mh.min_eig(X, "relu", certify="rigorous")
+        r = mh.min_eig(X, "relu", certify="rigorous", method="dense")
     assert r.status == "budget-limited"
     assert r.lower <= values[0] <= r.upper < values[which]
     assert r.lower > 0.5 * values[0]

@@ -107,13 +107,13 @@ def test_single_says_when_it_cannot(method):
 def test_large_is_never_dense():
     X = sphere(1500, 10)
     for method, name in (
-        ("auto", "shift-invert float64"),
+        ("auto", ("lanczos", "shift-invert")),
         ("preconditioned", "preconditioned, packed"),
     ):
         r = mh.min_eig(X, "relu", method=method, rng=3)
         assert r.method.startswith(name)
         check(r, mh.gradient_kernel("relu")(X))
-        assert r.applications < 100 and len(r.history) > 3
+        assert 0 < r.applications < 200 and len(r.history) > 3
 
 
 def test_matrix_free_when_nothing_else_fits():

@@ -170,8 +170,9 @@ def test_sizes_are_64_bit():
     assert 8 * n * n / 2 < packed < 1.01 * 8 * n * n / 2
     assert storage_bytes(n, "packed", "float32") == packed // 2
     for m in (1, 255, 256, 1000):
-        K = mh.gram(sphere(m, 3), "relu", storage="packed")
-        assert K.nbytes == storage_bytes(m, "packed", "float64")
+        for storage in ("packed", "matrix-free"):
+            K = mh.gram(sphere(m, 3), "relu", storage=storage)
+            assert K.nbytes == storage_bytes(m, storage, "float64")
 
 
 def test_beyond_46341_matrix_free():

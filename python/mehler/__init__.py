@@ -14,12 +14,13 @@ from ._build import build_info
 from .activations import Activation, activation, activations
 from .data import DataSummary, describe, normalize
 from .definite import Definiteness, check_psd
-from .eigen import eigsh, min_eig
+from .eigen import eigsh, min_eig, plan
 from .errors import ConvergenceWarning, PrecisionWarning
 from .files import load
 from .generated import generate
 from .gram import Gram, gram
 from .kernels import Kernel, gradient_kernel, nngp
+from .planning import Plan
 from .plots import plot_dimension, plot_spectrum
 from .result import EigenResult
 
@@ -36,6 +37,7 @@ __all__ = [
     "EigenResult",
     "Gram",
     "Kernel",
+    "Plan",
     "PrecisionWarning",
     "activation",
     "activations",
@@ -50,6 +52,7 @@ __all__ = [
     "min_eig",
     "nngp",
     "normalize",
+    "plan",
     "plot_dimension",
     "plot_spectrum",
 ]

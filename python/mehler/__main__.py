@@ -110,16 +110,7 @@ def _min_eig(options: argparse.Namespace, say: Say) -> int:
     result = min_eig(
         X,
         act,
-        kernel=options.kernel,
-        weight_var=options.weight_var,
-        bias_var=options.bias_var,
-        normalize=options.normalize,
-        tol=options.tol,
-        method=options.method,
-        precision=options.precision,
-        certify=options.certify,
-        threads=options.threads,
-        max_memory=options.max_memory,
+        **_asked(options),
         time_limit=options.time_limit,
         rng=options.seed,
         progress=not options.quiet and sys.stderr.isatty(),
@@ -138,6 +129,40 @@ def _min_eig(options: argparse.Namespace, say: Say) -> int:
     if result.interrupted:
         return INTERRUPTED
     return OK if result.status == "resolved" else UNRESOLVED
+
+
+def _asked(options: argparse.Namespace) -> dict[str, Any]:
+    """What min_eig and plan share."""
+    names = ("kernel", "weight_var", "bias_var", "normalize", "tol", "method", "precision")
+    return {n: getattr(options, n) for n in (*names, "certify", "threads", "max_memory")}
+
+
+def _plan(options: argparse.Namespace, say: Say) -> int:
+    import mehler
+
+    from .activations import activation
+
+    name, given = parse_activation(options.activation, options.param)
+    act = activation(name, **given)
+    X = _points(options, say)
+    _say_norms(X, options.normalize, say)
+    found = mehler.plan(X, act, **_asked(options))
+    if options.json:
+        names = (
+            "data",
+            "rows",
+            "normalize",
+            "kernel",
+            "weight_var",
+            "bias_var",
+            "tol",
+            "precision",
+        )
+        asked = {name: getattr(options, name) for name in (*names, "certify", "threads")}
+        _json(asked | {"activation": _call(act), "mehler": mehler.__version__} | found.to_dict())
+    else:
+        print(found)
+    return OK if found.method is not None else BAD
 
 
 def _say_norms(X: Any, normalize: bool, say: Say) -> None:
@@ -333,47 +358,58 @@ def _parser() -> argparse.ArgumentParser:
 
     from .eigen import CERTIFICATES, METHODS, PRECISIONS
 
+    def question(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument(
+            "--activation",
+            default="relu",
+            metavar="NAME",
+            help='name, with parameters as in "elu(alpha=0.5)"; default relu',
+        )
+        sub.add_argument(
+            "--param",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="a parameter of the activation; may be repeated",
+        )
+        sub.add_argument(
+            "--kernel",
+            choices=KERNELS,
+            default="gradient",
+            help="gradient: train the hidden layer; nngp: train the read-out; default gradient",
+        )
+        sub.add_argument(
+            "--weight-var", type=float, default=1.0, help="variance of weights; default 1"
+        )
+        sub.add_argument(
+            "--bias-var", type=float, default=0.0, help="variance of biases; default 0"
+        )
+        sub.add_argument("--normalize", action="store_true", help="divide every point by its norm")
+        sub.add_argument(
+            "--tol", type=float, default=1e-6, help="largest relative error; default 1e-6"
+        )
+        sub.add_argument(
+            "--method", choices=METHODS, default="auto", help="solver; default auto, as plan says"
+        )
+        sub.add_argument(
+            "--precision", choices=PRECISIONS, default="auto", help="of the matrix; default auto"
+        )
+        sub.add_argument(
+            "--certify",
+            choices=CERTIFICATES,
+            default="auto",
+            help="proof of the lower bound; default auto",
+        )
+        sub.add_argument("--threads", type=int, metavar="N", help="threads; default OpenMP's")
+        sub.add_argument(
+            "--max-memory",
+            metavar="SIZE",
+            help="as in 512MiB or 10GB; default 80%% of what is free",
+        )
+
     sub = command("min-eig", _min_eig, "Smallest eigenvalue of a kernel matrix, with bounds.")
     data(sub)
-    sub.add_argument(
-        "--activation",
-        default="relu",
-        metavar="NAME",
-        help='name, with parameters as in "elu(alpha=0.5)"; default relu',
-    )
-    sub.add_argument(
-        "--param",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a parameter of the activation; may be repeated",
-    )
-    sub.add_argument(
-        "--kernel",
-        choices=KERNELS,
-        default="gradient",
-        help="gradient: train the hidden layer; nngp: train the read-out; default gradient",
-    )
-    sub.add_argument("--weight-var", type=float, default=1.0, help="variance of weights; default 1")
-    sub.add_argument("--bias-var", type=float, default=0.0, help="variance of biases; default 0")
-    sub.add_argument("--normalize", action="store_true", help="divide every point by its norm")
-    sub.add_argument("--tol", type=float, default=1e-6, help="largest relative error; default 1e-6")
-    sub.add_argument(
-        "--method", choices=METHODS, default="auto", help="solver; default auto, by size and kernel"
-    )
-    sub.add_argument(
-        "--precision", choices=PRECISIONS, default="auto", help="of the matrix; default auto"
-    )
-    sub.add_argument(
-        "--certify",
-        choices=CERTIFICATES,
-        default="auto",
-        help="proof of the lower bound; default auto",
-    )
-    sub.add_argument("--threads", type=int, metavar="N", help="threads; default OpenMP's")
-    sub.add_argument(
-        "--max-memory", metavar="SIZE", help="as in 512MiB or 10GB; default 80%% of what is free"
-    )
+    question(sub)
     sub.add_argument(
         "--time-limit", type=float, metavar="SECONDS", help="then end with what is known (exit 3)"
     )
@@ -383,6 +419,10 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="(products, value, residual) of every test, in JSON",
     )
+
+    sub = command("plan", _plan, "What min-eig will do and take, method by method, before it does.")
+    data(sub)
+    question(sub)
 
     data(command("describe", _describe, "Size, rank, norms and nearest pairs of a data set."))
 

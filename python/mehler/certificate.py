@@ -27,15 +27,30 @@ GEMM, STREAM = 75e9, 30e9  # flops and bytes a second: only their ratio decides
 
 
 def pays(result: EigenResult) -> bool:
-    """Whether a factorisation costs at most what the solve did, by flops and bytes.
+    """Whether a factorisation costs at most what the solve did."""
+    shifted = result.method.startswith("shift-invert")
+    return pays_for(result.n, result.dtype, result.applications, shifted)
+
+
+def pays_for(n: int, dtype: str, applications: int, shifted: bool) -> bool:
+    """The same from its numbers, by flops and bytes.
 
     Nominal rates, not the clock: the same call gives the same bound on every machine.
+
+    Parameters
+    ----------
+    n, dtype
+        Order of the matrix, and precision in which it was stored.
+    applications
+        Products with it, or solves with its factor.
+    shifted
+        Whether it was factored.
     """
-    n, single = float(result.n), result.dtype == "float32"
-    factor = n**3 / 3.0 / GEMM
-    triangle = (2.0 if single else 4.0) * n * n  # bytes
-    solve = result.applications * triangle / STREAM
-    if result.method.startswith("shift-invert"):
+    single = dtype == "float32"
+    factor = float(n) ** 3 / 3.0 / GEMM
+    triangle = (2.0 if single else 4.0) * float(n) * n  # bytes
+    solve = applications * triangle / STREAM
+    if shifted:
         solve = (0.5 if single else 1.0) * factor + 2.0 * solve  # forward and back
     return factor <= solve
 

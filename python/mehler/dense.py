@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from . import _core
-from ._arrays import Array, size_text
+from ._arrays import Array
 from .gram import Gram
 from .kernels import Kernel
 from .operators import check_size
@@ -71,13 +71,8 @@ def entries(K: Gram, task: Task) -> Array:
 def points_route(
     A: Array, points: _core.Points, ker: Kernel, task: Task, certify: str
 ) -> EigenResult:
+    """lambda_min of the kernel matrix of points; ``bytes_for`` them fit."""
     n = len(A)
-    need = bytes_for(n)
-    if need > task.limit:
-        raise MemoryError(
-            f"method='dense' at n={n} takes {size_text(need)}, more than max_memory={size_text(task.limit)}. "
-            "Use method='auto'."
-        )
     try:
         K, pairs = _core.dense_gram(
             points, ker.h.compiled, "float64", task.threads, task.report.ask

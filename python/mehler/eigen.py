@@ -7,6 +7,7 @@ share is in ``outcome``, what ``eigsh`` takes in ``operators``.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 import warnings
@@ -46,6 +47,8 @@ from .gram import Gram, core_points
 from .kernels import Kernel, gradient_kernel, nngp
 from .operators import as_operator, columns
 from .outcome import Task, ended, replace, unknown
+from .planning.problem import problem_of
+from .planning.rates import rates
 from .result import EigenResult
 
 METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned", "sparse-inverse")
@@ -53,6 +56,7 @@ EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned")
 PRECISIONS = ("auto", "single", "double")
 CERTIFICATES = ("auto", "rigorous", "preconditioned", "theory", "none")
 EIGSH_CERTIFICATES = ("auto", "rigorous", "none")
+FACTOR_UP_TO = 12_000  # of what eigsh is given: beyond, products cost less than a factor
 KERNELS = {"gradient": gradient_kernel, "nngp": nngp}
 Callback = Callable[[State], Any]
 
@@ -115,9 +119,8 @@ def min_eig(
         'preconditioned' (generalised Davidson; K approximated by the low-degree part of its kernel and,
         in few dimensions, a sparse inverse of the rest, or by landmark points), 'sparse-inverse' (no
         dense product at all: an estimate for up to millions of points in few dimensions, with a proved
-        upper bound), or 'auto': dense up to n = 500, shift-invert up to 12,000 where the factor fits into
-        memory; from 6,000 on preconditioned, where it pays (an activation with a kink, and few
-        dimensions or room for the quadratic terms of the kernel), and Lanczos otherwise.
+        upper bound), or 'auto': the one that :func:`plan` expects to resolve the value in least time,
+        which it says with its reason ('sparse-inverse' has to be asked for).
     max_memory
         Bytes, or a text such as '10GB', that this call may allocate: matrix or factor, basis, work space,
         and copies of the points that conversion and normalising make; X itself is not counted. Default:
@@ -148,7 +151,8 @@ def min_eig(
     TypeError, ValueError
         Bad points or options; found, expected and remedy are in the message.
     MemoryError
-        Nothing fits into ``max_memory``; raised before anything is allocated.
+        The method does not fit into ``max_memory``; says what does, or the smallest ``max_memory`` that
+        works; raised before anything of the size of K is allocated.
 
     Warns
     -----
@@ -168,9 +172,7 @@ def min_eig(
         raise ValueError(
             "width and weights (finite width) are not available in this version; leave them None."
         )
-    choice("precision", precision, PRECISIONS, {"extended", "exact"})
-    choice("method", method, METHODS)
-    choice("certify", certify, CERTIFICATES)
+    _check_choices(precision, method, certify)
     tol = tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
     seconds = duration(time_limit)
@@ -192,8 +194,11 @@ def min_eig(
                 certificate.check_memory(n, points.nbytes, count, limit)
             if certify == "preconditioned":
                 deflated_certificate.check(ker, n, points, count, limit)
+            asked = problem_of(A, points, ker, precision, tol, certify, limit)
             if method == "auto":
-                route = planning.pick(ker, n, A.shape[1], precision, limit, points.nbytes)
+                route = planning.choose(asked)
+            else:
+                planning.check(asked, method)
             if route == "dense":
                 result = dense.points_route(A, points, ker, task, certify)
             elif route == "shift-invert":
@@ -201,7 +206,9 @@ def min_eig(
             elif route == "sparse-inverse":
                 result = sparse_inverse.points_route(A, points, ker, task, certify)
             else:
-                result = iterative.points_route(A, points, ker, task, certify, precision, route)
+                result = iterative.points_route(
+                    A, points, ker, task, certify, precision, route, fallback=method == "auto"
+                )
             if certify in ("auto", "rigorous"):
                 result = certificate.certified(result, points, ker, task, certify, A.shape[1])
             if certify == "preconditioned" or (
@@ -227,6 +234,61 @@ def min_eig(
         result = _times(result, scale)
     _warn(result)
     return result
+
+
+def plan(
+    X: Any,
+    activation: str | Activation | Kernel = "relu",
+    *,
+    kernel: str = "gradient",
+    depth: int = 1,
+    weight_var: float = 1.0,
+    bias_var: float = 0.0,
+    normalize: bool = False,
+    precision: str = "auto",
+    tol: float = 1e-6,
+    certify: str = "auto",
+    method: str = "auto",
+    max_memory: int | float | str | None = None,
+    threads: int | None = None,
+) -> planning.Plan:
+    """What :func:`min_eig` will do with the same arguments: method, seconds, bytes, and why.
+
+    Looks at the kernel matrix of at most 256 of the points, and measures once how fast the machine is;
+    takes about a tenth of a second. The method is the one that ``min_eig`` takes, on every machine.
+
+    Parameters
+    ----------
+    X, activation, kernel, depth, weight_var, bias_var, normalize, precision, tol, certify, method
+        As in :func:`min_eig`.
+    max_memory, threads
+        As in :func:`min_eig`.
+
+    Returns
+    -------
+    Plan
+        ``print`` shows a table of all methods. Where nothing fits, ``method`` is None and ``reason``
+        says what would.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Bad points or options, as in :func:`min_eig`.
+    """
+    ker = _kernel(activation, kernel, depth, weight_var, bias_var)
+    _check_choices(precision, method, certify)
+    tol = tolerance(tol)
+    count, limit = thread_count(threads), memory_limit(max_memory)
+    A = as_points(X)
+    if flag("normalize", normalize):
+        from .data import normalize as to_unit_norm
+
+        A = to_unit_norm(A)
+    A, scale = _near_one(A, ker)
+    points = core_points(A, ker, threads)
+    asked = problem_of(A, points, ker, precision, tol, certify, limit)
+    found = planning.plan_of(asked, rates(count), method)
+    return found if scale == 1.0 else dataclasses.replace(found, lowest=scale * found.lowest)
 
 
 def eigsh(
@@ -317,7 +379,7 @@ def eigsh(
             "Use method='lanczos'."
         )
     if method == "auto" and n > dense.UP_TO and isinstance(K, Gram) and not largest:
-        if n <= planning.FACTOR_UP_TO and shift_invert.fits(n, nbytes, "auto", limit):
+        if n <= FACTOR_UP_TO and shift_invert.fits(n, nbytes, "auto", limit):
             method = "shift-invert"
     with Reporter(progress, callback, 1.0, seconds, start) as report:
         task = Task(tol, count, seed, limit, report, start)
@@ -357,6 +419,12 @@ def eigsh(
             result = ended(task) or unknown(n, None, None, task, method)
     _warn(result)
     return result
+
+
+def _check_choices(precision: str, method: str, certify: str) -> None:
+    choice("precision", precision, PRECISIONS, {"extended", "exact"})
+    choice("method", method, METHODS, {"sparse-inverse"})
+    choice("certify", certify, CERTIFICATES, {"preconditioned"})
 
 
 def _near_one(A: Array, ker: Kernel) -> tuple[Array, float]:

@@ -206,8 +206,8 @@ def storage_bytes(n: int, storage: str, dtype: str) -> int:
     size = np.dtype(dtype).itemsize
     if storage == "dense":
         return n * n * (8 if size == 8 else 12)
+    panels = -(-n // TILE)
     if storage == "packed":
-        panels = -(-n // TILE)
         last = n - (panels - 1) * TILE
         full = (panels - 1) * panels // 2 * TILE * TILE
         height, width = -(-last // 2) * 2, (panels - 1) * TILE + -(-last // 16) * 16

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import _core, budget, preconditioners
-from ._arrays import Array, size_text
+from ._arrays import Array, size_text, thread_count
 from .gram import Gram, storage_bytes
 from .kernels import Kernel
 from .operators import check_size
@@ -65,6 +65,55 @@ def most_basis(n: int, free: int, k: int, block: int, single: bool) -> int:
     return int(min(n, max(most, LEAST_BASIS, 2 * k + 8 * block), bound))
 
 
+def room(n: int, held: int) -> int:
+    """Bytes beside the matrix: work space, the least basis, and what is held already."""
+    return work(n, 1, BLOCK, thread_count(None)) + least_basis(n, 1, BLOCK, True) + held
+
+
+def _candidates(n: int, needed: int, precision: str, size: float) -> list[tuple[int, str, str]]:
+    """(bytes, storage, dtype), in the order in which they are tried.
+
+    Parameters
+    ----------
+    n, needed
+        Order, and bytes beside the matrix.
+    precision
+        As in :func:`min_eig`.
+    size
+        The largest entry of K.
+    """
+    ladder = {"auto": ["float32", "float64"], "single": ["float32"], "double": ["float64"]}[
+        precision
+    ]
+    if not 1e-25 <= size <= 1e37:  # float32 would hold zeros or infinities
+        if precision == "single":
+            raise ValueError(
+                f"entries of K up to {size:.1e} leave the range of float32; use precision='double' "
+                "or 'auto'."
+            )
+        ladder = ["float64"]
+    found = [(storage_bytes(n, "packed", t) + needed, "packed", t) for t in ladder]
+    if precision == "auto":  # entries computed again
+        found.append(
+            (storage_bytes(n, "matrix-free", "float64") + needed, "matrix-free", "float64")
+        )
+    return found
+
+
+def stages(n: int, needed: int, precision: str, size: float, limit: int) -> list[tuple[str, str]]:
+    """(storage, dtype) that fit into ``limit``, in the order in which they are tried; none: [].
+
+    Entries are computed again in every product only where nothing can be stored.
+    """
+    fits = [(s, t) for b, s, t in _candidates(n, needed, precision, size) if b <= limit]
+    return [f for f in fits if f[0] == "packed"] or fits
+
+
+def least(n: int, needed: int, precision: str, size: float) -> int:
+    """Bytes of the smallest of them."""
+    return min(b for b, _, _ in _candidates(n, needed, precision, size))
+
+
 def points_route(
     A: Array,
     points: _core.Points,
@@ -73,45 +122,29 @@ def points_route(
     certify: str,
     precision: str,
     method: str,
+    fallback: bool = False,
 ) -> EigenResult:
+    """lambda_min of the kernel matrix of points, which fits: ``stages`` is not empty.
+
+    Parameters
+    ----------
+    A, points
+        The points, and the same in the core.
+    ker, task
+        The kernel; tolerance, threads, seed, memory, who listens.
+    certify, precision, method
+        As in :func:`min_eig`.
+    fallback
+        Whether Lanczos takes over where the preconditioner does not lead to the end.
+    """
     n = len(A)
-    room = work(n, 1, BLOCK, task.threads) + least_basis(n, 1, BLOCK, True) + points.nbytes
-    low_rank = "none"
-    wanted = method == "preconditioned" or (
-        method == "auto" and preconditioners.pays(ker, n, A.shape[1])
-    )
-    if wanted and n >= 8:  # below, no low-rank part: Lanczos ends after n products anyway
-        low_rank = preconditioners.choose(ker, n, A.shape[1])
-        extra = preconditioners.nbytes(low_rank, ker, n, A.shape[1])
-        least = min(storage_bytes(n, s, "float32") for s in ("packed", "matrix-free"))
-        if method == "auto" and least + room + extra > task.limit:
-            low_rank, extra = "none", 0
-        room += extra
-    sizes = {t: storage_bytes(n, "packed", t) + room for t in ("float32", "float64")}
-    ladder = {"auto": ["float32", "float64"], "single": ["float32"], "double": ["float64"]}[
-        precision
-    ]
+    needed, low_rank = room(n, points.nbytes), "none"
+    if method == "preconditioned" and n >= 8:  # below, Lanczos ends after n products anyway
+        d = preconditioners.dimension(ker, points.unit)
+        low_rank = preconditioners.choose(ker, n, d)
+        needed += preconditioners.nbytes(low_rank, ker, n, d)
     size = float(ker.h.ends[0]) * largest_scale(points, ker)
-    if not 1e-25 <= size <= 1e37:  # float32 would hold zeros or infinities
-        if precision == "single":
-            raise ValueError(
-                f"entries of K up to {size:.1e} leave the range of float32; use precision='double' "
-                "or 'auto'."
-            )
-        ladder = ["float64"]
-    plan = [("packed", t) for t in ladder if sizes[t] <= task.limit]
-    if (
-        not plan
-        and precision == "auto"
-        and storage_bytes(n, "matrix-free", "float64") + room <= task.limit
-    ):
-        plan = [("matrix-free", "float64")]
-    if not plan:
-        raise MemoryError(
-            f"precision={precision!r} at n={n} takes {size_text(sizes[ladder[0]])}, more than "
-            f"max_memory={size_text(task.limit)}; packed float32 takes {size_text(sizes['float32'])}, "
-            f"matrix-free (precision='auto') {size_text(storage_bytes(n, 'matrix-free', 'float64') + room)}."
-        )
+    plan = stages(n, needed, precision, size, task.limit)
     result: EigenResult | None = None
     inverse: preconditioners.Preconditioner | None = None
     for step, (storage, dtype) in enumerate(plan):
@@ -133,7 +166,7 @@ def points_route(
             result = ended(task)
             break
         result = _on(K, inverse, ker, task, last)
-        if inverse is not None and method == "auto" and _gave_up(result, task):
+        if inverse is not None and fallback and _gave_up(result, task):
             low_rank, inverse = "none", None  # Lanczos is safer where its rank is not enough
             result = _on(K, None, ker, task, last)
         del K
@@ -352,7 +385,7 @@ def inverse_of(K: Any, k: int, task: Task) -> preconditioners.Preconditioner | N
             f"method='preconditioned' needs the points of K: a Gram operator; got {type(K).__name__}. "
             "Use method='lanczos', or pass mehler.gram(X, kernel)."
         )
-    n, d = K._points.unit.shape
+    n, d = K.shape[0], preconditioners.dimension(K.kernel, K._points.unit)
     if n < 8:
         return None
     low_rank = preconditioners.choose(K.kernel, n, d)

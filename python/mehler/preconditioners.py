@@ -32,18 +32,9 @@ MOST_DEGREE = 12
 LANDMARKS = 1000
 
 
-def pays(ker: Kernel, n: int, d: int) -> bool:
-    """Whether products are saved at less than they cost: a kink, and few dimensions or many.
-
-    In up to eight dimensions the bottom of the spectrum is local, and the sparse inverse sees it. In
-    ten and more the rest of K is near tau I after the quadratic terms; a term of degree one alone, or
-    landmarks, save fewer products than they cost.
-    """
-    if not sparse.local(ker):
-        return False
-    if d <= sparse.TREE_UP_TO:
-        return choose(ker, n, d) == "sparse"
-    return d >= 10 and choose(ker, n, d) == "low-degree"
+def dimension(ker: Kernel, U: Array) -> int:
+    """Of the points: of their span where a kink makes a small one worth knowing."""
+    return sparse.dimension(U) if sparse.local(ker) else int(U.shape[1])
 
 
 def choose(ker: Kernel, n: int, d: int) -> str:
@@ -53,11 +44,18 @@ def choose(ker: Kernel, n: int, d: int) -> str:
     return "low-degree" if low_degree_rank(ker, n, d)[0] >= 2 else "landmarks"
 
 
+def rank(choice: str, ker: Kernel, n: int, d: int) -> int:
+    """Rank of the low-rank part."""
+    if choice == "sparse":
+        return sparse.low_degree(ker, n, d)[1]
+    return low_degree_rank(ker, n, d)[1] if choice == "low-degree" else min(LANDMARKS, n // 8)
+
+
 def nbytes(choice: str, ker: Kernel, n: int, d: int) -> int:
     """Bytes while the preconditioner is made."""
     if choice == "sparse":
         return sparse.nbytes(ker, n, d)
-    r = low_degree_rank(ker, n, d)[1] if choice == "low-degree" else min(LANDMARKS, n // 8)
+    r = rank(choice, ker, n, d)
     return 4 * r * (n + _core.Woodbury.chunk) + 32 * r * r
 
 

@@ -56,7 +56,7 @@ def factor_bytes(n: int, dtype: str) -> int:
 def points_route(
     A: Array, points: _core.Points, ker: Kernel, task: Task, certify: str, precision: str
 ) -> EigenResult:
-    """lambda_min of the kernel matrix of points.
+    """lambda_min of the kernel matrix of points, whose factor fits: ``stages`` is not empty.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def points_route(
     profile = ker.h.compiled
     exact = _core.Recomputed(points, profile)
     held = points.nbytes + exact.nbytes
-    ladder = _ladder(n, 1, held, precision, task.limit)
+    precisions = stages(n, sizes(n, 1, held), precision, task.limit)
     first: list[Any] = []  # what the first fill saw
 
     def make(dtype: str, shift: float) -> Factor:
@@ -88,14 +88,14 @@ def points_route(
 
     try:
         result = factored(
-            make, exact, n, 1, task, None, ladder, ker.error * largest_scale(points, ker), held
+            make, exact, n, 1, task, None, precisions, ker.error * largest_scale(points, ker), held
         )
     except _Forced as found:
         zero = found.zero
         size = float(
             np.linalg.norm(exact.multiply(np.asfortranarray(zero.vector[:, None]), task.threads))
         )
-        return structural(zero, size, n, task, factor_bytes(n, ladder[0]))
+        return structural(zero, size, n, task, factor_bytes(n, precisions[0]))
     if not first:
         return unknown(n, ker, points, task, "shift-invert")
     return with_theory(result, task, ker, points, first[0], certify)
@@ -148,8 +148,14 @@ def operator_route(
             return kind(dense, shift, task.threads, task.report.ask)
         return kind(K._points, K.kernel.h.compiled, shift, task.threads, task.report.ask)
 
-    ladder = _ladder(n, k, nbytes, "auto", task.limit)
-    return factored(make, exact, n, k, task, block, ladder, 0.0, nbytes)
+    needs = sizes(n, k, nbytes)
+    precisions = stages(n, needs, "auto", task.limit)
+    if not precisions:
+        raise MemoryError(
+            f"method='shift-invert' at n={n} takes {size_text(min(needs.values()))}, more than "
+            f"max_memory={size_text(task.limit)}. Use method='lanczos'."
+        )
+    return factored(make, exact, n, k, task, block, precisions, 0.0, nbytes)
 
 
 def factored(
@@ -366,8 +372,8 @@ def _solve(
     )
 
 
-def _sizes(n: int, k: int, held: int) -> dict[str, int]:
-    """Bytes by precision of the factor."""
+def sizes(n: int, k: int, held: int) -> dict[str, int]:
+    """Bytes by precision of the factor, for k pairs, ``held`` taken already."""
     block = max(2, min(k, 4))
     room = held + _work(n, k, block, thread_count(None))
     least = max(LEAST_BASIS, 2 * k + 8 * block)
@@ -382,27 +388,19 @@ def _work(n: int, k: int, block: int, threads: int) -> int:
     )
 
 
+def ladder(n: int, precision: str) -> list[str]:
+    """Precisions of the factor, in the order in which they are tried."""
+    if precision == "auto":
+        return ["float64", "float32"] if n < SINGLE_FROM else list(DTYPES)
+    return ["float32" if precision == "single" else "float64"]
+
+
+def stages(n: int, sizes: dict[str, int], precision: str, limit: int) -> list[str]:
+    """Those that fit into ``limit``; float64 is the last of them. None: []."""
+    fits = [t for t in ladder(n, precision) if sizes[t] <= limit]
+    return fits[:1] if fits[:1] == ["float64"] else fits
+
+
 def fits(n: int, held: int, precision: str, limit: int) -> bool:
-    """Whether one pair can be had within ``limit`` bytes, by the lowest precision that is allowed."""
-    return _sizes(n, 1, held)["float64" if precision == "double" else "float32"] <= limit
-
-
-def _ladder(n: int, k: int, held: int, precision: str, limit: int) -> list[str]:
-    """Precisions that fit, in the order in which they are tried."""
-    sizes = _sizes(n, k, held)
-    wanted = {"auto": list(DTYPES), "single": ["float32"], "double": ["float64"]}[precision]
-    if precision == "auto" and n < SINGLE_FROM:
-        wanted = ["float64", "float32"]
-    fits = [t for t in wanted if sizes[t] <= limit]
-    if not fits:
-        least = (
-            f"; a float32 factor (precision='single') takes {size_text(sizes['float32'])}"
-            if wanted == ["float64"]
-            else ""
-        )
-        raise MemoryError(
-            f"method='shift-invert' at n={n} takes {size_text(min(sizes[t] for t in wanted))}, more "
-            f"than max_memory={size_text(limit)}{least}. Use method='lanczos', which can do without "
-            "storage."
-        )
-    return fits[:1] if fits[0] == "float64" else fits
+    """Whether one pair can be had within ``limit`` bytes."""
+    return bool(stages(n, sizes(n, 1, held), precision, limit))

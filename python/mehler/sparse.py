@@ -83,7 +83,7 @@ def neighbours(d: int) -> int:
 
 
 def span(U: Array) -> Array | None:
-    """Coordinates (n, d') of unit points that span d' <= 8 of more dimensions, or None.
+    """Unit coordinates (n, d') of points that span d' <= 8 of more dimensions, or None.
 
     An isometry, to rounding; good enough for an approximate inverse, never used for K itself.
     """
@@ -96,7 +96,7 @@ def span(U: Array) -> Array | None:
     if r > TREE_UP_TO or r >= len(some):
         return None
     Y = U @ V[:r].T
-    if float(np.max(np.abs(U - Y @ V[:r]))) > 1e-11:
+    if float(np.max(np.abs(U - Y @ V[:r]))) > 1e-11 * float(np.max(np.abs(U))):
         return None
     return np.asarray(Y / np.linalg.norm(Y, axis=1)[:, None])
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from . import _core, sparse
-from ._arrays import Array, size_text
+from ._arrays import Array
 from .dense import dense_pairs
 from .gram import core_points
 from .kernels import Kernel
@@ -58,31 +58,26 @@ def nbytes(ker: Kernel, n: int, d: int) -> int:
     return sparse.nbytes(ker, n, d, terms=TERMS) + 8 * n * (MOST_BASIS + 6 * BLOCK) + 5 * 8 * s * s
 
 
-def check(ker: Kernel, n: int, d: int, limit: int) -> None:
-    """Refuses what the route cannot do, before any work."""
+def obstacle(ker: Kernel, n: int) -> str:
+    """What stands against the route, whatever the memory; nothing: ''."""
     if not sparse.local(ker):
-        raise ValueError(
+        return (
             f"method='sparse-inverse' needs an activation with a kink, whose kernel is local near "
             f"|cos| = 1; {ker.activation.name!r} has none. Use method='auto'."
         )
     if n < LEAST:
-        raise ValueError(
+        return (
             f"method='sparse-inverse' needs at least {LEAST} points; got n={n}. Use method='dense'."
         )
     if n > sparse.MOST_POINTS:
-        raise ValueError(f"method='sparse-inverse' takes up to 2^32 - 2 points; got n={n}.")
-    need = nbytes(ker, n, d)
-    if need > limit:
-        raise MemoryError(
-            f"method='sparse-inverse' at n={n} takes {size_text(need)}, more than max_memory="
-            f"{size_text(limit)}; raise max_memory, or use method='lanczos', which can do without storage."
-        )
+        return f"method='sparse-inverse' takes up to 2^32 - 2 points; got n={n}."
+    return ""
 
 
 def points_route(
     A: Array, points: _core.Points, ker: Kernel, task: Task, certify: str
 ) -> EigenResult:
-    """lambda_min of the kernel matrix of points, by its sparse inverse.
+    """lambda_min of the kernel matrix of points, by its sparse inverse; ``obstacle`` finds none.
 
     Parameters
     ----------
@@ -92,7 +87,6 @@ def points_route(
         As in :func:`min_eig`.
     """
     n, d = len(A), sparse.dimension(points.unit)
-    check(ker, n, d, task.limit)
     norms = points.norms()
     m = min(sparse.neighbours(d), n - 1)
     products, estimates = 0, []

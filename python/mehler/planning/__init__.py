@@ -1,0 +1,269 @@
+"""Which method, what it will cost, and why: one cost model, a module a route.
+
+A route is a module with a ``NAME``, ``refusal(problem)``, which looks at memory alone, and
+``cost(problem)``; a new one is added to ``ROUTES``. ``plan_of`` shows what they say, ``choose`` takes
+the best of them, ``check`` refuses what does not fit; ``min_eig`` asks the last two.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+from .._arrays import size_text
+from . import dense, lanczos, parts, preconditioned, shift_invert, sparse_inverse
+from .cost import NOMINAL, Cost, Rates, Refusal, Work
+from .plan import Candidate, Plan, seconds_text
+from .problem import Problem
+
+__all__ = ["ROUTES", "Candidate", "Plan", "Problem", "check", "choose", "plan_of"]
+
+
+class Route(Protocol):
+    """What a route's module brings."""
+
+    NAME: str
+
+    def refusal(self, problem: Problem) -> Refusal | None: ...
+
+    def cost(self, problem: Problem) -> Cost: ...
+
+
+RESOLVING: tuple[Route, ...] = (dense, lanczos, shift_invert, preconditioned)
+ROUTES: tuple[Route, ...] = (*RESOLVING, sparse_inverse)  # the last one has to be asked for
+DENSE_UP_TO = 200  # all eigenpairs take less time than a probe and a choice
+TIE = 1.3  # times as long may take what comes with a proof
+
+Answer = Cost | Refusal
+
+
+def answers(problem: Problem) -> dict[str, Answer]:
+    """What each route says."""
+    return {r.NAME: r.refusal(problem) or r.cost(problem) for r in ROUTES}
+
+
+def best(problem: Problem, costs: dict[str, Cost]) -> str:
+    """The method that is expected to resolve the value soonest, at the nominal rates.
+
+    Where ``certify`` is 'auto', one that comes with a proof may take a little longer.
+    """
+
+    def rank(name: str) -> tuple[bool, float]:
+        return costs[name].status != "resolved", NOMINAL.seconds(costs[name].work)
+
+    first = min(costs, key=rank)
+    late, seconds = rank(first)
+    if problem.certify == "auto" and not late and not proves(problem, first, costs[first]):
+        near = [
+            name
+            for name in costs
+            if rank(name) <= (late, TIE * seconds) and proves(problem, name, costs[name])
+        ]
+        first = min(near, key=rank, default=first)
+    return first
+
+
+def proves(problem: Problem, method: str, cost: Cost) -> bool:
+    """Whether the result will have a rigorous lower bound."""
+    if method == dense.NAME:
+        return problem.certify != "none"
+    return parts.is_certified(problem, method, cost.dtype, cost.products, cost.status)
+
+
+def choose(problem: Problem) -> str:
+    """The method that ``auto`` takes; MemoryError when nothing fits.
+
+    Parameters
+    ----------
+    problem
+        What is asked.
+    """
+    if problem.n <= DENSE_UP_TO and dense.refusal(problem) is None:
+        return dense.NAME
+    found = {r.NAME: r.refusal(problem) for r in ROUTES}
+    able = [r for r in RESOLVING if found[r.NAME] is None]
+    if not able:
+        raise MemoryError(_nothing_fits(problem, found))
+    if len(able) == 1:
+        return able[0].NAME
+    return best(problem, {r.NAME: r.cost(problem) for r in able})
+
+
+def check(problem: Problem, method: str) -> None:
+    """Refuses a method that does not fit, before anything is made.
+
+    Parameters
+    ----------
+    problem, method
+        What is asked, and the method's name.
+
+    Raises
+    ------
+    MemoryError
+        It does not fit; what does, or what would, is in the message.
+    ValueError
+        Something else stands against it.
+    """
+    found = {r.NAME: r.refusal(problem) for r in ROUTES}
+    refused = found[method]
+    if refused is None:
+        return
+    if not refused.needs:
+        if method == sparse_inverse.NAME:
+            raise ValueError(f"method={method!r} {refused.what}. Use method='auto'.")
+        raise ValueError(refused.what)
+    able = [name for name, r in found.items() if r is None]
+    if not able:
+        raise MemoryError(_nothing_fits(problem, found, method))
+    raise MemoryError(
+        f"{_takes(problem, method, refused)}. What fits: method="
+        f"{' or '.join(map(repr, able))}; or max_memory={enough(refused.needs)!r}."
+    )
+
+
+def _takes(problem: Problem, method: str, refused: Refusal) -> str:
+    how = "" if problem.precision == "auto" else f", precision={problem.precision!r}"
+    return (
+        f"method={method!r}{how} at n={problem.n} takes {size_text(refused.needs)}, more than "
+        f"max_memory={size_text(problem.limit)}, for {refused.what}"
+    )
+
+
+def _nothing_fits(
+    problem: Problem, found: dict[str, Refusal | None], method: str | None = None
+) -> str:
+    """The message, with the smallest memory that works and the method it works with."""
+    refused = {name: r for name, r in found.items() if r is not None and r.needs}
+    least = min(refused, key=lambda name: refused[name].needs)
+    looser = "" if problem.precision == "auto" else ", or precision='auto', which may need less"
+    return (
+        f"{_takes(problem, method or least, refused[method or least])}. Nothing fits; the least that "
+        f"does is max_memory={enough(refused[least].needs)!r}, with method={least!r}{looser}."
+    )
+
+
+def enough(nbytes: int) -> str:
+    """A text for ``max_memory``, not less than so many bytes: three digits, rounded up."""
+    unit, size = "B", float(nbytes)
+    for larger in ("kB", "MB", "GB"):
+        if size < 1000.0:
+            break
+        unit, size = larger, size / 1000.0
+    digits = max(0, 2 - int(math.log10(max(size, 1.0))))
+    up = math.ceil(size * 10**digits - 1e-9) / 10**digits
+    return f"{up:.{digits}f}{unit}"
+
+
+def plan_of(problem: Problem, rates: Rates, method: str = "auto") -> Plan:
+    """The plan of a problem on a machine of such rates.
+
+    Parameters
+    ----------
+    problem
+        What is asked.
+    rates
+        The machine's, for seconds; the choice is made at nominal ones.
+    method
+        'auto', or the method to take.
+    """
+    found = answers(problem)
+    rows = {name: _row(name, answer, problem, rates) for name, answer in found.items()}
+    chosen: str | None = method
+    if method == "auto":
+        try:
+            chosen = choose(problem)
+        except MemoryError as none_fits:
+            chosen, reason = None, str(none_fits)
+        else:
+            reason = _reason(problem, rows, chosen)
+    else:
+        try:
+            check(problem, method)
+        except (MemoryError, ValueError) as refused:
+            chosen, reason = None, str(refused)
+        else:
+            reason = f"{method} was asked for; {_expectation(problem, rows[method])}."
+    seen = "probe" in problem.__dict__
+    lowest = problem.probe.lowest(problem.n) * problem.size if seen else math.nan
+    row = rows[chosen] if chosen is not None else None
+    needs = [r.needs for r in found.values() if isinstance(r, Refusal) and r.needs]
+    return Plan(
+        method=chosen,
+        seconds=math.nan if row is None else row.seconds + row.certificate,
+        nbytes=min(needs, default=0) if row is None else row.nbytes,
+        products=0 if row is None else row.products,
+        status="" if row is None else row.status,
+        reason=reason,
+        candidates=tuple(rows.values()),
+        n=problem.n,
+        d=problem.d,
+        dimension=problem.probe.dimension if seen else math.nan,
+        lowest=float(f"{lowest:.0e}"),
+        max_memory=problem.limit,
+    )
+
+
+def _row(name: str, answer: Answer, problem: Problem, rates: Rates) -> Candidate:
+    if isinstance(answer, Refusal):
+        return Candidate(name, False, math.nan, 0.0, answer.needs, 0, "", answer.what, math.nan)
+    proof, nbytes = Work(), answer.nbytes
+    if parts.is_certified(problem, name, answer.dtype, answer.products, answer.status):
+        proof = parts.certifying(problem)
+        nbytes = max(nbytes, parts.certificate_bytes(problem))
+    elif preconditioned.sharpened(problem, name, answer.status):
+        proof = preconditioned.sharpening(problem)
+        nbytes = max(nbytes, preconditioned.sharpening_bytes(problem))
+    return Candidate(
+        name,
+        True,
+        rates.seconds(answer.work),
+        rates.seconds(proof),
+        nbytes,
+        answer.products,
+        answer.status,
+        answer.how,
+        NOMINAL.seconds(answer.work),
+    )
+
+
+def _reason(problem: Problem, rows: dict[str, Candidate], chosen: str) -> str:
+    """Why the choice fell on it, in a sentence."""
+    row = rows[chosen]
+    others = [r for r in rows.values() if r.fits and r.method not in (chosen, sparse_inverse.NAME)]
+    if problem.n <= DENSE_UP_TO and chosen == dense.NAME:
+        return f"dense: at n <= {DENSE_UP_TO} all eigenpairs cost less than a choice."
+    if not others:
+        return f"{chosen}: nothing else fits into {size_text(problem.limit)}."
+    able = [r for r in others if r.status == "resolved"]
+    said = f"{chosen}: {_expectation(problem, row)}"
+    soonest = min(able, key=lambda r: r.nominal, default=row)
+    if row.status == "resolved" and soonest.nominal < row.nominal:
+        return f"{said}; {soonest.method} would be a little quicker, but comes without a proof."
+    if row.status == "resolved" and not able:
+        return f"{said}; no other method that fits is expected to resolve the value."
+    following = min(able if row.status == "resolved" else others, key=lambda r: r.nominal)
+    times = following.nominal / row.nominal
+    said += f"; {following.method}, the next, would take {times:.2g} times as long"
+    quicker = min([row, *(able if row.status == "resolved" else others)], key=lambda r: r.seconds)
+    if quicker is not row:
+        said += f" at nominal rates, which decide (as measured now, {quicker.method} is quicker)"
+    return said + "."
+
+
+def _expectation(problem: Problem, row: Candidate) -> str:
+    if row.status == "rounding-limited":
+        what = "single" if row.how.endswith("float32") else "double"
+        return (
+            f"lambda_min is expected to lie below what {what} precision resolves to tol={problem.tol:g}, "
+            f"and it says so in about {seconds_text(row.seconds)} s"
+        )
+    if row.status == "budget-limited":
+        return (
+            f"about {seconds_text(row.seconds)} s, after which basis or patience is expected to be "
+            "exhausted"
+        )
+    if row.status == "estimate":
+        return f"about {seconds_text(row.seconds)} s, for an estimate with a proved upper bound"
+    word = "solves" if row.method == "shift-invert" else "products"
+    many = f" and {row.products} {word}" if row.products else ""
+    return f"about {seconds_text(row.seconds)} s{many}"

@@ -1,0 +1,104 @@
+"""What block Lanczos costs (``mehler.iterative``): products with a stored or recomputed matrix."""
+
+from __future__ import annotations
+
+from .. import iterative
+from .._arrays import thread_count
+from ..gram import storage_bytes
+from .cost import Cost, Refusal, Work
+from .parts import BLOCK, Law, basis, filling, product, recomputed, single_noise, stored
+from .problem import Problem
+
+NAME = "lanczos"
+
+# Numbers of products (bench/fit_plan.py)
+RESOLVED = Law(1.03, 0.343, 0.128, 0.251, -0.146)
+ROUNDED = Law(4.58, 0.199, -0.0445, 0.0, 0.194)  # until rounding, or a full basis, ends it
+GIVEN_UP = Law(6.33, 0.0, -0.099, 0.0, 0.0)  # until float32 is seen not to be enough
+REFINING = Law(-1.22, 0.777, 0.454, -1.14, -1.18)  # with float32 storage, to correct what it says
+EXACT = 2.0  # with entries computed again
+
+RESTARTS = 1.5  # times as many, where the basis is shorter than that
+
+# What is spent beyond the count
+FILL, PRODUCT, BASIS, FIXED, STEP = 1.0, 1.0, 1.1, 3e-3, 1e-5
+
+
+def _needed(problem: Problem) -> int:
+    return iterative.room(problem.n, problem.held)
+
+
+def refusal(problem: Problem) -> Refusal | None:
+    """Unless the matrix, or tiles of it, and a basis fit."""
+    return refused(problem, _needed(problem), "the matrix and a basis")
+
+
+def refused(problem: Problem, needed: int, what: str) -> Refusal | None:
+    """Unless ``needed`` bytes and the smallest storage that ``precision`` allows fit."""
+    try:
+        need = iterative.least(problem.n, needed, problem.precision, problem.size)
+    except ValueError as out_of_range:
+        return Refusal(str(out_of_range))
+    return None if need <= problem.limit else Refusal(what, need)
+
+
+def pieces(
+    problem: Problem, storage: str, dtype: str, steps: float, refining: float, exact: float
+) -> dict[str, Work]:
+    """The pieces of a run on one storage, each before what is spent beyond it."""
+    fill = filling(problem, exact)
+    if storage == "packed":
+        fill += stored(problem, dtype)
+    return {
+        "FILL": fill,
+        "PRODUCT": product(problem, storage, dtype) * (steps + refining),
+        "BASIS": basis(problem.n, steps),
+        "FIXED": Work(fixed=1.0),
+        "STEP": Work(fixed=steps + refining),
+    }
+
+
+def spent(part: dict[str, Work]) -> Work:
+    """All of them, with what is spent beyond the count."""
+    return (
+        part["FILL"] * FILL
+        + part["PRODUCT"] * PRODUCT
+        + part["BASIS"] * BASIS
+        + part["FIXED"] * FIXED
+        + part["STEP"] * STEP
+    )
+
+
+def cost(problem: Problem) -> Cost:
+    """Up the precisions that fit, as the route goes."""
+    n = problem.n
+    stages = iterative.stages(n, _needed(problem), problem.precision, problem.size, problem.limit)
+    work, products, nbytes, words = Work(), 0.0, 0, []
+    status, dtype = "rounding-limited" if problem.out_of_reach else "resolved", "float64"
+    for storage, dtype in stages:
+        lost = dtype == "float32" and beyond_single(problem)
+        law = GIVEN_UP if lost else ROUNDED if problem.out_of_reach else RESOLVED
+        steps = law(problem)
+        taken = storage_bytes(n, storage, dtype) + problem.held
+        free = problem.limit - taken - iterative.work(n, 1, BLOCK, thread_count(None))
+        most = iterative.most_basis(n, free, 1, BLOCK, dtype == "float32") / BLOCK
+        if steps > most:  # restarts
+            steps = min(steps * RESTARTS, float(iterative.MOST_PRODUCTS))
+        kept = min(steps, most)
+        single = dtype == "float32" and not lost
+        refining, exact = (REFINING(problem), EXACT) if single else (0.0, 0.0)
+        work += spent(pieces(problem, storage, dtype, steps, refining, exact))
+        products += steps + refining + exact
+        taken += 8 * n * BLOCK * (int(kept) + 3) + (recomputed(n) if single else 0)
+        nbytes = max(nbytes, taken)
+        words.append(f"{storage} {dtype}")
+        if not lost:
+            break
+    else:
+        status = "rounding-limited"
+    return Cost(work, nbytes, round(products), ", then ".join(words), dtype, status)
+
+
+def beyond_single(problem: Problem) -> bool:
+    """Whether rounding to float32 is expected to hide the value."""
+    return 5.0 * single_noise(problem) > problem.probe.lowest(problem.n)

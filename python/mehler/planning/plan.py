@@ -1,0 +1,133 @@
+"""Plan: what every method would take, which one is best, and why, as a value."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+from .._arrays import size_text
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One method's row of a plan.
+
+    Attributes
+    ----------
+    method
+        Its name, as :func:`min_eig` takes it.
+    fits
+        Whether it can be had within ``max_memory``.
+    seconds
+        Predicted wall time of the solve on this machine; NaN where it does not fit.
+    certificate
+        Seconds that ``certify`` adds.
+    nbytes
+        Predicted peak bytes; where it does not fit, the smallest ``max_memory`` with which it would.
+    products
+        Expected products with the matrix, or solves with its factor, each with a block of vectors.
+    status
+        Expected status of the result; '' where it does not fit.
+    how
+        What it does, or what does not fit.
+    nominal
+        Seconds at the nominal rates, by which methods are compared.
+    """
+
+    method: str
+    fits: bool
+    seconds: float
+    certificate: float
+    nbytes: int
+    products: int
+    status: str
+    how: str
+    nominal: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name, ready for JSON."""
+        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What :func:`min_eig` will do, and what it will take.
+
+    Attributes
+    ----------
+    method
+        The method: the best, or the one that was asked for. None when it does not fit.
+    seconds
+        Predicted wall time on this machine, with the certificate; NaN without a method.
+    nbytes
+        Predicted peak bytes; without a method, the smallest ``max_memory`` that works.
+    products
+        Expected products with the matrix, or solves with its factor.
+    status
+        Expected status of the result; '' without a method.
+    reason
+        Why this method, in words.
+    candidates
+        One row a method.
+    n, d
+        Number and dimension of the points.
+    dimension
+        Their effective dimension, 1 / mean cos^2; NaN where no probe was needed.
+    lowest
+        The smallest eigenvalue that a probe of few points lets expect, to an order of magnitude;
+        NaN where no probe was needed.
+    max_memory
+        Bytes that the method may take.
+    """
+
+    method: str | None
+    seconds: float
+    nbytes: int
+    products: int
+    status: str
+    reason: str
+    candidates: tuple[Candidate, ...]
+    n: int
+    d: int
+    dimension: float
+    lowest: float
+    max_memory: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, texts and lists, ready for JSON (NaN becomes None)."""
+        out = {f.name: plain(getattr(self, f.name)) for f in fields(self)}
+        return out | {"candidates": [c.to_dict() for c in self.candidates]}
+
+    def __str__(self) -> str:
+        rows = [("method", "seconds", "memory", "products", "what it does")]
+        for c in self.candidates:
+            name = f"{c.method} <-" if c.method == self.method else c.method
+            size = size_text(c.nbytes)
+            if not c.fits:
+                rows.append((name, "-", f"needs {size}" if c.nbytes else "-", "-", f"no: {c.how}"))
+                continue
+            late = "" if c.status == "resolved" else f"; {c.status}"
+            proof = f" + {seconds_text(c.certificate)}" if c.certificate else ""
+            seconds = seconds_text(c.seconds) + proof
+            rows.append((name, seconds, size, str(c.products or "-"), c.how + late))
+        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        lines = []
+        for row in rows:
+            cells = [row[0].ljust(widths[0])] + [row[i].rjust(widths[i]) for i in range(1, 4)]
+            lines.append("  ".join([*cells, row[4]]))
+        return "\n".join([*lines, "", self.reason])
+
+
+def seconds_text(seconds: float) -> str:
+    """A duration to two digits."""
+    if not math.isfinite(seconds):
+        return "-"
+    if seconds >= 100.0:
+        return f"{round(seconds, -int(math.log10(seconds)) + 1):.0f}"
+    return f"{float(f'{seconds:.1e}'):.2g}"
+
+
+def plain(value: Any) -> Any:
+    """NaN and infinity become None."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

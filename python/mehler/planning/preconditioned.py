@@ -1,0 +1,193 @@
+"""What generalised Davidson costs (``mehler.iterative``, ``mehler.preconditioners``).
+
+Fewer products than Lanczos, each with an approximate inverse, which has to be made first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .. import deflated_certificate, iterative, preconditioners, sparse
+from .._arrays import thread_count
+from ..gram import storage_bytes
+from . import lanczos, parts
+from .cost import Cost, Refusal, Work
+from .parts import BLOCK, Law, filling, product, recomputed, stored
+from .problem import Problem
+
+NAME = "preconditioned"
+
+# Numbers of products (bench/fit_plan.py)
+LOW_DEGREE = Law(1.53, 0.0838, 0.138, 0.386, 0.0292)  # at least the quadratic terms are in P
+LANDMARKS = Law(1.22, 0.34, 0.0639, 0.234, 0.0957)
+REFINING = Law(
+    -0.663, -0.474, 0.557, 0.755, 0.0207
+)  # with float32 storage, to correct what it says
+EXACT = 2.0  # with entries computed again
+
+# What is spent beyond the count
+MAKE, FILL, PRODUCT, INVERSE, BASIS, FIXED, STEP = 2.0, 1.0, 1.0, 1.0, 7.0, 3e-3, 2e-4
+
+
+SPARSE_REFINING = 8.0
+COLUMN = 8.0  # small Cholesky factors, against the rate of large products
+NEAR = 3.0  # kernel entries one by one, from differences
+SEARCH = 1.5e-5  # seconds of a search for neighbours in a tree
+
+
+def preconditioner(problem: Problem) -> tuple[str, int, int]:
+    """Kind, rank, bytes."""
+    n, d, ker = problem.n, problem.span, problem.ker
+    choice = preconditioners.choose(ker, n, d)
+    return (
+        choice,
+        preconditioners.rank(choice, ker, n, d),
+        preconditioners.nbytes(choice, ker, n, d),
+    )
+
+
+def refusal(problem: Problem) -> Refusal | None:
+    """Unless the matrix, or tiles of it, a basis and the preconditioner fit."""
+    if problem.n < 8:
+        return lanczos.refusal(problem)
+    needed = iterative.room(problem.n, problem.held) + preconditioner(problem)[2]
+    return lanczos.refused(problem, needed, "the matrix, a basis and a low-rank part")
+
+
+def sparse_split(problem: Problem, m: int, rank: int) -> Work:
+    """Neighbours, columns of order m, and Q C: what a sparse inverse takes."""
+    n = float(problem.n)
+    flops = n * (COLUMN * m**3 / 3.0 + 2.0 * min(problem.d, 64) * m * m) + 2.0 * n * rank * rank
+    if problem.span > sparse.TREE_UP_TO:
+        flops += n * n * problem.d  # cosines with all that came before
+    return Work(
+        gemm64=flops,
+        profile=n * m * m / 2.0 * NEAR * parts.terms(problem),
+        stream=n * m * 24.0 * max(rank, 4) / 4.0,
+        fixed=n * SEARCH,
+    )
+
+
+def pieces(
+    problem: Problem, storage: str, dtype: str, steps: float, refining: float, exact: float
+) -> dict[str, Work]:
+    """The pieces of a run on one storage, each before what is spent beyond it."""
+    n, rank = problem.n, float(preconditioner(problem)[1])
+    make = Work(gemm32=1.0 * n * rank * rank, gemm64=2.0 * rank**3, fresh=4.0 * n * rank)
+    inverse = Work(stream=steps * (8.0 * n * rank + 8.0 * rank * rank))
+    if preconditioner(problem)[0] == "sparse":
+        m = sparse.neighbours(problem.span)
+        make = sparse_split(problem, m, int(rank)) * (1.0 / MAKE)
+        inverse = Work(stream=steps * n * (24.0 * m + 16.0 * rank))
+    fill = filling(problem, exact)
+    if storage == "packed":
+        fill += stored(problem, dtype)
+    return {
+        "MAKE": make,
+        "FILL": fill,
+        "PRODUCT": product(problem, storage, dtype) * (steps + refining),
+        "INVERSE": inverse,
+        "BASIS": Work(stream=steps * 8.0 * n * _held(steps)),
+        "FIXED": Work(fixed=1.0),
+        "STEP": Work(fixed=steps + refining),
+    }
+
+
+def sparse_steps(problem: Problem) -> float:
+    """Block products with a sparse inverse: hardly any more for larger n, more for milder kinks."""
+    mild = 1.0 if problem.probe.order <= 1.0 else 3.0
+    return 6.0 + mild * 3.0 * problem.span
+
+
+def _held(steps: float) -> float:
+    """Vectors of the space, most of the time; images as many."""
+    return min(BLOCK * steps, iterative.DAVIDSON_BASIS / 4.0)
+
+
+def spent(part: dict[str, Work]) -> Work:
+    """All of them, with what is spent beyond the count."""
+    return (
+        part["MAKE"] * MAKE
+        + part["FILL"] * FILL
+        + part["PRODUCT"] * PRODUCT
+        + part["INVERSE"] * INVERSE
+        + part["BASIS"] * BASIS
+        + part["FIXED"] * FIXED
+        + part["STEP"] * STEP
+    )
+
+
+def cost(problem: Problem) -> Cost:
+    """As Lanczos, with a preconditioner in every product."""
+    n = problem.n
+    if n < 8:
+        return lanczos.cost(problem)
+    choice, rank, extra = preconditioner(problem)
+    needed = iterative.room(n, problem.held) + extra
+    stages = iterative.stages(n, needed, problem.precision, problem.size, problem.limit)
+    law: Callable[[Problem], float] = LOW_DEGREE if choice == "low-degree" else LANDMARKS
+    if choice == "sparse":
+        law = sparse_steps
+    work, products, nbytes, words = Work(), 0.0, 0, []
+    status, dtype = "rounding-limited" if problem.out_of_reach else "resolved", "float64"
+    for storage, dtype in stages:
+        lost = dtype == "float32" and lanczos.beyond_single(problem)
+        steps = lanczos.GIVEN_UP(problem) if lost else law(problem)
+        most = float(iterative.DAVIDSON_PRODUCTS)
+        if steps >= most or (problem.out_of_reach and not lost):
+            steps = min(most, n / BLOCK)
+            if status == "resolved":
+                status = "budget-limited"
+        single = dtype == "float32" and not lost
+        refining, exact = (REFINING(problem), EXACT) if single else (0.0, 0.0)
+        if single and choice == "sparse":
+            refining = SPARSE_REFINING
+        work += spent(pieces(problem, storage, dtype, steps, refining, exact))
+        products += steps + refining + exact
+        taken = storage_bytes(n, storage, dtype) + problem.held + extra
+        taken += 16 * n * int(_held(steps)) + (recomputed(n) if single else 0)
+        nbytes = max(nbytes, taken)
+        words.append(f"{storage} {dtype}")
+        if not lost:
+            break
+    else:
+        status = "rounding-limited"
+    what = f"{rank} landmarks" if choice == "landmarks" else f"{rank} low-degree terms"
+    if choice == "sparse":
+        what = f"sparse inverse with {rank} low-degree terms"
+    how = f"{', then '.join(words)}; {what}"
+    return Cost(work, nbytes, round(products), how, dtype, status)
+
+
+# -- the certificate without n^3 --------------------------------------------------------------------
+
+CERTIFYING = 45.0  # products with one vector
+
+
+def sharpened(problem: Problem, method: str, status: str) -> bool:
+    """Whether ``certify`` will take the certificate of ``mehler.deflated_certificate``."""
+    if problem.certify == "preconditioned":
+        return method != "sparse-inverse"
+    return (
+        problem.certify == "auto"
+        and status == "resolved"
+        and method not in ("dense", "sparse-inverse")
+        and deflated_certificate.possible(problem.ker, problem.n)
+        and problem.span <= sparse.TREE_UP_TO
+        and sharpening_bytes(problem) <= problem.limit
+    )
+
+
+def sharpening(problem: Problem) -> Work:
+    """K stored in float64, a split, products with K and with the split."""
+    n, m, rank = problem.n, sparse.neighbours(problem.span), preconditioner(problem)[1]
+    work = stored(problem, "float64") + sparse_split(problem, m, rank)
+    each = product(problem, "packed", "float64") + Work(stream=n * (24.0 * m + 32.0 * rank))
+    return work + each * CERTIFYING
+
+
+def sharpening_bytes(problem: Problem) -> int:
+    """Of all that it holds."""
+    threads = thread_count(None)
+    held = deflated_certificate.nbytes(problem.ker, problem.n, problem.span, "packed", threads)
+    return held + problem.held

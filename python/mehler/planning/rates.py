@@ -1,0 +1,109 @@
+"""How fast this machine is: measured once for each number of threads, in about a tenth of a second.
+
+What is measured says how many seconds a method will take here. It never decides which method is
+taken: that would make the answer depend on the clock (docs/decisions/0010-plan.md).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from .. import _core
+from .cost import NOMINAL, Rates
+
+_known: dict[int, Rates] = {}
+_set: list[Rates] = []
+
+PATIENCE = 0.03  # seconds for each of four rates
+ROUNDS = 8  # at most; the best of them, as whatever else the machine does only slows it
+
+
+def rates(threads: int) -> Rates:
+    """The rates of this machine with so many threads; measured at the first call.
+
+    Parameters
+    ----------
+    threads
+        Number of threads.
+    """
+    if _set:
+        return _set[-1]
+    if threads not in _known:
+        _known[threads] = measure(threads)
+    return _known[threads]
+
+
+@contextmanager
+def given(known: Rates) -> Iterator[None]:
+    """Within, ``rates`` says these: for tests, and for plans of another machine."""
+    _set.append(known)
+    try:
+        yield
+    finally:
+        _set.pop()
+
+
+def measure(threads: int) -> Rates:
+    """Rates of GEMM, kernel entries, memory stream and fresh memory.
+
+    LAPACK's rate, which takes longest to measure, is taken in its nominal ratio to GEMM's.
+    """
+    gemm64 = _best(lambda: _gemm("float64", threads))
+    gemm32 = _best(lambda: _gemm("float32", threads))
+    stream = _best(lambda: _core.bench_stream(24_000_000, threads) * 1e9)
+    profile, fresh = _best(_profile(threads)), _best(_fresh)
+    lapack = NOMINAL.lapack * gemm64 / NOMINAL.gemm64
+    return Rates(gemm64, gemm32, profile, stream, fresh, lapack)
+
+
+def _best(measured: Callable[[], float]) -> float:
+    """The best of some rounds, within patience."""
+    start, best = time.perf_counter(), 0.0
+    for _ in range(ROUNDS):
+        best = max(best, measured())
+        if time.perf_counter() - start > PATIENCE:
+            break
+    return best
+
+
+def _gemm(dtype: str, threads: int) -> float:
+    m, k = 512, 256
+    return 2.0 * m * m * k / _core.bench_gemm(m, m, k, dtype, threads)
+
+
+def _profile(threads: int) -> Callable[[], float]:
+    """Polynomial terms a second of a product with entries computed again, in four dimensions."""
+    n, degree = 768, 24
+    X = np.cos(np.arange(1.0, 4 * n + 1.0) ** 2).reshape(n, 4)
+    X /= np.linalg.norm(X, axis=1)[:, None]
+    profile = _core.Profile(
+        "sqrt", np.array([1.0, 0.0]), 2.0 ** -np.arange(degree + 1.0), np.zeros(0)
+    )
+    K = _core.Recomputed(_core.Points(X, 0.0, True, threads), profile)
+    v = np.ones((n, 1), order="F")
+
+    def measured() -> float:
+        start = time.perf_counter()
+        K.multiply(v, threads)
+        return entries(n) * (OVERHEAD + degree) / (time.perf_counter() - start)
+
+    return measured
+
+
+def _fresh() -> float:
+    nbytes = 8_000_000
+    start = time.perf_counter()
+    np.empty(nbytes // 8).fill(1.0)
+    return nbytes / (time.perf_counter() - start)
+
+
+OVERHEAD = 66.0  # of an entry (square root, sign, near pairs, store), in terms of a polynomial
+
+
+def entries(n: int) -> float:
+    """Entries of a triangle."""
+    return 0.5 * n * (n + 1.0)

@@ -1,0 +1,86 @@
+"""What shift-invert costs (``mehler.shift_invert``): a Cholesky factor, then few solves."""
+
+from __future__ import annotations
+
+from .. import shift_invert
+from .cost import Cost, Refusal, Work
+from .parts import BLOCK, Law, basis, factored, filling, recomputed, single_noise, solve
+from .problem import Problem
+
+NAME = "shift-invert"
+
+# Numbers of solves (bench/fit_plan.py)
+RESOLVED = Law(-0.0952, 0.496, 0.0378, 0.15, -0.364)
+ROUNDED = Law(-5.96, 0.573, 0.209, 0.363, -0.311)
+EXACT = {"float32": 2.0, "float64": 1.0}  # products with entries computed again
+
+# What is spent beyond the count
+FACTOR, SOLVE, BASIS, FIXED, STEP = 1.0, 0.9, 0.8, 3e-3, 1e-5
+BREAKS = 0.6  # of a factorisation that does not complete, done before it breaks down
+
+
+def _sizes(problem: Problem) -> dict[str, int]:
+    return shift_invert.sizes(problem.n, 1, problem.held + recomputed(problem.n))
+
+
+def refusal(problem: Problem) -> Refusal | None:
+    """Unless a factor and a basis fit."""
+    sizes = _sizes(problem)
+    need = min(sizes[t] for t in shift_invert.ladder(problem.n, problem.precision))
+    return None if need <= problem.limit else Refusal("the factor", need)
+
+
+def pieces(
+    problem: Problem, dtype: str, factors: float, solves: float, exact: float
+) -> dict[str, Work]:
+    """The pieces of a run in one precision, each before what is spent beyond it."""
+    return {
+        "FACTOR": factored(problem, dtype) * factors + filling(problem, exact),
+        "SOLVE": solve(problem, dtype) * solves,
+        "BASIS": basis(problem.n, solves),
+        "FIXED": Work(fixed=1.0),
+        "STEP": Work(fixed=solves),
+    }
+
+
+def spent(part: dict[str, Work]) -> Work:
+    """All of them, with what is spent beyond the count."""
+    return (
+        part["FACTOR"] * FACTOR
+        + part["SOLVE"] * SOLVE
+        + part["BASIS"] * BASIS
+        + part["FIXED"] * FIXED
+        + part["STEP"] * STEP
+    )
+
+
+def cost(problem: Problem) -> Cost:
+    """Up the precisions that fit, as the route goes."""
+    n = problem.n
+    stages = shift_invert.stages(n, _sizes(problem), problem.precision, problem.limit)
+    work, products, nbytes, words = Work(), 0.0, 0, []
+    status, dtype = "rounding-limited" if problem.out_of_reach else "resolved", "float64"
+    for dtype in stages:
+        lost = dtype == "float32" and beyond_single(problem)
+        breaks = lost and dtype != stages[-1]
+        solves = exact = 0.0
+        if not breaks:
+            solves = (ROUNDED if problem.out_of_reach else RESOLVED)(problem)
+            exact = EXACT[dtype]
+        # where rounding hides the value, a factor that breaks down is made again at a shift
+        factors = BREAKS if breaks else 1.0 + BREAKS * problem.out_of_reach
+        work += spent(pieces(problem, dtype, factors, solves, exact))
+        products += solves + exact
+        held = shift_invert.factor_bytes(n, dtype) + problem.held + recomputed(n)
+        nbytes = max(nbytes, held + 8 * n * (BLOCK * int(solves) + 16))
+        words.append(dtype)
+        if not lost:
+            break
+    else:
+        status = "rounding-limited"
+    return Cost(work, nbytes, round(products), f"factor {', then '.join(words)}", dtype, status)
+
+
+def beyond_single(problem: Problem) -> bool:
+    """Whether K rounded to float32 is expected not to be positive definite any more."""
+    return single_noise(problem) > problem.probe.lowest(problem.n)
