@@ -43,10 +43,10 @@ def test_the_peak_stays_below(method, options):
 @pytest.mark.parametrize(
     ("method", "options", "says"),
     [
-        ("dense", {}, "Use method='auto'"),
-        ("lanczos", {"precision": "double"}, "packed float32 takes"),
-        ("shift-invert", {"max_memory": 10e6}, "Use method='lanczos'"),
-        ("preconditioned", {"max_memory": 5e6}, "matrix-free"),
+        ("dense", {}, "What fits: method='lanczos'"),
+        ("lanczos", {"precision": "double"}, "or precision='auto', which may need less"),
+        ("shift-invert", {"max_memory": 10e6}, "with method='lanczos'"),
+        ("preconditioned", {"max_memory": 5e6}, "Nothing fits; the least that does is"),
         ("auto", {"certify": "rigorous"}, "use certify='theory'"),
     ],
 )

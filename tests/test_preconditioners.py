@@ -82,17 +82,14 @@ def test_preconditioners_are_near_the_inverse(kind, name):
 
 def test_choice_and_memory():
     relu, tanh = mh.gradient_kernel("relu"), mh.gradient_kernel("tanh")
-    assert preconditioners.pays(relu, 10_000, 50)
-    assert not preconditioners.pays(tanh, 10_000, 50)
-    assert not preconditioners.pays(relu, 10_000, 784)  # no term of degree two
-    assert preconditioners.pays(relu, 10_000, 5)  # a local bottom: the sparse inverse sees it
-    assert not preconditioners.pays(tanh, 10_000, 5)
     assert preconditioners.choose(relu, 10_000, 5) == "sparse"
     assert preconditioners.choose(relu, 40, 5) != "sparse"
     assert preconditioners.choose(relu, 10_000, 50) == "low-degree"
     assert preconditioners.choose(relu, 10_000, 784) == "landmarks"
     degree, count = preconditioners.low_degree_rank(relu, 10_000, 50)
     assert (degree, count) == (2, 50 + 51 * 50 // 2)
+    assert preconditioners.rank("low-degree", relu, 10_000, 50) == count
+    assert preconditioners.rank("landmarks", relu, 10_000, 784) == 1000
     assert preconditioners.nbytes("low-degree", relu, 10_000, 50) > 4 * count * 10_000
 
 

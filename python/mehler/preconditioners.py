@@ -59,6 +59,15 @@ def nbytes(choice: str, ker: Kernel, n: int, d: int) -> int:
     return 4 * r * (n + _core.Woodbury.chunk) + 32 * r * r
 
 
+def held(choice: str, ker: Kernel, n: int, d: int) -> int:
+    """Bytes of the preconditioner once it is made."""
+    r = rank(choice, ker, n, d)
+    if choice == "sparse":
+        m = sparse.neighbours(d)
+        return int(_core.SparseInverse.bytes_for(n, m)) + 24 * n * r
+    return 4 * r * (n + _core.Woodbury.chunk) + 8 * r * r
+
+
 class Preconditioner(NamedTuple):
     """P^-1, the vectors that a block should have (None: the solver's own choice), bytes, words."""
 

@@ -144,8 +144,10 @@ def cost(problem: Problem) -> Cost:
             refining = SPARSE_REFINING
         work += spent(pieces(problem, storage, dtype, steps, refining, exact))
         products += steps + refining + exact
-        taken = storage_bytes(n, storage, dtype) + problem.held + extra
-        taken += 16 * n * int(_held(steps)) + (recomputed(n) if single else 0)
+        taken = storage_bytes(n, storage, dtype) + problem.held
+        running = preconditioners.held(choice, problem.ker, n, problem.span)
+        running += 16 * n * int(_held(steps)) + (recomputed(n) if single else 0)
+        taken += max(extra, running)  # while it is made, and while it is used
         nbytes = max(nbytes, taken)
         words.append(f"{storage} {dtype}")
         if not lost:
@@ -154,7 +156,7 @@ def cost(problem: Problem) -> Cost:
         status = "rounding-limited"
     what = f"{rank} landmarks" if choice == "landmarks" else f"{rank} low-degree terms"
     if choice == "sparse":
-        what = f"sparse inverse with {rank} low-degree terms"
+        what = f"sparse inverse, {rank} terms"
     how = f"{', then '.join(words)}; {what}"
     return Cost(work, nbytes, round(products), how, dtype, status)
 
