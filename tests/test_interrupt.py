@@ -106,7 +106,7 @@ def run_child(code: str, *, wait: float = 0.0, growth: float = 0.0) -> tuple[lis
         ("lanczos", "sphere(5000, 4)", "method='lanczos', precision='double', tol=1e-12"),
         (
             "preconditioned",
-            "sphere(5000, 3)",
+            "sphere(5000, 12)",
             "method='preconditioned', precision='double', tol=1e-12",
         ),
         ("factor", "sphere(12000, 8)", "method='shift-invert'"),

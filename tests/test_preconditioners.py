@@ -83,6 +83,7 @@ def test_preconditioners_are_near_the_inverse(kind, name):
 def test_choice_and_memory():
     relu, tanh = mh.gradient_kernel("relu"), mh.gradient_kernel("tanh")
     assert preconditioners.choose(relu, 10_000, 5) == "sparse"
+    assert preconditioners.choose(tanh, 10_000, 5) == "low-degree"
     assert preconditioners.choose(relu, 40, 5) != "sparse"
     assert preconditioners.choose(relu, 10_000, 50) == "low-degree"
     assert preconditioners.choose(relu, 10_000, 784) == "landmarks"

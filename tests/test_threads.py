@@ -135,7 +135,7 @@ def test_min_eig(n, method, precision):
 
 
 @pytest.mark.parametrize("precision", ["single", "double"])
-@pytest.mark.parametrize(("d", "low_rank"), [(5, "low-degree"), (60, "landmarks")])
+@pytest.mark.parametrize(("d", "low_rank"), [(5, "sparse"), (12, "low-degree"), (60, "landmarks")])
 def test_both_preconditioners(d, low_rank, precision):
     X = sphere(1300, d)
     assert choose(mh.gradient_kernel("relu"), *X.shape) == low_rank

@@ -372,7 +372,7 @@ def eigsh(
         raise ValueError(f"block must satisfy 1 <= block <= n; got {block!r} for n={n}.")
     largest = which == "LA"
     if certify == "rigorous":
-        certificate.check_operator(K, array, largest, nbytes, count, limit)
+        certificate.check_operator(K, array, largest, 0, count, limit - nbytes)
     if largest and method in ("shift-invert", "preconditioned"):
         raise ValueError(
             f"method={method!r} finds the smallest eigenvalues, which='SA'; got which='LA'. "
