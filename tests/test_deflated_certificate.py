@@ -27,7 +27,7 @@ def test_tight(name, d):
     unsure = 4.0 * np.finfo(float).eps * truth[-1]
     assert r.resolved and r.lower_kind == "preconditioned"
     assert (1.0 - 1e-6) * r.value <= r.lower <= truth[0] + unsure
-    assert r.failure_probability == 1e-10 and "probability 1e-10" in str(r)
+    assert r.failure_probability == 1e-10 and "wrong with probability 1e-10 at most" in str(r)
     assert r.applications <= 200
 
 

@@ -109,17 +109,19 @@ def min_eig(
     certify
         How ``lower`` is proved. 'rigorous': a Cholesky factorisation of K - s I that completes, s just
         below the value, with all rounding allowed for (float64, n^3 / 3 flops, 4 n^2 bytes);
-        'preconditioned': K above a sparse matrix, made tight by deflation, for activations with a
-        kink (some hundred products, no n^3; it fails with the ``failure_probability`` of the result);
+        'preconditioned': a random-start bound on K - s I whitened by a sparse inverse, for activations
+        with a kink (some dozens of products in few dimensions, up to hundreds elsewhere, no n^3; it
+        fails with the ``failure_probability`` of the result, and counts rounding in its probable size);
         'theory': all eigenpairs where the dense route was taken, else the Hermite-tail bound, which is
-        loose; 'auto': rigorous where it costs at most what the solve did, else preconditioned in up
-        to eight dimensions, where it is sharp, else theory; 'none': nothing but 0.
+        loose; 'auto': rigorous where it costs at most what the solve did, else preconditioned for
+        activations with a kink in up to eight dimensions, where it is sharp, if K in float64 fits into
+        memory, else theory; 'none': nothing but 0.
     method
         'dense', 'lanczos', 'shift-invert' (Cholesky factor, then Lanczos on its inverse),
         'preconditioned' (generalised Davidson; K approximated by the low-degree part of its kernel and,
         in few dimensions, a sparse inverse of the rest, or by landmark points), 'sparse-inverse' (no
-        dense product at all: an estimate for up to millions of points in few dimensions, with a proved
-        upper bound), or 'auto': the one that :func:`plan` expects to resolve the value in least time,
+        dense product at all: an estimate for up to millions of points in few dimensions, with an upper
+        bound), or 'auto': the one that :func:`plan` expects to resolve the value in least time,
         which it says with its reason ('sparse-inverse' has to be asked for).
     max_memory
         Bytes, or a text such as '10GB', that this call may allocate: matrix or factor, basis, work space,
@@ -133,7 +135,8 @@ def min_eig(
     threads
         Number of threads; default OpenMP's, asked at call time. The result does not depend on it.
     rng
-        Seed or Generator for the starting block.
+        Seed or Generator for the starting block, landmarks, and the order of points in a sparse
+        inverse.
     progress
         True: a progress bar on stderr.
     callback
@@ -183,7 +186,7 @@ def min_eig(
         A = to_unit_norm(A)
     A, scale = _near_one(A, ker)
     n = len(A)
-    copied = 0 if isinstance(X, np.ndarray) and np.may_share_memory(A, X) else A.nbytes
+    copied = _copied(X, A)
     limit -= copied  # of what the routes may take: the user's own array is not counted, a copy is
     route, points = method, None
     with Reporter(progress, callback, scale, seconds, start) as report:
@@ -255,7 +258,8 @@ def plan(
     """What :func:`min_eig` will do with the same arguments: method, seconds, bytes, and why.
 
     Looks at the kernel matrix of at most 256 of the points, and measures once how fast the machine is;
-    takes about a tenth of a second. The method is the one that ``min_eig`` takes, on every machine.
+    takes about a tenth of a second. The method is the one that ``min_eig`` takes, with the same
+    ``max_memory`` on every machine.
 
     Parameters
     ----------
@@ -285,6 +289,7 @@ def plan(
 
         A = to_unit_norm(A)
     A, scale = _near_one(A, ker)
+    limit -= _copied(X, A)
     points = core_points(A, ker, threads)
     asked = problem_of(A, points, ker, precision, tol, certify, limit)
     found = planning.plan_of(asked, rates(count), method)
@@ -425,6 +430,11 @@ def _check_choices(precision: str, method: str, certify: str) -> None:
     choice("precision", precision, PRECISIONS, {"extended", "exact"})
     choice("method", method, METHODS, {"sparse-inverse"})
     choice("certify", certify, CERTIFICATES, {"preconditioned"})
+
+
+def _copied(X: Any, A: Array) -> int:
+    """Bytes of a copy of the user's points that conversion or normalising has made."""
+    return 0 if isinstance(X, np.ndarray) and np.may_share_memory(A, X) else A.nbytes
 
 
 def _near_one(A: Array, ker: Kernel) -> tuple[Array, float]:

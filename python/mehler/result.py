@@ -19,13 +19,15 @@ class EigenResult:
     Attributes
     ----------
     value
-        The extreme eigenvalue: a Rayleigh quotient of the float64 matrix.
+        The extreme eigenvalue: a Rayleigh quotient of the float64 matrix. Of method 'sparse-inverse',
+        unless resolved, an estimate, which need not lie below ``upper``.
     lower, upper
         lower <= eigenvalue <= upper.
     lower_kind
         How ``lower`` is known: 'dense' (residuals of all computed eigenpairs, with rounding),
         'factorisation' (a Cholesky factorisation of K - s I that completes, rounding allowed for),
-        'preconditioned' (K above a sparse matrix, but with ``failure_probability``),
+        'preconditioned' (a random-start bound on K - s I, whitened by a sparse inverse; wrong with
+        probability ``failure_probability`` at most),
         'theory' (Hermite-tail bound, loose), 'structure' (an exact dependence between points),
         'rayleigh' (of the largest eigenvalue: a Rayleigh quotient less its rounding), 'none' (nothing
         but the residual: see ``residual``; 0 for kernels, which are positive semidefinite).
@@ -33,7 +35,8 @@ class EigenResult:
         'resolved': an eigenvalue lies within tol * |value| of ``value``, by the residual.
         'rounding-limited': rounding, as large as ``floor``, does not allow ``tol``; what is known is
         here, and where that is nothing, ``upper``.
-        'budget-limited': iterations, memory or patience ran out; what is known is here.
+        'budget-limited': iterations, memory or patience ran out, or there is an estimate only (method
+        'sparse-inverse'); what is known is here.
     residual
         |K v - value v| / |v| in float64, v = ``vector``.
     vector
@@ -62,8 +65,9 @@ class EigenResult:
     failure_probability
         Of ``lower``: 0 but for lower_kind 'preconditioned'.
     change
-        By how much, relatively, the estimate of method 'sparse-inverse' moved when its neighbours
-        were doubled; NaN for other methods.
+        How much the estimate of method 'sparse-inverse' moved, relatively, from half the neighbours
+        to all: a hint, not a bound (the error can be 25 times as large). NaN for other methods, and
+        where the value is resolved.
     message
         What happened, in a sentence.
     interrupted
@@ -123,8 +127,8 @@ class EigenResult:
             value = f"<= {_rounded(self.upper, 2, decimal.ROUND_CEILING)} (rounding floor {self.floor:.1e})"
         else:
             error = max(self.residual, self.floor)
-            if self.change >= 0.0:  # an estimate: known as well as it stays the same
-                error = max(self.change * abs(self.value), self.floor)
+            if self.change >= 0.0:  # an estimate: the change is a hint, and often too small
+                error = max(30.0 * self.change * abs(self.value), self.floor)
             digits = 8 if self.resolved else max(2, _digits(self.value, error))
             value = f"{self.value:.{digits}g}"
         lower = upper = "-"
@@ -132,7 +136,7 @@ class EigenResult:
             loose = self.lower_kind == "theory" and self.resolved and self.lower < 0.5 * self.value
             kind = self.lower_kind + ": loose, certify='rigorous' is sharp" * loose
             if self.failure_probability:
-                kind += f", but with probability {self.failure_probability:.0e}"
+                kind += f"; wrong with probability {self.failure_probability:.0e} at most"
             lower = f"{_rounded(self.lower, 8, decimal.ROUND_FLOOR)} ({kind})"
         if self.upper < math.inf:
             upper = _rounded(self.upper, 8, decimal.ROUND_CEILING)
@@ -141,7 +145,7 @@ class EigenResult:
             ("status", self.status),
             ("lower", lower),
             ("upper", upper),
-            ("residual", f"{self.residual:.1e}"),
+            ("residual", f"{self.residual:.1e}" if math.isfinite(self.residual) else "-"),
             ("method", self.method),
             (
                 "solves" if self.method.startswith("shift-invert") else "products",

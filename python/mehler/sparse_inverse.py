@@ -61,16 +61,11 @@ def nbytes(ker: Kernel, n: int, d: int) -> int:
 def obstacle(ker: Kernel, n: int) -> str:
     """What stands against the route, whatever the memory; nothing: ''."""
     if not sparse.local(ker):
-        return (
-            f"method='sparse-inverse' needs an activation with a kink, whose kernel is local near "
-            f"|cos| = 1; {ker.activation.name!r} has none. Use method='auto'."
-        )
+        return f"needs an activation with a kink; {ker.activation.name!r} has none"
     if n < LEAST:
-        return (
-            f"method='sparse-inverse' needs at least {LEAST} points; got n={n}. Use method='dense'."
-        )
+        return f"needs at least {LEAST} points; got n={n}"
     if n > sparse.MOST_POINTS:
-        return f"method='sparse-inverse' takes up to 2^32 - 2 points; got n={n}."
+        return f"takes up to 2^32 - 2 points; got n={n}"
     return ""
 
 
@@ -197,7 +192,7 @@ def _result(
         stopped = task.report.why if task.report.stopped else ""
         message = (stopped + "; " if stopped else "") + (
             f"an estimate by the sparse inverse, which half the neighbours change by {change:.0e}; "
-            "upper is proved; method='preconditioned' resolves it by products"
+            "upper bounds it from above; method='preconditioned' resolves it by products"
         )
     whole = np.zeros((n, 1))
     whole[support, 0] = v

@@ -135,9 +135,14 @@ def _nothing_fits(
     """The message, with the smallest memory that works and the method it works with."""
     refused = {name: r for name, r in found.items() if r is not None and r.needs}
     least = min(refused, key=lambda name: refused[name].needs)
+    estimate = (
+        " but method='sparse-inverse', for an estimate"
+        if found[sparse_inverse.NAME] is None
+        else ""
+    )
     looser = "" if problem.precision == "auto" else ", or precision='auto', which may need less"
     return (
-        f"{_takes(problem, method or least, refused[method or least])}. Nothing fits; the least that "
+        f"{_takes(problem, method or least, refused[method or least])}. Nothing fits{estimate}; the least that "
         f"does is max_memory={enough(refused[least].needs)!r}, with method={least!r}{looser}."
     )
 
@@ -245,9 +250,17 @@ def _reason(problem: Problem, rows: dict[str, Candidate], chosen: str) -> str:
     times = following.nominal / row.nominal
     said += f"; {following.method}, the next, would take {times:.2g} times as long"
     quicker = min([row, *(able if row.status == "resolved" else others)], key=lambda r: r.seconds)
-    if quicker is not row:
+    if quicker is not row and quicker.seconds < 0.9 * row.seconds:
         said += f" at nominal rates, which decide (as measured now, {quicker.method} is quicker)"
-    return said + "."
+    return said + "." + _estimate(rows, row)
+
+
+def _estimate(rows: dict[str, Candidate], row: Candidate) -> str:
+    """What would be had in a tenth of the time."""
+    other = rows[sparse_inverse.NAME]
+    if not other.fits or row.seconds < 60.0 or other.seconds > 0.1 * row.seconds:
+        return ""
+    return f" method='sparse-inverse' estimates it in about {seconds_text(other.seconds)} s."
 
 
 def _expectation(problem: Problem, row: Candidate) -> str:
@@ -264,6 +277,7 @@ def _expectation(problem: Problem, row: Candidate) -> str:
         )
     if row.status == "estimate":
         return f"about {seconds_text(row.seconds)} s, for an estimate with a proved upper bound"
+    proof = " with the proof" if row.certificate else ""
     word = "solves" if row.method == "shift-invert" else "products"
     many = f" and {row.products} {word}" if row.products else ""
-    return f"about {seconds_text(row.seconds)} s{many}"
+    return f"about {seconds_text(row.seconds + row.certificate)} s{proof}{many}"

@@ -169,7 +169,7 @@ CERTIFYING = 45.0  # products with one vector
 def sharpened(problem: Problem, method: str, status: str) -> bool:
     """Whether ``certify`` will take the certificate of ``mehler.deflated_certificate``."""
     if problem.certify == "preconditioned":
-        return method != "sparse-inverse"
+        return deflated_certificate.possible(problem.ker, problem.n)
     return (
         problem.certify == "auto"
         and status == "resolved"
@@ -191,5 +191,9 @@ def sharpening(problem: Problem) -> Work:
 def sharpening_bytes(problem: Problem) -> int:
     """Of all that it holds."""
     threads = thread_count(None)
-    held = deflated_certificate.nbytes(problem.ker, problem.n, problem.span, "packed", threads)
-    return held + problem.held
+    n, d, held = problem.n, problem.span, problem.held
+    storage = "packed"
+    if problem.certify == "preconditioned":
+        found = deflated_certificate.storage_for(problem.ker, n, d, held, threads, problem.limit)
+        storage = found or "matrix-free"
+    return deflated_certificate.nbytes(problem.ker, n, d, storage, threads) + held
