@@ -121,3 +121,20 @@ def test_schur_bound_is_that_of_the_matrix():
         np.linalg.eigvalsh(whole)[0], abs=1e-14
     )
     assert isinstance(_core.Identity(3), _core.Operator)
+
+
+def test_a_negative_ritz_value_is_not_thrown_away(monkeypatch):
+    """Davidson misses the lowest eigenvector, too: the run on B alone proves that the value is wrong."""
+    X, ker = sphere(800, 3, 5), mh.gradient_kernel("relu")
+    w, Q = np.linalg.eigh(ker(X))
+    right = mh.min_eig(X, ker, method="lanczos", certify="none")
+    claimed = replace(right, value=w[1], upper=w[1] + 1e-12, vector=Q[:, 1].copy(), residual=1e-15)
+
+    def blind(result, K, parts, wanted, floor, task):
+        V = Q[:, 1 : 1 + wanted].copy()
+        return V, np.zeros_like(V), w[1 : 1 + wanted].copy(), 1
+
+    monkeypatch.setattr(deflated_certificate, "_vectors", blind)
+    found = deflated_certificate.certified(claimed, core_points(X, ker, 2), ker, task())
+    assert found.status == "budget-limited" and "a smaller eigenvalue was missed" in found.message
+    assert w[0] - 1e-12 <= found.upper < w[1] and found.lower <= w[0] + 1e-12

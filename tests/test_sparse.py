@@ -244,3 +244,40 @@ def test_bounds_need_dimensions_and_shapes():
         _core.random_bound(op, np.asfortranarray(np.eye(4)[:, :2]), 4, 0.1, 0.0, math.inf, 0, 0, 1)
     with pytest.raises(ValueError, match=r"V must have the shape \(n, m\)"):
         _core.random_bound(op, np.zeros((3, 1)), 4, 0.1, 0.0, math.inf, 0, 0, 1)
+
+
+@pytest.mark.parametrize("angle", [0.5, 0.7])
+def test_points_at_right_angles_are_found_once(angle):
+    """Their distance rounds to more than sqrt(2) or to less, their cosine to zero."""
+    c, s = math.cos(angle), math.sin(angle)
+    X = np.array([[c, s]] * 32 + [[-s, c]] * 33)
+    parts = parts_of(mh.gradient_kernel("relu"), X, 30)
+    columns = np.count_nonzero(dense(_core.SparseFactor(parts.Q, False)), axis=0)
+    assert parts.Q.neighbours == 30 and columns.max() <= 31
+    assert np.isfinite(dense(parts.Q)).all()
+    r = mh.min_eig(X, "relu", method="sparse-inverse")
+    assert r.value == 0.0 and r.lower_kind == "structure"
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3])
+@pytest.mark.filterwarnings("ignore::mehler.PrecisionWarning")
+@pytest.mark.filterwarnings("ignore::mehler.ConvergenceWarning")
+def test_a_tail_of_nothing_ends(degree):
+    """A polynomial that claims to have a kink: K is of low rank, and the tail rounding."""
+    act = mh.Activation.from_function(
+        lambda z: z**degree, lambda z: degree * z ** (degree - 1), kinks=(0.0,)
+    )
+    X = sphere(200, 3)
+    parts = parts_of(mh.gradient_kernel(act), X, 20)
+    assert np.isfinite(dense(parts.Q)).all()
+    r = mh.min_eig(X, act, method="preconditioned", time_limit=20, rng=0)
+    assert r.lower <= 1e-12 and r.upper >= -1e-12
+
+
+def test_random_starts_of_neighbouring_seeds_differ():
+    """Not even by a shift."""
+    A = _core.DenseOperator(np.diag(np.arange(1.0, 301.0)))
+    values = [
+        _core.random_bound(A, NONE, 3, 1e-3, 0.0, math.inf, seed, 1, 1)["ritz"] for seed in range(6)
+    ]
+    assert len(set(values)) == 6

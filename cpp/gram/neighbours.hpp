@@ -156,7 +156,8 @@ private:
     void visit(Index at, const double* q, Index rank, bool positive, double distance,
                Nearest& best) const {
         const Node& node = nodes_[static_cast<std::size_t>(at)];
-        if (node.lowest >= rank || distance > 2.0 || distance > best.limit())
+        // the other sign's walk sees what lies beyond a right angle; slack for rounding at it
+        if (node.lowest >= rank || distance > 2.0 + 1e-9 || distance > best.limit())
             return;
         if (node.left < 0) {
             for (Index i = node.begin; i < node.end && ranks_[i] < rank; ++i) {

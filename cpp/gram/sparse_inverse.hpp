@@ -62,6 +62,8 @@ public:
             Column column(points, profile, low, C, r, m_);
             for (Index rank = from; rank < to; ++rank) {
                 std::vector<Index>& s = lists[static_cast<std::size_t>(rank - from)];
+                if (static_cast<Index>(s.size()) != std::min(rank, m_))
+                    throw std::logic_error("a search found too few neighbours");
                 for (Index& neighbour : s)
                     neighbour = order[neighbour];
                 s.push_back(order[rank]);
@@ -134,7 +136,9 @@ private:
             kept = L;
             double raise = 0.0;
             while (!factor(k)) {
-                raise = raise == 0.0 ? 1e-14 * top_ : 10.0 * raise;
+                raise = raise == 0.0 ? 1e-14 * profile_.at_one() : 10.0 * raise;
+                if (!std::isfinite(raise))
+                    throw std::runtime_error("the tail of the kernel is not finite");
                 L = kept;
                 L.diagonal().array() += raise;
             }
@@ -209,11 +213,12 @@ private:
         // In place; false when a pivot is rounding.
         bool factor(Index k) {
             auto L = K_.topLeftCorner(k, k);
+            const double largest = L.diagonal().maxCoeff();
             Eigen::LLT<Eigen::Ref<Eigen::MatrixXd>> llt(L);
             if (llt.info() != Eigen::Success)
                 return false;
             const double least = L.diagonal().minCoeff();
-            return least * least > 1e-15 * kept_.diagonal().maxCoeff();
+            return least * least > 1e-15 * largest;
         }
 
         struct Close {

@@ -13,7 +13,8 @@ positive, K is above s on the complement of V, and with H = V^T K V diagonal, S 
     lambda_min(K) >= the largest t < s for which H - t - S^T S / (s - t) >= 0      (Schur complement):
 
 no smaller eigenvalue can have been missed. For s just above the value the bound is below it by
-|S_1|^2 / (s - value) only. Each run fails with probability FAILURE / TRIALS at most.
+|S_1|^2 / (s - value) only. Each run fails with probability FAILURE / TRIALS at most, apart from
+rounding, which is allowed for in its probable size: 4 eps |K| |P^-1| in B, 4 eps |K| in the bounds.
 """
 
 from __future__ import annotations
@@ -141,11 +142,12 @@ def _certified(result: EigenResult, points: _core.Points, ker: Kernel, task: Tas
     parts = sparse.split(ker, points, task.seed + 1, task.threads, ask)
     entry = ker.error * largest_scale(points, ker)
     floor = max(result.floor, rounding_of(n, estimated_norm(K, n, task), entry))
-    noise = 4.0 * floor * estimated_norm(parts.inverse, n, task)  # rounding in K, seen through F
+    wanted, largest = _near(result, parts, task)
+    noise = 4.0 * floor * 1.01 * largest  # rounding in K, seen through F: |F|^2 = |P^-1|
     if noise > 0.1:
         why = f"no certificate: rounding, seen through the preconditioner, is {noise:.0e}"
         return result if result.message else replace(result, message=why)
-    wanted, above, used, lower = _near(result, parts, task), ABOVE, 0, 0.0
+    above, used, lower, below = ABOVE, 0, 0.0, math.inf
     H = S = np.zeros(0)
     V = np.zeros((n, 0))
     for trial in range(TRIALS):
@@ -162,8 +164,10 @@ def _certified(result: EigenResult, points: _core.Points, ker: Kernel, task: Tas
         if found["stopped"] or found["interrupted"]:
             raise _core.Interrupted
         if found["lower"] >= noise:
-            lower = _schur(H, S.T @ S, s) - floor
+            lower = _schur(H, S.T @ S, s) - 4.0 * floor
             break
+        if found["ritz"] < -noise:  # x^T K x < s |x|^2 for some x
+            below = min(below, s + 4.0 * floor)
         if found["ritz"] < noise and trial == 0:  # another eigenvalue below s
             wanted = V.shape[1] + 4
         elif above > CLOSE and found["ritz"] < noise:
@@ -172,7 +176,8 @@ def _certified(result: EigenResult, points: _core.Points, ker: Kernel, task: Tas
             above = LOOSER
         else:
             break
-    changes: dict[str, Any] = {"upper": min(result.upper, float(H[0]) + floor)}
+    upper = min(float(H[0]) + 4.0 * floor, below)
+    changes: dict[str, Any] = {"upper": min(result.upper, upper)}
     if lower > max(result.lower, 0.0):
         changes |= {
             "lower": lower,
@@ -180,9 +185,9 @@ def _certified(result: EigenResult, points: _core.Points, ker: Kernel, task: Tas
             "failure_probability": FAILURE,
         }
     width = task.tol * result.value
-    if result.resolved and H[0] < result.value - width - 2.0 * floor:
+    if result.resolved and upper < result.value - width - 2.0 * floor:
         changes["status"] = "budget-limited"
-        changes["message"] = f"a smaller eigenvalue was missed: at most {H[0] + floor:.8g}"
+        changes["message"] = f"a smaller eigenvalue was missed: at most {upper:.8g}"
     elif not result.message and lower < result.upper - width:
         changes["message"] = (
             f"certified to {max(lower, 0.0) / result.value:.3g} of the value, after {used} products; "
@@ -191,8 +196,8 @@ def _certified(result: EigenResult, points: _core.Points, ker: Kernel, task: Tas
     return replace(result, applications=result.applications + used, **changes)
 
 
-def _near(result: EigenResult, parts: sparse.Split, task: Task) -> int:
-    """How many eigenvalues P has near the value."""
+def _near(result: EigenResult, parts: sparse.Split, task: Task) -> tuple[int, float]:
+    """(how many eigenvalues P has near the value, |P^-1|)."""
     n = parts.Q.size
     low = _core.lanczos(
         parts.inverse, parts.inverse, min(MOST_VECTORS, n), 4, min(n, MOST_BASIS), 1e-3, 1e-3, 0.0, 0.0,
@@ -201,7 +206,8 @@ def _near(result: EigenResult, parts: sparse.Split, task: Task) -> int:
     )  # fmt: skip
     if low["interrupted"] or low["stopped"]:
         raise _core.Interrupted
-    return max(int(np.sum(1.0 / low["ritz_values"] < ROOM * result.value)), 1)
+    values = low["ritz_values"]
+    return max(int(np.sum(1.0 / values < ROOM * result.value)), 1), float(values[0])
 
 
 def _vectors(

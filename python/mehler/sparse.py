@@ -95,8 +95,11 @@ def span(U: Array) -> Array | None:
     r = int(np.sum(size > 1e-10 * size[0]))
     if r > TREE_UP_TO or r >= len(some):
         return None
-    Y = U @ V[:r].T
-    if float(np.max(np.abs(U - Y @ V[:r]))) > 1e-11 * float(np.max(np.abs(U))):
+    Y, worst = U @ V[:r].T, 0.0
+    for start in range(0, n, 1024):
+        rows = slice(start, start + 1024)
+        worst = max(worst, float(np.max(np.abs(U[rows] - Y[rows] @ V[:r]))))
+    if worst > 1e-11 * float(np.max(np.abs(some))):
         return None
     return np.asarray(Y / np.linalg.norm(Y, axis=1)[:, None])
 
@@ -110,12 +113,13 @@ def dimension(U: Array) -> int:
 def low_degree(ker: Kernel, n: int, d: int, most: int = MOST_TERMS) -> tuple[int, int]:
     """(L, r): the highest degree, up to 8, whose terms stay below ``most`` and n / 20."""
     A = ker._coefficients(MOST_DEGREE)
-    count, best = 0, (-1, 0)
+    count, best, rest = 0, (-1, 0), float(ker.h.ends[0])
     for k in range(MOST_DEGREE + 1):
         if A[k] > 1e-12 * ker.h.ends[0]:
             count += math.comb(d + k - 1, k)
-            if count > max(min(most, n // 20), d + 1):
-                break
+            rest -= float(A[k])
+            if count > max(min(most, n // 20), d + 1) or rest < 1e-9 * ker.h.ends[0]:
+                break  # too many, or nothing would be left for the tail
             best = (k, count)
     return best
 

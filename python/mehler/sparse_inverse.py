@@ -176,17 +176,20 @@ def _result(
     words: str,
     held: int,
 ) -> EigenResult:
-    value, residual = estimates[-1], math.inf
+    value, residual = min(estimates[-1], upper), math.inf
     # |K| <= trace; its products here are exact rows times a vector of norm one
     rounding = rounding_of(n, math.sqrt(n) * largest_scale(points, ker) * float(ker.h.ends[0]),
                            ker.error * largest_scale(points, ker))  # fmt: skip
     resolved = False
+    change = abs(estimates[0] / estimates[-1] - 1.0) if len(estimates) > 1 else math.nan
     if measured is not None:
         residual = measured[1]
         resolved = residual + rounding <= task.tol * abs(measured[0])
+        # P must not know of a smaller one
+        spare = max(task.tol, 0.0 if math.isnan(change) else 30.0 * change, 1e-3)
+        resolved = resolved and estimates[-1] >= (1.0 - spare) * measured[0]
     if resolved and measured is not None:
         value = measured[0]
-    change = abs(estimates[0] / estimates[-1] - 1.0) if len(estimates) > 1 else math.nan
     message = ""
     if not resolved:
         stopped = task.report.why if task.report.stopped else ""
