@@ -108,9 +108,8 @@ def laws(rows: list[Row]) -> Iterator[str]:
     def kept(s: Stage) -> bool:
         return s.last and s.row.status != "rounding-limited"
 
-    def low_degree(s: Stage) -> bool:
-        p = problem(s.row.cell)
-        return preconditioned.preconditioner(p)[0] == "low-degree"
+    def taken(choice: str) -> Callable[[Stage], bool]:
+        return lambda s: kept(s) and preconditioned.preconditioner(problem(s.row.cell))[0] == choice
 
     yield "lanczos.py"
     yield law("RESOLVED", of("lanczos", "applications", resolved))
@@ -126,16 +125,21 @@ def laws(rows: list[Row]) -> Iterator[str]:
     yield "preconditioned.py"
     yield law(
         "LOW_DEGREE",
-        of("preconditioned", "applications", lambda s: kept(s) and low_degree(s)),
+        of("preconditioned", "applications", taken("low-degree")),
     )
     yield law(
         "LANDMARKS",
-        of("preconditioned", "applications", lambda s: kept(s) and not low_degree(s)),
+        of("preconditioned", "applications", taken("landmarks")),
     )
     yield law(
         "REFINING",
         of("preconditioned", "fast_applications", lambda s: resolved(s) and s.dtype == "float32"),
     )
+    for count in ("applications", "fast_applications"):
+        found = list(of("preconditioned", count, taken("sparse")))
+        for row, products in found:
+            p = problem(row.cell)
+            yield f"# sparse, {row.cell}, order {p.probe.order:g}, d'={p.span}: {products:.0f} {count}"
     yield "shift_invert.py"
     yield law("RESOLVED", of("shift-invert", "solves", resolved))
     yield law(
@@ -177,6 +181,14 @@ def pieces(row: Row) -> dict[str, Work]:
     return total
 
 
+def sparse_inverse_in(row: Row) -> bool:
+    """Whether the preconditioner is a sparse inverse, whose laws are set by hand."""
+    return (
+        row.method == "preconditioned"
+        and preconditioned.preconditioner(problem(row.cell))[0] == "sparse"
+    )
+
+
 def factors(rows: list[Row]) -> Iterator[str]:
     """Of all routes."""
     from scipy.optimize import nnls
@@ -186,7 +198,7 @@ def factors(rows: list[Row]) -> Iterator[str]:
         for row in rows:
             # a factor that broke down has left no count
             broken = method == "shift-invert" and row.status != "resolved"
-            if row.method != method or not good(row) or broken:
+            if row.method != method or not good(row) or broken or sparse_inverse_in(row):
                 continue
             found = pieces(row)
             names = list(found)

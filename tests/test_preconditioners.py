@@ -94,6 +94,28 @@ def test_choice_and_memory():
     assert preconditioners.nbytes("low-degree", relu, 10_000, 50) > 4 * count * 10_000
 
 
+@pytest.mark.parametrize(("apart", "status"), [(1e-4, "resolved"), (1e-9, "rounding-limited")])
+@pytest.mark.filterwarnings("ignore::mehler.PrecisionWarning")
+def test_landmarks_in_clusters_are_no_obstacle(apart, status):
+    """The low-rank part is singular to rounding there."""
+    rng = np.random.default_rng(0)
+    U = np.repeat(sphere(60, 24), 20, axis=0)
+    U += apart * rng.standard_normal(U.shape)
+    U /= np.linalg.norm(U, axis=1)[:, None]
+    r = mh.min_eig(U, "relu", method="preconditioned", certify="none", rng=0)
+    assert "landmarks" in r.method and r.status == status
+    if r.resolved:
+        truth = np.linalg.eigvalsh(mh.gradient_kernel("relu")(U))[0]
+        assert r.value == pytest.approx(truth, rel=1e-6)
+
+
+def test_a_low_rank_part_of_nothing_but_copies_is_inverted():
+    C = np.ones((1, 5, _core.Woodbury.chunk), dtype=np.float32)
+    W = _core.Woodbury(C, 512, None, 1e-17, None, 1)  # 5 equal rows: tau is below rounding
+    v = np.asfortranarray(np.random.default_rng(1).standard_normal((512, 1)))
+    assert float(v[:, 0] @ W.multiply(v, 1)[:, 0]) > 0.0
+
+
 def test_a_shape_that_does_not_fit_is_refused():
     C = np.zeros((1, 3, _core.Woodbury.chunk), dtype=np.float32)
     with pytest.raises(TypeError, match="chunks"):

@@ -165,7 +165,7 @@ private:
 // Box-Muller.
 class Gaussian {
 public:
-    explicit Gaussian(std::uint64_t seed) : seed_(seed) {}
+    explicit Gaussian(std::uint64_t seed) : seed_(mix(seed)) {} // neighbouring seeds: far streams
     double operator()(Index i, Index column) const {
         const std::uint64_t key =
             seed_ ^ mix(static_cast<std::uint64_t>(column) + 0x9e3779b97f4a7c15ULL);

@@ -50,9 +50,8 @@ public:
         log_weight_ = std::log(3.141592653589793 / 2.0 / static_cast<double>(free - 1)) +
                       2.0 * std::log(options_.delta);
         Vector q(n_), w(n_);
-        // a stream of its own: those of neighbouring seeds overlap
         const Gaussian gaussian(options_.seed);
-        const Index stream = (Index(1) << 40) + static_cast<Index>(options_.seed & 0xffffff);
+        const Index stream = Index(1) << 40; // not a column of a solver's starting block
         for (Index i = 0; i < n_; ++i)
             q[i] = gaussian(i, stream);
         leave_out(q);

@@ -8,6 +8,8 @@
 // are one sequential stream, and sums over chunks have a fixed order.
 #pragma once
 #include <Eigen/Dense>
+#include <cmath>
+#include <limits>
 #include <type_traits>
 
 #include "core/operator.hpp"
@@ -28,15 +30,25 @@ public:
     Woodbury(const float* C, Index r, Index n, const Matrix& M, double tau, Vector D, int threads,
              Monitor& monitor)
         : r_(r), n_(n), chunks_((n + chunk - 1) / chunk), tau_(tau), D_(std::move(D)), C_(C) {
-        Matrix S = M.size() ? Matrix(tau * M) : Matrix(tau * Matrix::Identity(r, r));
-        // products in float32 disturb S by less than 1e-6 of its trace: nothing beside such a tau
-        if (M.size() == 0 && tau > 1e-5 * squares())
-            add_squares<float>(S, threads, monitor);
-        else
-            add_squares<double>(S, threads, monitor);
-        const Eigen::LLT<Eigen::Ref<Matrix>> factor(S); // in place
-        if (factor.info() != Eigen::Success)
-            throw std::runtime_error("the low-rank part is not positive definite");
+        Matrix S;
+        double ridge = 0.0;
+        for (int attempt = 0;; ++attempt) {
+            S = M.size() ? Matrix(tau * M) : Matrix(tau * Matrix::Identity(r, r));
+            // products in float32 disturb S by less than 1e-6 of its trace: nothing beside such a tau
+            if (M.size() == 0 && tau > 1e-5 * squares())
+                add_squares<float>(S, threads, monitor);
+            else
+                add_squares<double>(S, threads, monitor);
+            // rounding makes S indefinite where rows nearly coincide; a larger S leaves P^-1 definite
+            const double trace = S.trace();
+            S.diagonal().array() += ridge * trace;
+            const Eigen::LLT<Eigen::Ref<Matrix>> factor(S); // in place
+            if (factor.info() == Eigen::Success)
+                break;
+            if (attempt == 5 || !std::isfinite(trace))
+                throw std::runtime_error("the low-rank part is not positive definite");
+            ridge = attempt ? 100.0 * ridge : std::numeric_limits<double>::epsilon();
+        }
         invert(S, threads, monitor);
     }
     Index size() const override { return n_; }

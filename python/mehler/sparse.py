@@ -63,12 +63,14 @@ class Split:
     def whitened(self, A: _core.Operator, threads: int) -> _core.Operator:
         """F^T A F with F F^T = P^-1: near the identity for A = K, and definite just when A is.
 
-        F = U (I + Y Y^T)^(-1/2), Y = U^T C = W S Z^T, (I + Y Y^T)^(-1/2) = I - W (1 - (1 + S^2)^(-1/2)) W^T.
+        F = U H,  H = (I + Y Y^T)^(-1/2) = I - Y Z diag(1 / (w (1 + w))) Z^T Y^T,  Y = U^T C,
+        Y^T Y = Z diag(w^2 - 1) Z^T.
         """
         U, Ut = _core.SparseFactor(self.Q, False), _core.SparseFactor(self.Q, True)
-        W, S, _ = np.linalg.svd(Ut.multiply(self.C, threads), full_matrices=False)
-        M = np.diag(1.0 / np.sqrt(1.0 + S * S) - 1.0)
-        H = changed(_core.Identity(len(W)), 1.0, W, M)
+        Y = Ut.multiply(self.C, threads)
+        t, Z = np.linalg.eigh(Y.T @ Y)
+        w = np.sqrt(1.0 + np.maximum(t, 0.0))
+        H = changed(_core.Identity(len(Y)), 1.0, Y, -(Z / (w * (1.0 + w))) @ Z.T)
         return _core.Composition([H, Ut, A, U, H])
 
 
