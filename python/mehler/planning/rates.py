@@ -19,6 +19,7 @@ _known: dict[int, Rates] = {}
 _set: list[Rates] = []
 
 PATIENCE = 0.03  # seconds for each of four rates
+SETTLE = 0.05  # seconds; threads of a BLAS spin for about 0.03 s after their last call
 ROUNDS = 8  # at most; the best of them, as whatever else the machine does only slows it
 
 
@@ -52,6 +53,7 @@ def measure(threads: int) -> Rates:
 
     LAPACK's rate, which takes longest to measure, is taken in its nominal ratio to GEMM's.
     """
+    time.sleep(SETTLE)
     gemm64 = _best(lambda: _gemm("float64", threads))
     gemm32 = _best(lambda: _gemm("float32", threads))
     stream = _best(lambda: _core.bench_stream(24_000_000, threads) * 1e9)
