@@ -12,11 +12,12 @@ import pytest
 import mehler as mh
 from mehler import planning
 from mehler.__main__ import main
-from mehler.eigen import METHODS, core_points
+from mehler.gram import core_points
 from mehler.planning import answers, choose
 from mehler.planning.cost import NOMINAL, Cost, Rates, Refusal, Work
 from mehler.planning.problem import order, probe, problem_of
 from mehler.planning.rates import given, measure
+from mehler.question import METHODS
 from spectra import sphere
 
 ACTIVATIONS = ("relu", "selu", "elu", "tanh", "swish")

@@ -356,7 +356,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--key", metavar="NAME", help="array to take from an .npz file")
         sub.add_argument("--quiet", action="store_true", help="nothing on stderr but errors")
 
-    from .eigen import CERTIFICATES, METHODS, PRECISIONS
+    from .question import CERTIFICATES, METHODS, PRECISIONS
 
     def question(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(

@@ -1,20 +1,19 @@
 """Smallest (and largest) eigenvalues: from data or an operator to an EigenResult.
 
-``min_eig`` goes: points -> kernel -> fill -> coincidences -> solver -> finish in float64 -> bounds.
-One module a route: ``dense``, ``iterative`` (Lanczos, preconditioned), ``shift_invert``; what they
-share is in ``outcome``, what ``eigsh`` takes in ``operators``.
+``min_eig`` goes: question -> points -> route -> fill -> coincidences -> solver -> finish in float64 -> bounds.
+One module a route: ``dense``, ``iterative`` (Lanczos, preconditioned), ``shift_invert``,
+``sparse_inverse``. Two modules prove the lower bound afterwards: ``certificate`` (a factor) and
+``deflated_certificate`` (products). What routes share is in ``outcome``, what is asked in ``question``,
+what ``eigsh`` takes in ``operators``.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
 import warnings
 from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from . import (
     _core,
@@ -29,10 +28,8 @@ from . import (
 )
 from ._arrays import (
     Array,
-    as_points,
     choice,
     duration,
-    flag,
     integer,
     memory_limit,
     seed_from,
@@ -44,20 +41,15 @@ from ._progress import Reporter, State
 from .activations import Activation
 from .errors import ConvergenceWarning, PrecisionWarning
 from .gram import Gram, core_points
-from .kernels import Kernel, gradient_kernel, nngp
+from .kernels import Kernel
 from .operators import as_operator, columns
 from .outcome import Task, ended, replace, unknown
-from .planning.problem import problem_of
-from .planning.rates import rates
+from .question import posed
 from .result import EigenResult
 
-METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned", "sparse-inverse")
 EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned")
-PRECISIONS = ("auto", "single", "double")
-CERTIFICATES = ("auto", "rigorous", "preconditioned", "theory", "none")
 EIGSH_CERTIFICATES = ("auto", "rigorous", "none")
 FACTOR_UP_TO = 12_000  # of what eigsh is given: beyond, products cost less than a factor
-KERNELS = {"gradient": gradient_kernel, "nngp": nngp}
 Callback = Callable[[State], Any]
 
 
@@ -170,38 +162,42 @@ def min_eig(
     Rump, Verification of positive definiteness, BIT 46, 2006 (the certificate).
     """
     start = time.perf_counter()
-    ker = _kernel(activation, kernel, depth, weight_var, bias_var)
     if width is not None or weights is not None:
         raise ValueError(
             "width and weights (finite width) are not available in this version; leave them None."
         )
-    _check_choices(precision, method, certify)
-    tol = tolerance(tol)
-    count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
-    seconds = duration(time_limit)
-    A = as_points(X)
-    if flag("normalize", normalize):
-        from .data import normalize as to_unit_norm
-
-        A = to_unit_norm(A)
-    A, scale = _near_one(A, ker)
-    n = len(A)
-    copied = _copied(X, A)
-    limit -= copied  # of what the routes may take: the user's own array is not counted, a copy is
+    seed, seconds = seed_from(rng), duration(time_limit)
+    asked = posed(
+        X,
+        activation,
+        kernel=kernel,
+        depth=depth,
+        weight_var=weight_var,
+        bias_var=bias_var,
+        normalize=normalize,
+        precision=precision,
+        tol=tol,
+        certify=certify,
+        method=method,
+        max_memory=max_memory,
+        threads=threads,
+    )
+    A, ker, n = asked.A, asked.ker, len(asked.A)
+    count, limit = asked.threads, asked.limit
     route, points = method, None
-    with Reporter(progress, callback, scale, seconds, start) as report:
-        task = Task(tol, count, seed, limit, report, start)
+    with Reporter(progress, callback, asked.scale, seconds, start) as report:
+        task = Task(asked.tol, count, seed, limit, report, start)
         try:
-            points = core_points(A, ker, threads)
+            points = core_points(A, ker, count)
             if certify == "rigorous":
                 certificate.check_memory(n, points.nbytes, count, limit)
             if certify == "preconditioned":
                 deflated_certificate.check(ker, n, points, count, limit)
-            asked = problem_of(A, points, ker, precision, tol, certify, limit)
+            problem = asked.problem(points)
             if method == "auto":
-                route = planning.choose(asked)
+                route = planning.choose(problem)
             else:
-                planning.check(asked, method)
+                planning.check(problem, method)
             if route == "dense":
                 result = dense.points_route(A, points, ker, task, certify)
             elif route == "shift-invert":
@@ -219,9 +215,9 @@ def min_eig(
             ):
                 result = deflated_certificate.certified(result, points, ker, task)
         except MemoryError as error:
-            if copied and error.args:
+            if asked.copied and error.args:
                 raise MemoryError(
-                    f"{error} The copy of X in float64 has taken {size_text(copied)} of it already."
+                    f"{error} The copy of X in float64 has taken {size_text(asked.copied)} of it already."
                 ) from None
             raise
         except KeyboardInterrupt:  # between pieces of work
@@ -233,67 +229,10 @@ def min_eig(
             "the eigenvalue; declare the kinks of the function it was made from"
         )
         result = replace(result, message=why)
-    if scale != 1.0:
-        result = _times(result, scale)
+    if asked.scale != 1.0:
+        result = _times(result, asked.scale)
     _warn(result)
     return result
-
-
-def plan(
-    X: Any,
-    activation: str | Activation | Kernel = "relu",
-    *,
-    kernel: str = "gradient",
-    depth: int = 1,
-    weight_var: float = 1.0,
-    bias_var: float = 0.0,
-    normalize: bool = False,
-    precision: str = "auto",
-    tol: float = 1e-6,
-    certify: str = "auto",
-    method: str = "auto",
-    max_memory: int | float | str | None = None,
-    threads: int | None = None,
-) -> planning.Plan:
-    """What :func:`min_eig` will do with the same arguments: method, seconds, bytes, and why.
-
-    Looks at the kernel matrix of at most 256 of the points, and measures once how fast the machine is;
-    takes about a tenth of a second. The method is the one that ``min_eig`` takes, with the same
-    ``max_memory`` on every machine.
-
-    Parameters
-    ----------
-    X, activation, kernel, depth, weight_var, bias_var, normalize, precision, tol, certify, method
-        As in :func:`min_eig`.
-    max_memory, threads
-        As in :func:`min_eig`.
-
-    Returns
-    -------
-    Plan
-        ``print`` shows a table of all methods. Where nothing fits, ``method`` is None and ``reason``
-        says what would.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Bad points or options, as in :func:`min_eig`.
-    """
-    ker = _kernel(activation, kernel, depth, weight_var, bias_var)
-    _check_choices(precision, method, certify)
-    tol = tolerance(tol)
-    count, limit = thread_count(threads), memory_limit(max_memory)
-    A = as_points(X)
-    if flag("normalize", normalize):
-        from .data import normalize as to_unit_norm
-
-        A = to_unit_norm(A)
-    A, scale = _near_one(A, ker)
-    limit -= _copied(X, A)
-    points = core_points(A, ker, threads)
-    asked = problem_of(A, points, ker, precision, tol, certify, limit)
-    found = planning.plan_of(asked, rates(count), method)
-    return found if scale == 1.0 else dataclasses.replace(found, lowest=scale * found.lowest)
 
 
 def eigsh(
@@ -426,29 +365,6 @@ def eigsh(
     return result
 
 
-def _check_choices(precision: str, method: str, certify: str) -> None:
-    choice("precision", precision, PRECISIONS, {"extended", "exact"})
-    choice("method", method, METHODS, {"sparse-inverse"})
-    choice("certify", certify, CERTIFICATES, {"preconditioned"})
-
-
-def _copied(X: Any, A: Array) -> int:
-    """Bytes of a copy of the user's points that conversion or normalising has made."""
-    return 0 if isinstance(X, np.ndarray) and np.may_share_memory(A, X) else A.nbytes
-
-
-def _near_one(A: Array, ker: Kernel) -> tuple[Array, float]:
-    """(2^-e A, 2^(2qe)), so that neither float32 entries nor squares of norms leave their range.
-
-    Exact: K(A) = 2^(2qe) K(2^-e A). Points of ordinary size are left alone.
-    """
-    q = ker.homogeneity or 0.0
-    e = int(np.frexp(max(A.max(), -A.min()))[1])
-    if q == 0.0 or abs(e) <= 16 or abs(2.0 * q * e) > 1000.0:
-        return A, 1.0
-    return np.ldexp(A, -e), 2.0 ** (2.0 * q * e)
-
-
 def _times(result: EigenResult, factor: float) -> EigenResult:
     """What holds of K, from what holds of K / factor."""
     names = ("value", "lower", "upper", "residual", "floor", "values", "residuals")
@@ -464,24 +380,3 @@ def _warn(result: EigenResult) -> None:
         warnings.warn(f"not resolved: {result.message}", ConvergenceWarning, stacklevel=3)
     elif result.status == "rounding-limited":
         warnings.warn(f"not resolved: {result.message}", PrecisionWarning, stacklevel=3)
-
-
-def _kernel(
-    activation: str | Activation | Kernel,
-    kernel: str,
-    depth: int,
-    weight_var: float,
-    bias_var: float,
-) -> Kernel:
-    choice("kernel", kernel, tuple(KERNELS), {"ntk"})
-    if isinstance(activation, Kernel):
-        given = {"kernel": kernel, "depth": depth, "weight_var": weight_var, "bias_var": bias_var}
-        usual = {"kernel": "gradient", "depth": 1, "weight_var": 1.0, "bias_var": 0.0}
-        odd = [name for name in given if given[name] != usual[name]]
-        if odd:
-            raise ValueError(
-                f"{', '.join(odd)} cannot be changed in {activation!r}; leave it out, or pass the "
-                "activation instead of a kernel."
-            )
-        return activation
-    return KERNELS[kernel](activation, depth=depth, weight_var=weight_var, bias_var=bias_var)
