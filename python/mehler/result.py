@@ -111,6 +111,11 @@ class EigenResult:
         ----------
         vectors
             Include the eigenvectors.
+
+        Returns
+        -------
+        dict
+            The fields by name, in the order of the class.
         """
         out: dict[str, Any] = {}
         for name in self.__dataclass_fields__:

@@ -95,7 +95,13 @@ class Plan:
     max_memory: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, texts and lists, ready for JSON (NaN becomes None)."""
+        """Plain numbers, texts and lists, ready for JSON (NaN becomes None).
+
+        Returns
+        -------
+        dict
+            The fields by name; each of ``candidates`` is a dict too.
+        """
         out = {f.name: plain(getattr(self, f.name)) for f in fields(self)}
         return out | {"candidates": [c.to_dict() for c in self.candidates]}
 
