@@ -28,12 +28,13 @@ from . import (
 )
 from ._arrays import (
     Array,
+    beyond,
     choice,
     duration,
+    enough,
     integer,
     memory_limit,
     seed_from,
-    size_text,
     thread_count,
     tolerance,
 )
@@ -189,11 +190,11 @@ def min_eig(
         task = Task(asked.tol, count, seed, limit, report, start)
         try:
             points = core_points(A, ker, count)
-            if certify == "rigorous":
-                certificate.check_memory(n, points.nbytes, count, limit)
-            if certify == "preconditioned":
-                deflated_certificate.check(ker, n, points, count, limit)
             problem = asked.problem(points)
+            if certify == "rigorous":
+                certificate.check(problem, count, planning.least(problem, method))
+            if certify == "preconditioned":
+                deflated_certificate.check(problem, count, planning.least(problem, method))
             if method == "auto":
                 route = planning.choose(problem)
             else:
@@ -214,12 +215,6 @@ def min_eig(
                 certify == "auto" and deflated_certificate.pays(result, ker, points, task)
             ):
                 result = deflated_certificate.certified(result, points, ker, task)
-        except MemoryError as error:
-            if asked.copied and error.args:
-                raise MemoryError(
-                    f"{error} The copy of X in float64 has taken {size_text(asked.copied)} of it already."
-                ) from None
-            raise
         except KeyboardInterrupt:  # between pieces of work
             result = ended(task) or unknown(n, ker, points, task, method)
             result = replace(result, lower=max(result.lower, 0.0), lower_kind="theory")
@@ -264,8 +259,9 @@ def eigsh(
         'SA' (smallest, ascending) or 'LA' (largest, descending).
     method
         'dense', 'lanczos', 'shift-invert' (smallest ones of a Gram operator or an array),
-        'preconditioned' (smallest ones of a Gram operator), or 'auto': dense up to n = 1000; beyond, shift-invert for the smallest ones of a Gram operator of up to
-        12,000 points whose factor fits into memory, else Lanczos.
+        'preconditioned' (smallest ones of a Gram operator), or 'auto': dense up to n = 1000 where it fits
+        into memory; beyond, shift-invert for the smallest ones of a Gram operator of up to 12,000 points whose
+        factor fits, else Lanczos.
     tol
         Relative accuracy of each eigenvalue, by its residual.
     certify
@@ -290,10 +286,10 @@ def eigsh(
     Raises
     ------
     TypeError, ValueError
-        Not square, not symmetric, NaN or infinity, k out of range, unknown options,
+        Not square, not symmetric, NaN or infinity, k out of range, unknown options, a method or
         certify='rigorous' of an operator without entries or of the largest eigenvalue.
     MemoryError
-        certify='rigorous' and a factor that does not fit into ``max_memory``.
+        The method, or the factor of certify='rigorous', does not fit into ``max_memory``; says what is enough.
 
     Warns
     -----
@@ -301,34 +297,51 @@ def eigsh(
         As in :func:`min_eig`.
     """
     start = time.perf_counter()
-    choice("method", method, EIGSH_METHODS, {"sparse-inverse"})
+    of_points = "belongs to min_eig, which has the points"
+    choice("method", method, EIGSH_METHODS, {"sparse-inverse": of_points})
     choice("which", which, ("SA", "LA"))
-    choice("certify", certify, EIGSH_CERTIFICATES, {"preconditioned"})
+    choice(
+        "certify", certify, EIGSH_CERTIFICATES, {"preconditioned": of_points, "theory": of_points}
+    )
     tol = tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
     seconds = duration(time_limit)
     op, exact, n, dtype, nbytes, array = as_operator(K)
-    limit += nbytes  # K is there already
     k = integer(k, "k")
     if not 1 <= k <= n:
         raise ValueError(f"k must satisfy 1 <= k <= n; got k={k} for n={n}.")
     if block is not None and not 1 <= integer(block, "block") <= n:
         raise ValueError(f"block must satisfy 1 <= block <= n; got {block!r} for n={n}.")
     largest = which == "LA"
-    if certify == "rigorous":
-        certificate.check_operator(K, array, largest, 0, count, limit - nbytes)
     if largest and method in ("shift-invert", "preconditioned"):
         raise ValueError(
             f"method={method!r} finds the smallest eigenvalues, which='SA'; got which='LA'. "
             "Use method='lanczos'."
         )
-    if method == "auto" and n > dense.UP_TO and isinstance(K, Gram) and not largest:
-        if n <= FACTOR_UP_TO and shift_invert.fits(n, nbytes, "auto", limit):
-            method = "shift-invert"
+    needs = {
+        "dense": dense.bytes_for(n, there=array is not None),
+        "shift-invert": min(shift_invert.sizes(n, k, 0).values()),
+        "lanczos": iterative.needed(n, k, block or max(2, min(k, 4)), dtype == "float32", count),
+    }
+    if method == "auto":
+        method = "lanczos"
+        if n <= dense.UP_TO and needs["dense"] <= limit:
+            method = "dense"
+        elif dense.UP_TO < n <= FACTOR_UP_TO and isinstance(K, Gram) and not largest:
+            if shift_invert.fits(n, 0, "auto", limit):
+                method = "shift-invert"
+    if certify == "rigorous":
+        least = needs.get(method, needs["lanczos"])
+        certificate.check_operator(K, array, largest, count, limit, least)
+    if method == "dense" and needs["dense"] > limit:
+        raise MemoryError(
+            f"method='dense' at n={n} takes {beyond(needs['dense'], limit)}, for eigenvectors. Use "
+            f"method='lanczos', or max_memory={enough(needs['dense'])!r}."
+        )
     with Reporter(progress, callback, 1.0, seconds, start) as report:
-        task = Task(tol, count, seed, limit, report, start)
+        task = Task(tol, count, seed, limit + nbytes, report, start, apart=nbytes)
         try:
-            if method == "dense" or (method == "auto" and n <= dense.UP_TO):
+            if method == "dense":
                 A = array
                 if isinstance(K, Gram) and A is None:
                     A = dense.entries(K, task)

@@ -33,6 +33,9 @@ class Task:
     report: Reporter
     start: float
     known: list[EigenResult] = field(default_factory=list)  # results so far
+    apart: int = (
+        0  # bytes of ``limit`` that the user's max_memory does not count: K, if it was given
+    )
 
 
 # -- what is known beforehand -----------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import _core
-from ._arrays import Array, as_points, choice, flag, memory_limit, thread_count, tolerance
+from ._arrays import LATER, Array, as_points, choice, flag, memory_limit, thread_count, tolerance
 from .activations import Activation
 from .kernels import Kernel, gradient_kernel, nngp
 from .planning.problem import Problem, problem_of
@@ -58,7 +58,14 @@ class Question:
     def problem(self, points: _core.Points) -> Problem:
         """The same as routes and the plan see it; ``points`` are A in the core."""
         return problem_of(
-            self.A, points, self.ker, self.precision, self.tol, self.certify, self.limit
+            self.A,
+            points,
+            self.ker,
+            self.precision,
+            self.tol,
+            self.certify,
+            self.limit,
+            self.copied,
         )
 
 
@@ -86,7 +93,7 @@ def posed(
         Bad points or options; found, expected and remedy are in the message.
     """
     ker = kernel_of(activation, kernel, depth, weight_var, bias_var)
-    choice("precision", precision, PRECISIONS, {"extended", "exact"})
+    choice("precision", precision, PRECISIONS, {"extended": LATER, "exact": LATER})
     choice("method", method, METHODS)
     choice("certify", certify, CERTIFICATES)
     tol = tolerance(tol)
@@ -121,7 +128,7 @@ def kernel_of(
     bias_var: float,
 ) -> Kernel:
     """The kernel of an activation, or the one that was given, with nothing else to say about it."""
-    choice("kernel", kernel, tuple(KERNELS), {"ntk"})
+    choice("kernel", kernel, tuple(KERNELS), {"ntk": LATER})
     if isinstance(activation, Kernel):
         given = {"kernel": kernel, "depth": depth, "weight_var": weight_var, "bias_var": bias_var}
         usual = {"kernel": "gradient", "depth": 1, "weight_var": 1.0, "bias_var": 0.0}

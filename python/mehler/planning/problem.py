@@ -39,6 +39,8 @@ class Problem:
         Bytes of the points in the core.
     size
         The largest entry of K.
+    copied
+        Bytes of ``max_memory`` beside ``limit``: what a copy of the user's points has taken.
     """
 
     X: Array = field(repr=False)
@@ -49,6 +51,7 @@ class Problem:
     limit: int
     held: int
     size: float
+    copied: int = 0
 
     @property
     def n(self) -> int:
@@ -82,10 +85,11 @@ def problem_of(
     tol: float,
     certify: str,
     limit: int,
+    copied: int = 0,
 ) -> Problem:
     """The problem of points, which are in the core already."""
     size = float(ker.h.ends[0]) * largest_scale(points, ker)
-    return Problem(X, ker, precision, tol, certify, limit, points.nbytes, size)
+    return Problem(X, ker, precision, tol, certify, limit, points.nbytes, size, copied)
 
 
 @dataclass(frozen=True)
