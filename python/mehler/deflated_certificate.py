@@ -89,7 +89,7 @@ def pays(result: EigenResult, ker: Kernel, points: _core.Points, task: Task) -> 
         return False
     if result.method.startswith("sparse-inverse"):
         return False
-    d = sparse.dimension(points.unit)
+    d = task.seen(ker, points).d
     room = storage_for(ker, result.n, d, points.nbytes, task.threads, task.limit)
     return d <= sparse.TREE_UP_TO and room == "packed"
 
@@ -149,7 +149,8 @@ def certified(
 
 
 def _certified(result: EigenResult, points: _core.Points, ker: Kernel, task: Task) -> EigenResult:
-    n, d = len(points.unit), sparse.dimension(points.unit)
+    sight = task.seen(ker, points)
+    n, d = len(points.unit), sight.d
     storage = storage_for(ker, n, d, points.nbytes, task.threads, task.limit)
     assert storage is not None
     profile, ask = ker.h.compiled, task.report.ask
@@ -158,7 +159,7 @@ def _certified(result: EigenResult, points: _core.Points, ker: Kernel, task: Tas
         K = _core.Packed64(points, profile, task.threads, ask)
     else:
         K = _core.Recomputed(points, profile)
-    parts = sparse.split(ker, points, task.seed + 1, task.threads, ask)
+    parts = sparse.split(ker, sight, task.seed + 1, task.threads, ask)
     entry = ker.error * largest_scale(points, ker)
     floor = max(result.floor, rounding_of(n, estimated_norm(K, n, task), entry))
     wanted, largest = _near(result, parts, task)

@@ -9,6 +9,7 @@ what ``eigsh`` takes in ``operators``.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 import warnings
@@ -191,6 +192,7 @@ def min_eig(
         try:
             points = core_points(A, ker, count)
             problem = asked.problem(points)
+            task = dataclasses.replace(task, sight=problem.sight)
             if certify == "rigorous":
                 certificate.check(problem, count, planning.least(problem, method))
             if certify == "preconditioned":

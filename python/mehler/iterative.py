@@ -6,6 +6,7 @@ by tile has to confirm; float64 storage when float32 cannot see the value.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -148,7 +149,7 @@ def points_route(
     n = len(A)
     needed, low_rank = room(n, points.nbytes), "none"
     if method == "preconditioned" and n >= 8:  # below, Lanczos ends after n products anyway
-        d = preconditioners.dimension(ker, points.unit)
+        d = task.seen(ker, points).d
         low_rank = preconditioners.choose(ker, n, d)
         needed += preconditioners.nbytes(low_rank, ker, n, d)
     size = float(ker.h.ends[0]) * largest_scale(points, ker)
@@ -391,9 +392,11 @@ def inverse_of(K: Any, k: int, task: Task) -> preconditioners.Preconditioner | N
             f"method='preconditioned' needs the points of K: a Gram operator; got {type(K).__name__}. "
             "Use method='lanczos', or pass mehler.gram(X, kernel)."
         )
-    n, d = K.shape[0], preconditioners.dimension(K.kernel, K._points.unit)
+    n = K.shape[0]
     if n < 8:
         return None
+    task = dataclasses.replace(task, sight=task.seen(K.kernel, K._points))
+    d = task.seen(K.kernel, K._points).d
     low_rank = preconditioners.choose(K.kernel, n, d)
     need = preconditioners.nbytes(low_rank, K.kernel, n, d)
     need += work(n, k, max(BLOCK, min(k, 4)), task.threads) + K.nbytes

@@ -165,10 +165,11 @@ def points_route(
 def _estimate(runs: Runs, A: Array, points: _core.Points, ker: Kernel, task: Task) -> Zero | None:
     """lambda_min(P) at half the neighbours, then at all; or the zero that two points force."""
     n, norms = len(A), points.norms()
-    m = min(sparse.neighbours(sparse.dimension(points.unit)), n - 1)
+    sight = task.seen(ker, points)
+    m = min(sparse.neighbours(sight.d), n - 1)
     for some in (max(m // 2, 1), m):
         try:
-            parts = sparse.split(ker, points, task.seed, task.threads, task.report.ask, some, TERMS)
+            parts = sparse.split(ker, sight, task.seed, task.threads, task.report.ask, some, TERMS)
         except (MemoryError, RuntimeError, np.linalg.LinAlgError) as failed:
             if not runs.estimates or isinstance(failed, _core.Interrupted):
                 raise
