@@ -214,7 +214,7 @@ def work(
     methods: Iterable[str] | None = None,
 ) -> Iterator[tuple[int, int, str, str]]:
     """Every run of the grid, in order of size."""
-    from mehler.eigen import METHODS
+    from mehler.question import METHODS
 
     chosen = tuple(methods or [m for m in METHODS if m != "auto"] + [SCIPY])
     dimensions, activations = tuple(dimensions), tuple(activations)

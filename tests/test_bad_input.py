@@ -542,7 +542,16 @@ EIGSH = [
     ({"which": "sa"}, ValueError, ONE_OF.format("which", "'SA', 'LA'.; got 'sa'")),
     ({"which": ["SA"]}, ValueError, r"which must be one of .*; got \['SA'\]"),
     ({"method": "fast"}, ValueError, ONE_OF.format("method", "'auto', 'dense', .*got 'fast'")),
-    ({"method": "sparse-inverse"}, ValueError, "'sparse-inverse' .not available in this version"),
+    (
+        {"method": "sparse-inverse"},
+        ValueError,
+        "got 'sparse-inverse' .belongs to min_eig, which has ",
+    ),
+    (
+        {"certify": "preconditioned"},
+        ValueError,
+        "got 'preconditioned' .belongs to min_eig, which has ",
+    ),
 ]
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import mehler as mh
-from mehler.__main__ import main, parse_activation
+from mehler.__main__ import in_shell, main, parse_activation
+from mehler.question import CERTIFICATES, METHODS
 
 POINTS = np.random.default_rng(3).standard_normal((60, 6))
 
@@ -133,9 +134,9 @@ def test_study_without_matplotlib_says_what_to_install(
         (["{data}", "--rows", "0"], "rows must be >= 1"),
         (["{data}", "--tol", "-1"], "tol"),
         (["{data}", "--threads", "-2"], "threads must be >= 1"),
-        (["{data}", "--max-memory", "much"], "max_memory must be bytes or a text"),
+        (["{data}", "--max-memory", "much"], "--max-memory must be bytes or a text"),
         (["{data}", "--max-memory", "1kB"], "memory"),
-        (["{data}", "--time-limit", "-1"], "time_limit must be a number of seconds above 0"),
+        (["{data}", "--time-limit", "-1"], "--time-limit must be a number of seconds above 0"),
     ],
 )
 def test_bad_input_is_2_with_a_message(
@@ -184,6 +185,46 @@ def test_messages_speak_of_options(data: str, capsys: pytest.CaptureFixture[str]
     assert "--method dense" in err and "method='" not in err and "--max-memory 1 kB" in err
 
 
+def test_what_is_printed_speaks_of_options(data: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["plan", data, "--method", "dense", "--max-memory", "1kB"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "", "a refusal is no result"
+    assert "no: the array and its eigenvectors" in printed.err
+    last = printed.err.splitlines()[-1]
+    assert last.startswith("mehler: error: --method dense at n=60 takes ")
+    assert "='" not in printed.err and "the least that does is --max-memory " in last
+    assert main(["min-eig", data, "--quiet", "--method", "lanczos", "--certify", "theory"]) == 0
+    assert "(theory: loose, --certify rigorous is sharp)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("said", "in_the_shell"),
+    [
+        (
+            "method='lanczos' or 'shift-invert'; or more",
+            "--method lanczos or shift-invert; or more",
+        ),
+        ("use certify='theory', fewer points", "use --certify theory, fewer points"),
+        ("or max_memory='1.2GB'.", "or --max-memory 1.2GB."),
+        ("more than max_memory=1 kB", "more than --max-memory 1 kB"),
+        ("raise max_memory, or tol", "raise --max-memory, or --tol"),
+        ("tol=1e-05 is within reach", "--tol 1e-05 is within reach"),
+        ("pass normalize=True", "pass --normalize"),
+    ],
+)
+def test_library_words_become_options(said: str, in_the_shell: str):
+    assert in_shell(said) == in_the_shell
+
+
+@pytest.mark.parametrize("command", ["min-eig", "plan"])
+def test_help_explains_methods_and_certificates(command: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    text = " ".join(capsys.readouterr().out.split()).replace("- ", "-")  # lines end at hyphens
+    for value in (*METHODS, *CERTIFICATES):
+        assert f"{value}: " in text, f"--help does not explain {value}"
+
+
 def test_aliases_are_listed(capsys: pytest.CaptureFixture[str]):
     assert main(["activations"]) == 0
     assert "swish" in capsys.readouterr().out
@@ -209,7 +250,7 @@ def test_interrupted_is_130(
     assert "interrupted" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["min-eig", "describe", "study", "info", "activations"])
+@pytest.mark.parametrize("command", ["min-eig", "plan", "describe", "study", "info", "activations"])
 def test_every_option_is_documented(command: str, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as stopped:
         main([command, "--help"])

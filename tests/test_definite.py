@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -149,7 +150,10 @@ def test_what_has_no_entries_is_refused():
         mh.check_psd([[1.0, 2.0], [0.0, 1.0]])
     with pytest.raises(ValueError, match="K must be finite"):
         mh.check_psd([[1.0, np.nan], [np.nan, 1.0]])
-    with pytest.raises(MemoryError, match=r"check_psd at n=400 .*max_memory=1 MB; raise it"):
+    with pytest.raises(
+        MemoryError,
+        match=r"check_psd at n=400 takes 6\.4 MB, more than max_memory=1 MB.*max_memory='6\.40MB'\.",
+    ):
         mh.check_psd(np.eye(400), max_memory="1MB")
 
 
@@ -166,6 +170,15 @@ def test_the_answer_is_a_value_that_prints():
     with pytest.raises(dataclasses.FrozenInstanceError):
         r.psd = False
     assert str(mh.check_psd(-np.eye(3))).splitlines()[0] == "psd       no"
+    printed = dict(line.split(None, 1) for line in str(mh.check_psd(-np.eye(3) / 3)).splitlines())
+    third = mh.check_psd(-np.eye(3) / 3)
+    assert float(printed["lower"]) <= third.lower <= third.upper <= float(printed["upper"])
+    made = dataclasses.replace(r, lower=-1.0 / 3.0, upper=1.0 / 3.0)
+    assert "lower     -0.33333334\nupper     0.33333334\n" in str(made)
+    assert json.loads(json.dumps(r.to_dict(), allow_nan=False)) == r.to_dict()
+    assert r.to_dict()["psd"] is True and "vector" not in r.to_dict()
+    no = mh.check_psd(np.diag([1.0, -1.0])).to_dict(vectors=True)
+    assert no["psd"] is False and np.abs(no["vector"]) == pytest.approx([0.0, 1.0])
     assert str(mh.check_psd(np.ones((2, 2)))).splitlines()[0] == "psd       open"
 
 

@@ -28,7 +28,7 @@ def test_tight(name, d):
     assert r.resolved and r.lower_kind == "preconditioned"
     assert (1.0 - 1e-6) * r.value <= r.lower <= truth[0] + unsure
     assert r.failure_probability == 1e-10 and "wrong with probability 1e-10 at most" in str(r)
-    assert r.applications <= 200
+    assert r.certificate_products <= 200
 
 
 def test_in_many_dimensions_by_landmarks():
@@ -99,7 +99,10 @@ def test_what_it_refuses():
         mh.min_eig(X, "tanh", certify="preconditioned")
     with pytest.raises(ValueError, match="at least 64 points; got n=20"):
         mh.min_eig(X[:20], "relu", certify="preconditioned")
-    with pytest.raises(MemoryError, match=r"certify='preconditioned' at n=100 takes .*max_memory"):
+    with pytest.raises(
+        MemoryError,
+        match=r"'preconditioned' at n=100 takes .*max_memory=100 kB; use certify='theory', or max_memory='",
+    ):
         mh.min_eig(X, "relu", certify="preconditioned", max_memory="100kB")
 
 
@@ -110,6 +113,18 @@ def test_threads_agree():
         for t in (1, 2)
     )
     assert (one.value, one.lower, one.upper) == (two.value, two.lower, two.upper)
+
+
+def test_products_of_the_certificate_are_counted_apart():
+    X = sphere(700, 3)
+    plain = mh.min_eig(X, "relu", method="shift-invert", certify="none", rng=2)
+    r = mh.min_eig(X, "relu", method="shift-invert", certify="preconditioned", rng=2)
+    assert r.applications == plain.applications and plain.certificate_products == 0
+    rows = dict(line.split(None, 1) for line in str(r).splitlines())
+    assert rows["solves"] == str(r.applications)
+    assert rows["proof"] == f"{r.certificate_products} products more"
+    assert 10 <= r.certificate_products <= 200
+    assert "proof" not in str(plain)
 
 
 def test_schur_bound_is_that_of_the_matrix():

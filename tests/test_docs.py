@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -84,6 +86,37 @@ def test_docstring_names_every_parameter(public: str):
     words = set(re.findall(r"\w+", "\n".join(re.findall(r"^\S.*", headed[1], re.MULTILINE))))
     missing = [a for a in arguments if a not in words]
     assert not missing, f"mehler.{public}: the docstring leaves out {missing}"
+
+
+def public_functions() -> dict[str, Callable[..., Any]]:
+    """Functions, and methods of public classes that are called by name, by how they are called."""
+    found: dict[str, Callable[..., Any]] = {}
+    for public in mehler.__all__:
+        thing = getattr(mehler, public)
+        if inspect.isfunction(thing):
+            found[public] = thing
+        if inspect.isclass(thing):
+            for method, member in vars(thing).items():
+                plain = member.__func__ if isinstance(member, staticmethod) else member
+                named = not method.startswith("_") or method in ("__call__", "__matmul__")
+                if named and inspect.isfunction(plain):
+                    found[f"{public}.{method}"] = plain
+    return found
+
+
+@pytest.mark.parametrize("public", sorted(public_functions()))
+def test_docstring_says_what_comes_back_and_what_is_refused(public: str):
+    function = public_functions()[public]
+    doc = inspect.getdoc(function) or ""
+    takes = [p for p in inspect.signature(function).parameters if p != "self"]
+    expected = ["Parameters"] * bool(takes) + ["Returns"]
+    if inspect.isfunction(getattr(mehler, public, None)) and takes:
+        expected.append("Raises")
+    headed = re.findall(r"^(\w+)\n-+$", doc, re.MULTILINE)
+    missing = [section for section in expected if section not in headed]
+    assert not missing, f"the docstring of mehler.{public} has no section {missing}"
+    order = ["Parameters", "Returns", "Raises", "Warns", "References"]  # numpydoc's
+    assert headed == [section for section in order if section in headed]
 
 
 def test_stub_names_match_the_extension():

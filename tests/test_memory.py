@@ -6,11 +6,14 @@ imported late) come on top: NOISE. It does not grow with n.
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 import mehler as mh
 from mehler import budget
+from mehler._arrays import memory_limit
 from peak import peak
 from spectra import sphere
 
@@ -60,8 +63,81 @@ def test_a_refusal_comes_first_and_says_what_fits(method, options, says):
 
 def test_a_copy_of_the_points_counts():
     X = sphere(1000, 400).astype(np.float32)
-    with pytest.raises(MemoryError, match=r"The copy of X in float64 has taken 3\.2 MB"):
+    with pytest.raises(
+        MemoryError,
+        match=r"beside the copy of X in float64 \(3\.2 MB\), more than max_memory=4 MB,",
+    ):
         mh.min_eig(X, "relu", method="lanczos", max_memory="4MB")
+
+
+@pytest.mark.filterwarnings("ignore::mehler.ConvergenceWarning")  # the least basis may be full
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "auto", "certify": "none"},
+        {"method": "dense", "certify": "theory"},
+        {"method": "dense", "certify": "rigorous"},
+        {"method": "lanczos", "certify": "rigorous"},
+        {"method": "preconditioned", "certify": "preconditioned"},
+    ],
+)
+def test_the_memory_that_a_refusal_names_counts_the_copy(options):
+    """What the message names works; a hundredth less does not, and the plan says the same."""
+    X = sphere(700, 3).astype(np.float32)
+    ask = dict(activation="relu", normalize=True, tol=1e-3, rng=0, **options)
+    with pytest.raises(MemoryError, match="more than max_memory=1 MB") as refused:
+        mh.min_eig(X, max_memory="1MB", **ask)
+    memory = re.search(r"max_memory='([^']+)'", str(refused.value)).group(1)
+    least = re.search(r"with method='([^']+)'", str(refused.value))
+    if least:
+        ask["method"] = least.group(1)
+    assert mh.min_eig(X, max_memory=memory, **ask).n == 700
+    less = 0.99 * memory_limit(memory)
+    with pytest.raises(MemoryError, match="more than max_memory"):
+        mh.min_eig(X, max_memory=less, **ask)
+    if options["certify"] == "none":
+        p = mh.plan(X, "relu", normalize=True, certify="none", max_memory=less)
+        assert p.method is None and memory in p.reason
+        assert p.nbytes <= memory_limit(memory) <= 1.01 * p.nbytes
+        assert p.max_memory == int(less)
+
+
+@pytest.mark.filterwarnings("ignore::mehler.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "dense"},
+        {"method": "lanczos"},
+        {"method": "shift-invert"},
+        {"method": "preconditioned"},
+        {"certify": "rigorous"},
+        {"method": "dense", "certify": "rigorous"},
+    ],
+)
+def test_memory_of_eigsh_is_beside_the_matrix(options):
+    K = mh.gram(sphere(700, 40), "relu")  # 2 MB
+    with pytest.raises(MemoryError, match=r"at n=700 .*, more than max_memory=1 MB") as refused:
+        mh.eigsh(K, max_memory="1MB", **options)
+    memory = re.search(r"max_memory='([^']+)'", str(refused.value)).group(1)
+    assert mh.eigsh(K, max_memory=memory, tol=1e-3, rng=0, **options).n == 700
+    with pytest.raises(MemoryError, match="more than max_memory"):
+        mh.eigsh(K, max_memory=0.99 * memory_limit(memory), **options)
+
+
+def test_eigsh_takes_products_where_eigenvectors_do_not_fit():
+    K = mh.gram(sphere(700, 40), "relu")
+    assert mh.eigsh(K, max_memory="20MB", rng=0).method == "dense"
+    assert mh.eigsh(K, max_memory="12MB", rng=0).method.startswith("lanczos")
+
+
+def test_memory_of_check_psd_is_beside_the_matrix():
+    for K in (np.eye(400) - np.ones((400, 400)), mh.gram(sphere(1100, 3), "relu")):
+        with pytest.raises(MemoryError, match=r"check_psd at n=\d+ takes .* max_memory=1 MB") as no:
+            mh.check_psd(K, max_memory="1MB")
+        memory = re.search(r"max_memory='([^']+)'", str(no.value)).group(1)
+        assert mh.check_psd(K, max_memory=memory).n == K.shape[0]
+        with pytest.raises(MemoryError):
+            mh.check_psd(K, max_memory=0.99 * memory_limit(memory))
 
 
 def test_a_basis_fits_into_its_budget():

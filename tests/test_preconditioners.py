@@ -11,27 +11,10 @@ import mehler as mh
 from mehler import _core, iterative, preconditioners
 from spectra import sphere
 
-SIZES = [(8, 2), (511, 3), (513, 4), (1100, 20)]
-
 
 def rows(C: np.ndarray, n: int) -> np.ndarray:
     """C (r, n) from its chunks."""
     return C.transpose(1, 0, 2).reshape(C.shape[1], -1)[:, :n].astype(np.float64)
-
-
-@pytest.mark.parametrize(("n", "d"), SIZES)
-def test_monomials_are_the_powers_of_the_cosine(n, d):
-    U = sphere(n, d)
-    weights = np.array([0.3, 0.0, 0.5, 0.2])
-    C = rows(preconditioners.monomials(U, weights), n)
-    assert len(C) == 1 + math.comb(d + 1, 2) + math.comb(d + 2, 3)
-    rho = U @ U.T
-    np.testing.assert_allclose(C.T @ C, 0.3 + 0.5 * rho**2 + 0.2 * rho**3, atol=2e-6)
-
-
-def test_padding_is_zero():
-    C = preconditioners.monomials(sphere(700, 3), np.array([1.0, 1.0]))
-    assert C.shape == (2, 4, _core.Woodbury.chunk) and not C[1, :, 700 - C.shape[2] :].any()
 
 
 @pytest.mark.parametrize("r", [1, 3, 40])

@@ -119,14 +119,25 @@ def test_pairs_are_those_of_the_fill():
 
 def test_low_degree_terms_and_landmarks_are_below_the_kernel():
     ker, X = mh.gradient_kernel("elu"), sphere(500, 4)
-    A = np.array([0.0, 0.3, 0.0, 0.2])
-    C, rho = sparse.monomials(X, A), X @ X.T
-    np.testing.assert_allclose(C @ C.T, 0.3 * rho + 0.2 * rho**3, atol=1e-13)
-    assert sparse.monomials(X, np.zeros(3)).shape == (500, 0)
     for C in (parts_of(ker, X, 5).C, sparse.landmarks(ker, sphere(500, 20), 0)):
         d = 4 if C.shape[1] != 62 else 20
         K = ker(sphere(500, d))
         assert np.linalg.eigvalsh(K - C @ C.T)[0] > -1e-13 * np.linalg.norm(K)
+
+
+@pytest.mark.parametrize("method", ["preconditioned", "sparse-inverse"])
+def test_the_span_is_looked_for_once_a_call(method, monkeypatch):
+    isometry, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((40, 3)))
+    seen, span = [], sparse.span
+
+    def counted(U):
+        seen.append(len(U))
+        return span(U)
+
+    monkeypatch.setattr(sparse, "span", counted)
+    X = mh.normalize(sphere(500, 3) @ isometry.T)
+    assert mh.min_eig(X, "relu", method=method, certify="preconditioned", rng=0).n == 500
+    assert seen == [500]
 
 
 def test_points_of_a_small_span_are_taken_for_what_they_are():
@@ -134,10 +145,15 @@ def test_points_of_a_small_span_are_taken_for_what_they_are():
     X = sphere(500, 3) * rng.uniform(0.5, 2.0, 500)[:, None]
     isometry, _ = np.linalg.qr(rng.standard_normal((40, 3)))
     Z = X @ isometry.T
-    assert sparse.dimension(Z / np.linalg.norm(Z, axis=1)[:, None]) == 3
+    assert sparse.Sight(ker, core_points(Z, ker, 1)).d == 3
     flat, lifted = parts_of(ker, X, 30), parts_of(ker, Z, 30)
     assert flat.words == lifted.words
     np.testing.assert_allclose(dense(lifted.inverse), dense(flat.inverse), rtol=1e-6, atol=1e-3)
+    np.testing.assert_allclose(
+        mh.min_eig(Z, ker, method="preconditioned", rng=0).value,
+        np.linalg.eigvalsh(ker(Z))[0],
+        rtol=1e-6,
+    )
     # all but one point: not a small span
     Z[321] += 1e-3 * rng.standard_normal(40)
     assert sparse.span(Z / np.linalg.norm(Z, axis=1)[:, None]) is None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mehler as mh
-from mehler import sparse_inverse
+from mehler import sparse, sparse_inverse
 from spectra import sphere
 
 
@@ -85,6 +85,63 @@ def test_what_is_known_comes_back(phase):
     assert r.status == "budget-limited" and r.lower >= 0.0 and r.upper <= 0.5
     if phase == "residual":
         assert 0.0 < r.value <= 1.01 * r.upper
+
+
+@pytest.mark.parametrize("phase", ["sparse inverse", "lanczos"])
+def test_an_end_in_the_second_run_keeps_the_first_estimate(phase, monkeypatch):
+    X, splits, split = sphere(12_000, 3), [], sparse.split
+
+    def counted(*given):
+        splits.append(given)
+        return split(*given)
+
+    monkeypatch.setattr(sparse, "split", counted)
+    r = estimate(X, "relu", callback=lambda state: len(splits) == 2 and state.phase == phase)
+    whole = estimate(X, "relu")
+    assert len(splits) == 4 and r.status == "budget-limited" and not r.interrupted
+    assert r.value == whole.history[0][1] and math.isnan(r.change)
+    assert r.lower <= whole.upper <= r.upper and r.vector is None
+    assert r.message == (
+        "stopped by the callback; an estimate by the sparse inverse; how far more neighbours change "
+        "it is not known"
+    )
+    assert f"{r.value:.2g}" in str(r).splitlines()[0], "no digits are claimed beyond two"
+
+
+def test_ctrl_c_in_the_second_run_keeps_the_first_estimate(monkeypatch):
+    X, split = sphere(2500, 3), sparse.split
+
+    def interrupted(*given):
+        if given[5] > 30:
+            raise KeyboardInterrupt
+        return split(*given)
+
+    monkeypatch.setattr(sparse, "split", interrupted)
+    r = estimate(X, "relu")
+    assert r.interrupted and r.message.startswith("interrupted; an estimate by the sparse inverse;")
+    truth = np.linalg.eigvalsh(mh.gradient_kernel("relu")(X))[0]
+    assert r.value == pytest.approx(truth, rel=0.05) and r.lower <= truth <= r.upper
+
+
+@pytest.mark.parametrize("failure", [MemoryError(), np.linalg.LinAlgError("not definite")])
+def test_a_second_run_that_fails_keeps_the_first_estimate(failure, monkeypatch):
+    X, split = sphere(2500, 3), sparse.split
+
+    def failing(*given):
+        if given[5] > 30:
+            raise failure
+        return split(*given)
+
+    monkeypatch.setattr(sparse, "split", failing)
+    r = estimate(X, "relu")
+    truth = np.linalg.eigvalsh(mh.gradient_kernel("relu")(X))[0]
+    assert r.value == pytest.approx(truth, rel=0.05) and truth <= r.upper < 1.05 * truth
+    assert math.isnan(r.change) and not r.interrupted
+    why = str(failure) or "MemoryError"
+    assert f"is not known (60 neighbours failed: {why}); upper bounds it" in r.message
+    monkeypatch.setattr(sparse, "split", lambda *given: (_ for _ in ()).throw(failure))
+    with pytest.raises(type(failure)):
+        mh.min_eig(X, "relu", method="sparse-inverse")
 
 
 def test_threads_agree():

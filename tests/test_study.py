@@ -110,6 +110,13 @@ def test_figure_leaves_matplotlib_as_it_was(quick: Study):
     assert [t.get_text() for t in fig.legends[0].get_texts()] == list(ACTIVATIONS)
 
 
+def test_figure_says_how_to_make_it_again(quick: Study):
+    assert figure(quick).get_supxlabel() == (
+        "G-matrix, infinite width; n = 80 random unit points a set, seed 20; "
+        "left: d = 10 (of which they span 3) and d = 50; right: d = 2 to 30"
+    )
+
+
 def axes():
     from matplotlib.figure import Figure
 

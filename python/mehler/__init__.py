@@ -14,13 +14,14 @@ from ._build import build_info
 from .activations import Activation, activation, activations
 from .data import DataSummary, describe, normalize
 from .definite import Definiteness, check_psd
-from .eigen import eigsh, min_eig, plan
+from .eigen import eigsh, min_eig
 from .errors import ConvergenceWarning, PrecisionWarning
 from .files import load
 from .generated import generate
 from .gram import Gram, gram
 from .kernels import Kernel, gradient_kernel, nngp
 from .planning import Plan
+from .planning.ask import plan
 from .plots import plot_dimension, plot_spectrum
 from .result import EigenResult
 

@@ -11,13 +11,14 @@ import math
 import operator
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from . import _core
 
+LATER = "not available in this version"
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 UNIT = 1e-12  # norms equal to this count as equal
@@ -143,12 +144,13 @@ def integer(value: Any, name: str) -> int:
         raise TypeError(f"{name} must be an integer; got {value!r}.") from None
 
 
-def choice(name: str, value: Any, allowed: tuple[str, ...], later: Collection[str] = ()) -> None:
-    """Refuse a value that is not one of the names; ``later`` are those of versions to come."""
+def choice(
+    name: str, value: Any, allowed: tuple[str, ...], elsewhere: Mapping[str, str] | None = None
+) -> None:
+    """Refuse a value that is not one of the names; ``elsewhere`` says of some others where they belong."""
     if not isinstance(value, str) or value not in allowed:
-        more = (
-            " (not available in this version)" if isinstance(value, str) and value in later else ""
-        )
+        word = (elsewhere or {}).get(value, "") if isinstance(value, str) else ""
+        more = f" ({word})" if word else ""
         raise ValueError(f"{name} must be one of {allowed}; got {value!r}{more}.")
 
 
@@ -264,3 +266,21 @@ def size_text(nbytes: float) -> str:
             return f"{nbytes:.3g} {unit}"
         nbytes /= 1000
     return f"{nbytes:.3g} TB"
+
+
+def enough(nbytes: int) -> str:
+    """A text for ``max_memory``, not less than so many bytes: three digits, rounded up."""
+    unit, size = "B", float(nbytes)
+    for larger in ("kB", "MB", "GB"):
+        if size < 1000.0:
+            break
+        unit, size = larger, size / 1000.0
+    digits = max(0, 2 - int(math.log10(max(size, 1.0))))
+    up = math.ceil(size * 10**digits - 1e-9) / 10**digits
+    return f"{up:.{digits}f}{unit}"
+
+
+def beyond(nbytes: int, limit: int, copied: int = 0) -> str:
+    """What is too much, and for what: of ``max_memory`` a copy of X has taken its part already."""
+    beside = f" beside the copy of X in float64 ({size_text(copied)})" if copied else ""
+    return f"{size_text(nbytes)}{beside}, more than max_memory={size_text(limit + copied)}"

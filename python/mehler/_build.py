@@ -13,7 +13,13 @@ from . import _core
 
 
 def build_info() -> dict[str, Any]:
-    """What was built, and what it runs on, as plain texts and numbers."""
+    """What was built, and what it runs on, as plain texts and numbers.
+
+    Returns
+    -------
+    dict
+        Versions, compiler, CPU level, threads, and the machine, by name; ready for JSON.
+    """
     from . import __version__
 
     return {

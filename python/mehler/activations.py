@@ -77,11 +77,34 @@ class Activation:
     key: tuple[Any, ...] = field(default=(), repr=False)
 
     def __call__(self, z: Any) -> Array:
-        """phi(z)."""
+        """phi(z), elementwise.
+
+        Parameters
+        ----------
+        z
+            Numbers, of any shape.
+
+        Returns
+        -------
+        numpy.ndarray
+            float64, of the shape of z.
+        """
         return np.asarray(self.phi(np.asarray(z, dtype=np.float64)))
 
     def derivative(self) -> Function:
-        """phi', or a ValueError when phi jumps."""
+        """phi', as a function of an array.
+
+        Returns
+        -------
+        callable
+            float64 array to float64 array of the same shape; at a kink one of the two one-sided slopes, or a
+            value between them.
+
+        Raises
+        ------
+        ValueError
+            phi itself jumps: its derivative is a delta.
+        """
         if self.dphi is None:
             raise ValueError(
                 f"the derivative of {self.name!r} is a delta, not a function: it has no gradient "
@@ -92,10 +115,24 @@ class Activation:
     def hermite(self, k: Any, derivative: bool = False) -> Any:
         """mu_k(phi) = E[phi(Z) h_k(Z)], or mu_k(phi') with ``derivative=True``.
 
+        Z is standard normal, h_k the probabilists' Hermite polynomials made orthonormal, E[h_j h_k] = (j == k).
+
         Parameters
         ----------
         k
-            A non-negative integer (a float is returned) or an array of them.
+            A non-negative integer or an array of them.
+        derivative
+            Of phi' instead of phi.
+
+        Returns
+        -------
+        float or numpy.ndarray
+            A float for an integer, else an array of the shape of k.
+
+        Raises
+        ------
+        ValueError
+            A k that is not an integer >= 0; ``derivative=True`` of an activation that jumps.
         """
         index = np.asarray(k)
         if index.dtype.kind not in "iu" or (index.size and index.min() < 0):
@@ -106,7 +143,25 @@ class Activation:
         return float(mu) if index.ndim == 0 else mu
 
     def hermite_series(self, kmax: int, derivative: bool = False) -> Array:
-        """mu_0, ..., mu_kmax of phi, or of phi'."""
+        """mu_0, ..., mu_kmax of phi, or of phi'.
+
+        Parameters
+        ----------
+        kmax
+            The last index, >= 0.
+        derivative
+            Of phi' instead of phi.
+
+        Returns
+        -------
+        numpy.ndarray
+            (kmax + 1,), as :meth:`hermite` has them.
+
+        Raises
+        ------
+        ValueError
+            ``derivative=True`` of an activation that jumps.
+        """
         if derivative:
             slope = self.derivative()
             if self.series is not None:
@@ -143,6 +198,22 @@ class Activation:
         kinks
             Every point where f or one of its derivatives jumps. A kink that is not declared costs
             accuracy, and the kernel's ``error`` says how much.
+        name
+            Any label; default the callable's own name.
+
+        Returns
+        -------
+        Activation
+            Its ``dphi`` is None where f itself jumps at a kink that was declared. Equal to another one of the
+            same callables, kinks and label.
+
+        Raises
+        ------
+        TypeError
+            f or df is no callable, f does not return real numbers, kinks are no numbers.
+        ValueError
+            f or df changes the shape, f is not finite near zero, kinks are not finite, df is not the slope
+            of f.
         """
         if not callable(f):
             raise TypeError(f"f must be a callable of an array; got {type(f).__name__}.")
@@ -373,14 +444,18 @@ def catalogue(entry: Callable[..., Mapping[str, Any]]) -> Callable[..., Mapping[
 
 
 def activations() -> list[str]:
-    """Names in the catalogue."""
+    """Names in the catalogue, in alphabetical order; :func:`activation` takes each, and aliases too.
+
+    Returns
+    -------
+    list of str
+        Names, without parameters.
+    """
     return sorted(_CATALOGUE)
 
 
 def activation(name: str | Activation, **params: Any) -> Activation:
-    """The catalogue's entry ``name`` with its parameters, e.g. ``activation("elu", alpha=0.5)``.
-
-    An Activation is returned as it is.
+    """phi, phi', kinks and symmetry of a name, e.g. ``activation("elu", alpha=0.5)``.
 
     Parameters
     ----------
@@ -388,6 +463,11 @@ def activation(name: str | Activation, **params: Any) -> Activation:
         A name of :func:`activations` or an alias (swish = silu), or an Activation.
     **params
         Its parameters.
+
+    Returns
+    -------
+    Activation
+        Of the catalogue, with its ``formula`` and its ``source``; an Activation is returned as it is.
 
     Raises
     ------

@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _core, budget
-from ._arrays import Array, size_text
+from ._arrays import Array, beyond, enough
 from .allowance import UNIT, ArrayMatrix, Matrix, PointMatrix, down, up
 from .gram import Gram
 from .kernels import Kernel
 from .outcome import Task, replace, theory
 from .result import EigenResult
 from .shift_invert import factor_bytes
+
+if TYPE_CHECKING:
+    from .planning.problem import Problem
 
 TRIALS = 9
 GEMM, STREAM = 75e9, 30e9  # flops and bytes a second: only their ratio decides
@@ -60,23 +63,58 @@ def nbytes(n: int, held: int, threads: int) -> int:
     return factor_bytes(n, "float64") + held + budget.product(n, threads) + budget.vectors(n, 8)
 
 
+def check(problem: Problem, threads: int, least: int) -> None:
+    """Refuses what will not fit, before any work.
+
+    Parameters
+    ----------
+    problem
+        What is asked of :func:`min_eig`.
+    threads
+        Number of threads.
+    least
+        Bytes that the solve takes at least, where that does not fit either.
+    """
+    check_memory(
+        problem.n,
+        problem.held,
+        threads,
+        problem.limit,
+        "certify='theory', fewer points",
+        least,
+        problem.copied,
+    )
+
+
 def check_memory(
-    n: int, held: int, threads: int, limit: int, what: str = "certify='rigorous'"
+    n: int, held: int, threads: int, limit: int, instead: str, least: int = 0, copied: int = 0
 ) -> None:
-    """Refuses what will not fit, before any work."""
     need = nbytes(n, held, threads)
     if need > limit:
-        instead = "use certify='theory', or fewer points" if "certify" in what else "raise it"
         raise MemoryError(
-            f"{what} at n={n} factors K in float64, which takes {size_text(need)}, more "
-            f"than max_memory={size_text(limit)}; {instead}."
+            f"certify='rigorous' at n={n} factors K in float64, which takes {beyond(need, limit, copied)}; "
+            f"use {instead}, or max_memory={enough(max(need, least) + copied)!r}."
         )
 
 
 def check_operator(
-    K: Any, array: Array | None, largest: bool, held: int, threads: int, limit: int
+    K: Any, array: Array | None, largest: bool, threads: int, limit: int, least: int
 ) -> None:
-    """Refuses, before any work, what certify='rigorous' cannot prove of an operator."""
+    """Refuses, before any work, what certify='rigorous' cannot prove of an operator.
+
+    Parameters
+    ----------
+    K, array
+        What ``eigsh`` was given, and its entries if they are stored.
+    largest
+        Whether the largest eigenvalue is wanted.
+    threads
+        Number of threads.
+    limit
+        Bytes beside K.
+    least
+        Bytes beside K that the solve takes at least.
+    """
     if largest:
         raise ValueError(
             "certify='rigorous' proves a lower bound of the smallest eigenvalue, which='SA'; got "
@@ -87,7 +125,8 @@ def check_operator(
             f"certify='rigorous' needs the entries of K: a Gram operator or a dense array; got "
             f"{type(K).__name__}. Pass K as an array, or leave certify out."
         )
-    check_memory(K.shape[0] if array is None else len(array), held, threads, limit)
+    n = K.shape[0] if array is None else len(array)
+    check_memory(n, 0, threads, limit, "certify='auto'", least)
 
 
 def matrix_of(K: Any, array: Array | None) -> Matrix | None:
@@ -149,7 +188,7 @@ def certified_operator(
     if certify == "none" or not math.isfinite(result.value):
         return result
     if certify == "auto":
-        fits = nbytes(result.n, 0, task.threads) <= task.limit
+        fits = nbytes(result.n, held, task.threads) <= task.limit
         if not (result.resolved and result.lower_kind == "none" and fits and pays(result)):
             return result
     matrix = matrix_of(K, array)

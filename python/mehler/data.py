@@ -34,7 +34,19 @@ def normalize(X: Any) -> Array:
     Parameters
     ----------
     X
-        Points, one a row. A zero row has no direction and is an error.
+        Points, (n, d), one a row, of any real dtype.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, d), float64, a new array; |u_i| = 1 to rounding.
+
+    Raises
+    ------
+    TypeError
+        X is no array of real numbers.
+    ValueError
+        X is not 2-D, is empty, holds NaN, infinity, or a zero row, which has no direction.
     """
     from ._arrays import as_points
 
@@ -99,7 +111,13 @@ class DataSummary:
     antipodal_pairs: int
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields by name, ready for JSON."""
+        """The fields by name, ready for JSON.
+
+        Returns
+        -------
+        dict
+            Numbers, None, and lists where the fields are tuples.
+        """
         return {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in asdict(self).items()
@@ -134,14 +152,26 @@ class DataSummary:
 
 
 def describe(X: Any) -> DataSummary:
-    """Size, rank, norms, and how near points come to each other and to each other's antipodes.
+    """Size, rank, norms, and min over i < j of |u_i - u_j| and of |u_i + u_j|, u_i = x_i / |x_i|.
 
     Looks at all n (n - 1) / 2 pairs, tile by tile: no n x n array is made.
 
     Parameters
     ----------
     X
-        Points, one a row, of any norms.
+        Points, (n, d), one a row, of any norms; zero rows are counted, and left out of the rest.
+
+    Returns
+    -------
+    DataSummary
+        ``print`` shows a table.
+
+    Raises
+    ------
+    TypeError
+        X is no array of real numbers.
+    ValueError
+        X is not 2-D, is empty, holds NaN or infinity, or nothing but zero rows.
     """
     from ._arrays import as_array, as_points
 

@@ -16,12 +16,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import _core, certificate, evidence
-from ._arrays import Array, duration, memory_limit, thread_count
+from . import _core, evidence
+from ._arrays import Array, beyond, duration, enough, memory_limit, thread_count
 from ._progress import Reporter, State
 from .gram import Gram
 from .operators import as_operator
 from .outcome import Task
+from .result import above, below, plain
 
 TOL = 1e-3  # of the search for a direction: its quotient is right to the square of that
 
@@ -57,6 +58,22 @@ class Definiteness:
     seconds: float
     vector: Array | None = field(default=None, repr=False)
 
+    def to_dict(self, vectors: bool = False) -> dict[str, Any]:
+        """Plain numbers, texts and lists, ready for JSON (NaN and infinity become None).
+
+        Parameters
+        ----------
+        vectors
+            Include ``vector``.
+
+        Returns
+        -------
+        dict
+            The fields by name, in the order of the class.
+        """
+        names = [name for name in self.__dataclass_fields__ if vectors or name != "vector"]
+        return {name: plain(getattr(self, name)) for name in names}
+
     def __bool__(self) -> bool:
         return self.psd is True
 
@@ -64,8 +81,8 @@ class Definiteness:
         word = {True: "yes", False: "no", None: "open"}[self.psd]
         rows = (
             ("psd", word),
-            ("lower", f"{self.lower:.8g}"),
-            ("upper", f"{self.upper:.8g}"),
+            ("lower", below(self.lower)),
+            ("upper", above(self.upper)),
             ("floor", f"{self.floor:.1e}"),
             ("n", str(self.n)),
             ("time", f"{self.seconds:.3g} s"),
@@ -90,8 +107,18 @@ def check_psd(
     K
         A :class:`Gram` (its kernel matrix, of exactly the points given), or a dense symmetric array (exactly the
         doubles given; their symmetric part, with |K - K^T| / 2 allowed for).
-    max_memory, time_limit, threads, progress, callback
-        As in :func:`min_eig`. Interrupted or out of time: open, with what is known.
+    max_memory
+        Bytes, or a text such as '10GB', that the factor and work space may take beside K, which is there
+        already. Default: 80 % of what the system has free.
+    time_limit
+        Seconds, from the call on, after which the answer is open, with what is known; None: no limit.
+    threads
+        Number of threads; default OpenMP's, asked at call time. The answer does not depend on it.
+    progress
+        True: a progress bar on stderr.
+    callback
+        Called at most ten times a second with a state; a true return value, as Ctrl-C, ends the work with
+        the answer open, an exception propagates.
 
     Returns
     -------
@@ -102,11 +129,11 @@ def check_psd(
     Raises
     ------
     TypeError
-        K without entries: a sparse matrix, a LinearOperator.
+        K without entries: a sparse matrix, a LinearOperator; options of the wrong type.
     ValueError
-        Not square, not symmetric, NaN or infinity.
+        Not square, not symmetric, NaN or infinity, options out of range.
     MemoryError
-        The factor does not fit into ``max_memory``; raised before anything is allocated.
+        It does not fit into ``max_memory``; says what is enough; raised before anything is allocated.
 
     References
     ----------
@@ -116,11 +143,17 @@ def check_psd(
     count, limit, seconds = thread_count(threads), memory_limit(max_memory), duration(time_limit)
     _refuse_without_entries(K)
     _, _, n, _, held, array = as_operator(K)
-    certificate.check_memory(n, held, count, limit, "check_psd")
+    need = evidence.nbytes(n, count)
+    if need > limit:
+        raise MemoryError(
+            f"check_psd at n={n} takes {beyond(need, limit)}, for a factor and an eigenvector in float64; "
+            f"use max_memory={enough(need)!r}."
+        )
+    limit += held  # K is there already
     if isinstance(K, Gram):
         array = None
     with Reporter(progress, callback, 1.0, seconds, start) as report:
-        task = Task(TOL, count, 0, limit, report, start)
+        task = Task(TOL, count, 0, limit, report, start, apart=held)
         try:
             found = evidence.of(K, array, held, task)
         except (KeyboardInterrupt, _core.Interrupted):

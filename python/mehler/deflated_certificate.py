@@ -21,17 +21,22 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import _core, budget, sparse
-from ._arrays import Array, size_text
+from ._arrays import Array, beyond, enough
 from .gram import storage_bytes
 from .kernels import Kernel
 from .outcome import Task, estimated_norm, largest_scale, replace, rounding_of
 from .result import EigenResult
 
+if TYPE_CHECKING:
+    from .planning.problem import Problem
+
+LEAST = 64  # points
+KNOWN = 1e-12  # of the kernel, relative to h(1)
 FAILURE = 1e-10  # of all runs together
 STEPS = 200  # of a run
 ABOVE = 1.02  # s, in units of the value
@@ -44,9 +49,24 @@ MOST_BASIS = 300  # of the Lanczos run on P^-1
 GUARD_TOL = 1e-4  # residuals of the deflated eigenvectors
 
 
+def obstacle(ker: Kernel, n: int) -> str:
+    """What stands against it, whatever the memory, and what to do; nothing: ''."""
+    name = ker.activation.name
+    if not sparse.local(ker):
+        return f"needs an activation with a kink; {name!r} has none. Use certify='rigorous'."
+    if n < LEAST:
+        return f"needs at least {LEAST} points; got n={n}. Use certify='rigorous'."
+    if ker.error > KNOWN * float(ker.h.ends[0]):
+        return (
+            f"needs a kernel known to {KNOWN:.0e}; that of {name!r} is known to {ker.error:.0e}. "
+            "Declare its kinks, or use certify='theory'."
+        )
+    return ""
+
+
 def possible(ker: Kernel, n: int) -> bool:
     """Whether the sparse inverse sees the bottom of this kernel."""
-    return sparse.local(ker) and n >= 64 and ker.error <= 1e-12 * float(ker.h.ends[0])
+    return not obstacle(ker, n)
 
 
 def nbytes(ker: Kernel, n: int, d: int, storage: str, threads: int) -> int:
@@ -69,33 +89,32 @@ def pays(result: EigenResult, ker: Kernel, points: _core.Points, task: Task) -> 
         return False
     if result.method.startswith("sparse-inverse"):
         return False
-    d = sparse.dimension(points.unit)
+    d = task.seen(ker, points).d
     room = storage_for(ker, result.n, d, points.nbytes, task.threads, task.limit)
     return d <= sparse.TREE_UP_TO and room == "packed"
 
 
-def check(ker: Kernel, n: int, points: _core.Points, threads: int, limit: int) -> None:
-    """Refuses what cannot be, before any work."""
-    if not sparse.local(ker):
-        raise ValueError(
-            f"certify='preconditioned' needs an activation with a kink; {ker.activation.name!r} has none. "
-            "Use certify='rigorous'."
-        )
-    if n < 64:
-        raise ValueError(
-            f"certify='preconditioned' needs at least 64 points; got n={n}. Use certify='rigorous'."
-        )
-    if ker.error > 1e-12 * float(ker.h.ends[0]):
-        raise ValueError(
-            f"certify='preconditioned' needs a kernel known to 1e-12; that of {ker.activation.name!r} is "
-            f"known to {ker.error:.0e}. Declare its kinks, or use certify='theory'."
-        )
-    d, held = sparse.dimension(points.unit), points.nbytes
-    if storage_for(ker, n, d, held, threads, limit) is None:
+def check(problem: Problem, threads: int, least: int) -> None:
+    """Refuses what cannot be, before any work.
+
+    Parameters
+    ----------
+    problem
+        What is asked of :func:`min_eig`.
+    threads
+        Number of threads.
+    least
+        Bytes that the solve takes at least, where that does not fit either.
+    """
+    ker, n, d, held = problem.ker, problem.n, problem.span, problem.held
+    why = obstacle(ker, n)
+    if why:
+        raise ValueError(f"certify='preconditioned' {why}")
+    if storage_for(ker, n, d, held, threads, problem.limit) is None:
         need = nbytes(ker, n, d, "matrix-free", threads) + held
         raise MemoryError(
-            f"certify='preconditioned' at n={n} takes {size_text(need)}, "
-            f"more than max_memory={size_text(limit)}; use certify='theory'."
+            f"certify='preconditioned' at n={n} takes {beyond(need, problem.limit, problem.copied)}; "
+            f"use certify='theory', or max_memory={enough(max(need, least) + problem.copied)!r}."
         )
 
 
@@ -130,7 +149,8 @@ def certified(
 
 
 def _certified(result: EigenResult, points: _core.Points, ker: Kernel, task: Task) -> EigenResult:
-    n, d = len(points.unit), sparse.dimension(points.unit)
+    sight = task.seen(ker, points)
+    n, d = len(points.unit), sight.d
     storage = storage_for(ker, n, d, points.nbytes, task.threads, task.limit)
     assert storage is not None
     profile, ask = ker.h.compiled, task.report.ask
@@ -139,7 +159,7 @@ def _certified(result: EigenResult, points: _core.Points, ker: Kernel, task: Tas
         K = _core.Packed64(points, profile, task.threads, ask)
     else:
         K = _core.Recomputed(points, profile)
-    parts = sparse.split(ker, points, task.seed + 1, task.threads, ask)
+    parts = sparse.split(ker, sight, task.seed + 1, task.threads, ask)
     entry = ker.error * largest_scale(points, ker)
     floor = max(result.floor, rounding_of(n, estimated_norm(K, n, task), entry))
     wanted, largest = _near(result, parts, task)
@@ -190,10 +210,10 @@ def _certified(result: EigenResult, points: _core.Points, ker: Kernel, task: Tas
         changes["message"] = f"a smaller eigenvalue was missed: at most {upper:.8g}"
     elif not result.message and lower < result.upper - width:
         changes["message"] = (
-            f"certified to {max(lower, 0.0) / result.value:.3g} of the value, after {used} products; "
+            f"certified to {max(lower, 0.0) / result.value:.3g} of the value, after {used} products more; "
             "certify='rigorous' is sharp"
         )
-    return replace(result, applications=result.applications + used, **changes)
+    return replace(result, certificate_products=used, **changes)
 
 
 def _near(result: EigenResult, parts: sparse.Split, task: Task) -> tuple[int, float]:

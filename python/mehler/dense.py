@@ -35,9 +35,9 @@ from .structure import forced_zero
 UP_TO = 1000  # of what eigsh is given: faster than Lanczos below
 
 
-def bytes_for(n: int) -> int:
-    """Bytes of the array, its eigenvectors and what LAPACK needs."""
-    return 5 * 8 * n * n
+def bytes_for(n: int, there: bool = False) -> int:
+    """Bytes of the array (unless it is there already), its eigenvectors and what LAPACK needs."""
+    return (4 if there else 5) * 8 * n * n
 
 
 def dense_pairs(K: Array) -> tuple[Array, Array, float]:

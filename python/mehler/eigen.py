@@ -1,8 +1,10 @@
 """Smallest (and largest) eigenvalues: from data or an operator to an EigenResult.
 
-``min_eig`` goes: points -> kernel -> fill -> coincidences -> solver -> finish in float64 -> bounds.
-One module a route: ``dense``, ``iterative`` (Lanczos, preconditioned), ``shift_invert``; what they
-share is in ``outcome``, what ``eigsh`` takes in ``operators``.
+``min_eig`` goes: question -> points -> route -> fill -> coincidences -> solver -> finish in float64 -> bounds.
+One module a route: ``dense``, ``iterative`` (Lanczos, preconditioned), ``shift_invert``,
+``sparse_inverse``. Two modules prove the lower bound afterwards: ``certificate`` (a factor) and
+``deflated_certificate`` (products). What routes share is in ``outcome``, what is asked in ``question``,
+what ``eigsh`` takes in ``operators``.
 """
 
 from __future__ import annotations
@@ -13,8 +15,6 @@ import time
 import warnings
 from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from . import (
     _core,
@@ -29,14 +29,13 @@ from . import (
 )
 from ._arrays import (
     Array,
-    as_points,
+    beyond,
     choice,
     duration,
-    flag,
+    enough,
     integer,
     memory_limit,
     seed_from,
-    size_text,
     thread_count,
     tolerance,
 )
@@ -44,20 +43,15 @@ from ._progress import Reporter, State
 from .activations import Activation
 from .errors import ConvergenceWarning, PrecisionWarning
 from .gram import Gram, core_points
-from .kernels import Kernel, gradient_kernel, nngp
+from .kernels import Kernel
 from .operators import as_operator, columns
 from .outcome import Task, ended, replace, unknown
-from .planning.problem import problem_of
-from .planning.rates import rates
+from .question import posed
 from .result import EigenResult
 
-METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned", "sparse-inverse")
 EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned")
-PRECISIONS = ("auto", "single", "double")
-CERTIFICATES = ("auto", "rigorous", "preconditioned", "theory", "none")
 EIGSH_CERTIFICATES = ("auto", "rigorous", "none")
 FACTOR_UP_TO = 12_000  # of what eigsh is given: beyond, products cost less than a factor
-KERNELS = {"gradient": gradient_kernel, "nngp": nngp}
 Callback = Callable[[State], Any]
 
 
@@ -170,38 +164,43 @@ def min_eig(
     Rump, Verification of positive definiteness, BIT 46, 2006 (the certificate).
     """
     start = time.perf_counter()
-    ker = _kernel(activation, kernel, depth, weight_var, bias_var)
     if width is not None or weights is not None:
         raise ValueError(
             "width and weights (finite width) are not available in this version; leave them None."
         )
-    _check_choices(precision, method, certify)
-    tol = tolerance(tol)
-    count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
-    seconds = duration(time_limit)
-    A = as_points(X)
-    if flag("normalize", normalize):
-        from .data import normalize as to_unit_norm
-
-        A = to_unit_norm(A)
-    A, scale = _near_one(A, ker)
-    n = len(A)
-    copied = _copied(X, A)
-    limit -= copied  # of what the routes may take: the user's own array is not counted, a copy is
+    seed, seconds = seed_from(rng), duration(time_limit)
+    asked = posed(
+        X,
+        activation,
+        kernel=kernel,
+        depth=depth,
+        weight_var=weight_var,
+        bias_var=bias_var,
+        normalize=normalize,
+        precision=precision,
+        tol=tol,
+        certify=certify,
+        method=method,
+        max_memory=max_memory,
+        threads=threads,
+    )
+    A, ker, n = asked.A, asked.ker, len(asked.A)
+    count, limit = asked.threads, asked.limit
     route, points = method, None
-    with Reporter(progress, callback, scale, seconds, start) as report:
-        task = Task(tol, count, seed, limit, report, start)
+    with Reporter(progress, callback, asked.scale, seconds, start) as report:
+        task = Task(asked.tol, count, seed, limit, report, start)
         try:
-            points = core_points(A, ker, threads)
+            points = core_points(A, ker, count)
+            problem = asked.problem(points)
+            task = dataclasses.replace(task, sight=problem.sight)
             if certify == "rigorous":
-                certificate.check_memory(n, points.nbytes, count, limit)
+                certificate.check(problem, count, planning.least(problem, method))
             if certify == "preconditioned":
-                deflated_certificate.check(ker, n, points, count, limit)
-            asked = problem_of(A, points, ker, precision, tol, certify, limit)
+                deflated_certificate.check(problem, count, planning.least(problem, method))
             if method == "auto":
-                route = planning.choose(asked)
+                route = planning.choose(problem)
             else:
-                planning.check(asked, method)
+                planning.check(problem, method)
             if route == "dense":
                 result = dense.points_route(A, points, ker, task, certify)
             elif route == "shift-invert":
@@ -218,12 +217,6 @@ def min_eig(
                 certify == "auto" and deflated_certificate.pays(result, ker, points, task)
             ):
                 result = deflated_certificate.certified(result, points, ker, task)
-        except MemoryError as error:
-            if copied and error.args:
-                raise MemoryError(
-                    f"{error} The copy of X in float64 has taken {size_text(copied)} of it already."
-                ) from None
-            raise
         except KeyboardInterrupt:  # between pieces of work
             result = ended(task) or unknown(n, ker, points, task, method)
             result = replace(result, lower=max(result.lower, 0.0), lower_kind="theory")
@@ -233,67 +226,10 @@ def min_eig(
             "the eigenvalue; declare the kinks of the function it was made from"
         )
         result = replace(result, message=why)
-    if scale != 1.0:
-        result = _times(result, scale)
+    if asked.scale != 1.0:
+        result = _times(result, asked.scale)
     _warn(result)
     return result
-
-
-def plan(
-    X: Any,
-    activation: str | Activation | Kernel = "relu",
-    *,
-    kernel: str = "gradient",
-    depth: int = 1,
-    weight_var: float = 1.0,
-    bias_var: float = 0.0,
-    normalize: bool = False,
-    precision: str = "auto",
-    tol: float = 1e-6,
-    certify: str = "auto",
-    method: str = "auto",
-    max_memory: int | float | str | None = None,
-    threads: int | None = None,
-) -> planning.Plan:
-    """What :func:`min_eig` will do with the same arguments: method, seconds, bytes, and why.
-
-    Looks at the kernel matrix of at most 256 of the points, and measures once how fast the machine is;
-    takes about a tenth of a second. The method is the one that ``min_eig`` takes, with the same
-    ``max_memory`` on every machine.
-
-    Parameters
-    ----------
-    X, activation, kernel, depth, weight_var, bias_var, normalize, precision, tol, certify, method
-        As in :func:`min_eig`.
-    max_memory, threads
-        As in :func:`min_eig`.
-
-    Returns
-    -------
-    Plan
-        ``print`` shows a table of all methods. Where nothing fits, ``method`` is None and ``reason``
-        says what would.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Bad points or options, as in :func:`min_eig`.
-    """
-    ker = _kernel(activation, kernel, depth, weight_var, bias_var)
-    _check_choices(precision, method, certify)
-    tol = tolerance(tol)
-    count, limit = thread_count(threads), memory_limit(max_memory)
-    A = as_points(X)
-    if flag("normalize", normalize):
-        from .data import normalize as to_unit_norm
-
-        A = to_unit_norm(A)
-    A, scale = _near_one(A, ker)
-    limit -= _copied(X, A)
-    points = core_points(A, ker, threads)
-    asked = problem_of(A, points, ker, precision, tol, certify, limit)
-    found = planning.plan_of(asked, rates(count), method)
-    return found if scale == 1.0 else dataclasses.replace(found, lowest=scale * found.lowest)
 
 
 def eigsh(
@@ -325,8 +261,9 @@ def eigsh(
         'SA' (smallest, ascending) or 'LA' (largest, descending).
     method
         'dense', 'lanczos', 'shift-invert' (smallest ones of a Gram operator or an array),
-        'preconditioned' (smallest ones of a Gram operator), or 'auto': dense up to n = 1000; beyond, shift-invert for the smallest ones of a Gram operator of up to
-        12,000 points whose factor fits into memory, else Lanczos.
+        'preconditioned' (smallest ones of a Gram operator), or 'auto': dense up to n = 1000 where it fits
+        into memory; beyond, shift-invert for the smallest ones of a Gram operator of up to 12,000 points whose
+        factor fits, else Lanczos.
     tol
         Relative accuracy of each eigenvalue, by its residual.
     certify
@@ -351,10 +288,10 @@ def eigsh(
     Raises
     ------
     TypeError, ValueError
-        Not square, not symmetric, NaN or infinity, k out of range, unknown options,
+        Not square, not symmetric, NaN or infinity, k out of range, unknown options, a method or
         certify='rigorous' of an operator without entries or of the largest eigenvalue.
     MemoryError
-        certify='rigorous' and a factor that does not fit into ``max_memory``.
+        The method, or the factor of certify='rigorous', does not fit into ``max_memory``; says what is enough.
 
     Warns
     -----
@@ -362,34 +299,51 @@ def eigsh(
         As in :func:`min_eig`.
     """
     start = time.perf_counter()
-    choice("method", method, EIGSH_METHODS, {"sparse-inverse"})
+    of_points = "belongs to min_eig, which has the points"
+    choice("method", method, EIGSH_METHODS, {"sparse-inverse": of_points})
     choice("which", which, ("SA", "LA"))
-    choice("certify", certify, EIGSH_CERTIFICATES, {"preconditioned"})
+    choice(
+        "certify", certify, EIGSH_CERTIFICATES, {"preconditioned": of_points, "theory": of_points}
+    )
     tol = tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
     seconds = duration(time_limit)
     op, exact, n, dtype, nbytes, array = as_operator(K)
-    limit += nbytes  # K is there already
     k = integer(k, "k")
     if not 1 <= k <= n:
         raise ValueError(f"k must satisfy 1 <= k <= n; got k={k} for n={n}.")
     if block is not None and not 1 <= integer(block, "block") <= n:
         raise ValueError(f"block must satisfy 1 <= block <= n; got {block!r} for n={n}.")
     largest = which == "LA"
-    if certify == "rigorous":
-        certificate.check_operator(K, array, largest, 0, count, limit - nbytes)
     if largest and method in ("shift-invert", "preconditioned"):
         raise ValueError(
             f"method={method!r} finds the smallest eigenvalues, which='SA'; got which='LA'. "
             "Use method='lanczos'."
         )
-    if method == "auto" and n > dense.UP_TO and isinstance(K, Gram) and not largest:
-        if n <= FACTOR_UP_TO and shift_invert.fits(n, nbytes, "auto", limit):
-            method = "shift-invert"
+    needs = {
+        "dense": dense.bytes_for(n, there=array is not None),
+        "shift-invert": min(shift_invert.sizes(n, k, 0).values()),
+        "lanczos": iterative.needed(n, k, block or max(2, min(k, 4)), dtype == "float32", count),
+    }
+    if method == "auto":
+        method = "lanczos"
+        if n <= dense.UP_TO and needs["dense"] <= limit:
+            method = "dense"
+        elif dense.UP_TO < n <= FACTOR_UP_TO and isinstance(K, Gram) and not largest:
+            if shift_invert.fits(n, 0, "auto", limit):
+                method = "shift-invert"
+    if certify == "rigorous":
+        least = needs.get(method, needs["lanczos"])
+        certificate.check_operator(K, array, largest, count, limit, least)
+    if method == "dense" and needs["dense"] > limit:
+        raise MemoryError(
+            f"method='dense' at n={n} takes {beyond(needs['dense'], limit)}, for eigenvectors. Use "
+            f"method='lanczos', or max_memory={enough(needs['dense'])!r}."
+        )
     with Reporter(progress, callback, 1.0, seconds, start) as report:
-        task = Task(tol, count, seed, limit, report, start)
+        task = Task(tol, count, seed, limit + nbytes, report, start, apart=nbytes)
         try:
-            if method == "dense" or (method == "auto" and n <= dense.UP_TO):
+            if method == "dense":
                 A = array
                 if isinstance(K, Gram) and A is None:
                     A = dense.entries(K, task)
@@ -426,29 +380,6 @@ def eigsh(
     return result
 
 
-def _check_choices(precision: str, method: str, certify: str) -> None:
-    choice("precision", precision, PRECISIONS, {"extended", "exact"})
-    choice("method", method, METHODS, {"sparse-inverse"})
-    choice("certify", certify, CERTIFICATES, {"preconditioned"})
-
-
-def _copied(X: Any, A: Array) -> int:
-    """Bytes of a copy of the user's points that conversion or normalising has made."""
-    return 0 if isinstance(X, np.ndarray) and np.may_share_memory(A, X) else A.nbytes
-
-
-def _near_one(A: Array, ker: Kernel) -> tuple[Array, float]:
-    """(2^-e A, 2^(2qe)), so that neither float32 entries nor squares of norms leave their range.
-
-    Exact: K(A) = 2^(2qe) K(2^-e A). Points of ordinary size are left alone.
-    """
-    q = ker.homogeneity or 0.0
-    e = int(np.frexp(max(A.max(), -A.min()))[1])
-    if q == 0.0 or abs(e) <= 16 or abs(2.0 * q * e) > 1000.0:
-        return A, 1.0
-    return np.ldexp(A, -e), 2.0 ** (2.0 * q * e)
-
-
 def _times(result: EigenResult, factor: float) -> EigenResult:
     """What holds of K, from what holds of K / factor."""
     names = ("value", "lower", "upper", "residual", "floor", "values", "residuals")
@@ -464,24 +395,3 @@ def _warn(result: EigenResult) -> None:
         warnings.warn(f"not resolved: {result.message}", ConvergenceWarning, stacklevel=3)
     elif result.status == "rounding-limited":
         warnings.warn(f"not resolved: {result.message}", PrecisionWarning, stacklevel=3)
-
-
-def _kernel(
-    activation: str | Activation | Kernel,
-    kernel: str,
-    depth: int,
-    weight_var: float,
-    bias_var: float,
-) -> Kernel:
-    choice("kernel", kernel, tuple(KERNELS), {"ntk"})
-    if isinstance(activation, Kernel):
-        given = {"kernel": kernel, "depth": depth, "weight_var": weight_var, "bias_var": bias_var}
-        usual = {"kernel": "gradient", "depth": 1, "weight_var": 1.0, "bias_var": 0.0}
-        odd = [name for name in given if given[name] != usual[name]]
-        if odd:
-            raise ValueError(
-                f"{', '.join(odd)} cannot be changed in {activation!r}; leave it out, or pass the "
-                "activation instead of a kernel."
-            )
-        return activation
-    return KERNELS[kernel](activation, depth=depth, weight_var=weight_var, bias_var=bias_var)

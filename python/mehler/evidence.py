@@ -21,6 +21,7 @@ from . import _core, certificate, dense, shift_invert
 from ._arrays import Array
 from .allowance import ArrayMatrix, Matrix, down, up
 from .outcome import Task
+from .result import above, below
 
 STEPS = 6  # of inverse iteration
 SPREAD = 2.0**12  # of the diagonal: below, scaling gains next to nothing
@@ -36,6 +37,14 @@ class Evidence:
     floor: float
     reason: str
     vector: Array | None = None
+
+
+def nbytes(n: int, threads: int) -> int:
+    """Bytes beside K: of a factor and, where that does not exist, of the lowest eigenvector."""
+    factor = certificate.nbytes(n, 0, threads)
+    if n <= dense.UP_TO:
+        return max(factor, dense.bytes_for(n))
+    return max(factor, min(shift_invert.sizes(n, 1, 0).values()))
 
 
 def of(K: Any, array: Array | None, held: int, task: Task) -> Evidence:
@@ -104,7 +113,7 @@ def _decided(given: Any, array: Array | None, held: int, task: Task) -> Evidence
             v = v / np.linalg.norm(v)
             q, error = K.quotient(v, 0.0, task.threads)
             if q + error < 0.0:
-                why = f"v^T K v = {q:.8g} with rounding below {error:.0e}, {where}"
+                why = f"v^T K v = {q:.8g} with rounding below {above(error, 1)}, {where}"
                 upper = min(found.upper, up(q + error))
                 return Evidence(False, found.lower, upper, found.floor, why, v)
     return found
@@ -136,7 +145,7 @@ def by_factor(K: Matrix, task: Task) -> Evidence | None:
         V = np.asfortranarray(F.solve(V, task.threads, task.report.ask))
         V /= np.linalg.norm(V)
     q, error = K.quotient(np.ascontiguousarray(V[:, 0]), math.inf, task.threads)
-    why = f"K - s I has a Cholesky factor at s={s:.1e}, more than the rounding {floor:.1e}"
+    why = f"K - s I has a Cholesky factor at s={s:.1e}, more than the rounding {above(floor, 2)}"
     return Evidence(True, lower, min(up(q + error), K.ceiling), floor, why)
 
 
@@ -156,9 +165,11 @@ def by_vector(K: Matrix, given: Any, array: Array | None, held: int, task: Task)
     q, error = K.quotient(vector, 0.0, task.threads)
     upper = min(result.upper, up(q + error))
     if q + error < 0.0:
-        why = f"v^T K v = {q:.8g} with rounding below {error:.0e}"
+        why = f"v^T K v = {q:.8g} with rounding below {above(error, 1)}"
         return Evidence(False, lower, upper, floor, why, vector)
-    why = f"rounding leaves it open: lambda_min lies between {lower:.2g} and {upper:.2g}"
+    why = (
+        f"rounding leaves it open: lambda_min lies between {below(lower, 2)} and {above(upper, 2)}"
+    )
     return Evidence(None, lower, upper, floor, why)
 
 

@@ -49,7 +49,17 @@ def load(path: str | os.PathLike[str], rows: int | None = None, key: str | None 
     Returns
     -------
     numpy.ndarray
-        As it stands in the file; `normalize` scales rows to unit norm.
+        (n, d), dtype and values as they stand in the file; :func:`normalize` scales rows to unit norm.
+
+    Raises
+    ------
+    TypeError
+        path is no name of a file, rows no integer.
+    FileNotFoundError, IsADirectoryError
+        Nothing there to read.
+    ValueError
+        A file of an unknown kind, damaged, without the array ``key``, with cells that are no numbers, or
+        with fewer than ``rows`` rows.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path must be the name of a file; got {path!r}.")

@@ -33,6 +33,18 @@ def generate(
         Dimension of the subspace, 'subspace-random' only; circles span 2, the sphere d.
     rng
         A NumPy generator or a seed; None draws afresh. Circles need it for the isometry, d > 2.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, d), float64, rows of norm one to rounding.
+
+    Raises
+    ------
+    TypeError
+        n, d or span is no integer; rng is nothing that a generator can be made from.
+    ValueError
+        Unknown kind, n or d below 1, a span that the kind does not have or d cannot hold.
     """
     from ._arrays import generator_from
 

@@ -85,7 +85,13 @@ class Gram:
             self.op = _core.Recomputed(points, profile)
 
     def exact(self) -> _core.Operator:
-        """The same matrix in float64, stored or recomputed tile by tile."""
+        """The same matrix in float64, stored or recomputed tile by tile.
+
+        Returns
+        -------
+        operator
+            ``multiply(V, threads)`` for V (n, b) in Fortran order.
+        """
         if self.dtype == np.float64:
             return self.op
         return _core.Recomputed(self._points, self.kernel.h.compiled)
@@ -96,7 +102,25 @@ class Gram:
         return int(self._array.nbytes if self._array is not None else self.op.nbytes)
 
     def __matmul__(self, V: Any) -> Array:
-        """K V for V of shape (n,) or (n, b), in float64."""
+        """K V.
+
+        Parameters
+        ----------
+        V
+            A vector (n,) or a block of them (n, b).
+
+        Returns
+        -------
+        numpy.ndarray
+            float64, of the shape of V.
+
+        Raises
+        ------
+        TypeError
+            V is no array of real numbers.
+        ValueError
+            V is of another shape.
+        """
         A = as_array(V, "V")
         if A.ndim not in (1, 2) or A.shape[0] != self.shape[0]:
             raise ValueError(
@@ -109,13 +133,25 @@ class Gram:
         return Y[:, 0] if A.ndim == 1 else Y
 
     def diagonal(self) -> Array:
-        """K_ii, exactly h(1) |x_i|^(2q)."""
+        """K_ii = h(1) |x_i|^(2q).
+
+        Returns
+        -------
+        numpy.ndarray
+            (n,), as it is stored.
+        """
         if isinstance(self.op, (_core.Packed64, _core.Packed32)):
             return self.op.diagonal()
         return core_diagonal(self._points, self.kernel)
 
     def toarray(self) -> np.ndarray[Any, Any]:
-        """The full matrix, (n, n), symmetric to the bit, in the operator's dtype."""
+        """The full matrix.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n, n), symmetric to the bit, in the operator's dtype; a copy.
+        """
         if self._array is not None:
             return self._array.copy()
         count = thread_count(self.threads)
@@ -124,7 +160,18 @@ class Gram:
         return _core.dense_gram(self._points, self.kernel.h.compiled, str(self.dtype), count)[0]
 
     def as_linear_operator(self) -> Any:
-        """A ``scipy.sparse.linalg.LinearOperator`` with a true block product; needs SciPy."""
+        """The same for SciPy, with a true block product.
+
+        Returns
+        -------
+        scipy.sparse.linalg.LinearOperator
+            (n, n), float64, symmetric.
+
+        Raises
+        ------
+        ImportError
+            SciPy is not installed.
+        """
         from scipy.sparse.linalg import LinearOperator
 
         return LinearOperator(
@@ -255,9 +302,12 @@ def gram(
     Returns
     -------
     Gram
+        ``K @ V`` for V (n,) or (n, b), ``K.shape``, ``K.nbytes``, ``K.diagonal()``, ``K.toarray()``.
 
     Raises
     ------
+    TypeError
+        X is no array of real numbers, normalize no bool, threads no integer.
     ValueError
         Bad points, unknown storage or dtype, norms other than one for an activation that is not
         homogeneous.

@@ -6,13 +6,14 @@ by tile has to confirm; float64 storage when float32 cannot see the value.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
 import numpy as np
 
 from . import _core, budget, preconditioners
-from ._arrays import Array, size_text, thread_count
+from ._arrays import Array, beyond, enough, size_text, thread_count
 from .gram import Gram, storage_bytes
 from .kernels import Kernel
 from .operators import check_size
@@ -54,6 +55,14 @@ def least_basis(n: int, k: int, block: int, single: bool) -> int:
     search = budget.basis(n, SEARCH_BASIS + block) if single else 0
     least = max(LEAST_BASIS, 2 * k + 8 * block)
     return budget.basis(n, least + block) + budget.restart(least) + search
+
+
+def needed(n: int, k: int, block: int, single: bool, threads: int, images: bool = False) -> int:
+    """Bytes that a solver for k pairs takes at least beside the matrix; ``images``: Davidson's, of its basis."""
+    least = least_basis(n, k, block, single)
+    if images:
+        least = max(least, 2 * budget.basis(n, 5 * max(k, block) + 2 * block))
+    return work(n, k, block, threads) + least
 
 
 def most_basis(n: int, free: int, k: int, block: int, single: bool) -> int:
@@ -140,7 +149,7 @@ def points_route(
     n = len(A)
     needed, low_rank = room(n, points.nbytes), "none"
     if method == "preconditioned" and n >= 8:  # below, Lanczos ends after n products anyway
-        d = preconditioners.dimension(ker, points.unit)
+        d = task.seen(ker, points).d
         low_rank = preconditioners.choose(ker, n, d)
         needed += preconditioners.nbytes(low_rank, ker, n, d)
     size = float(ker.h.ends[0]) * largest_scale(points, ker)
@@ -258,14 +267,12 @@ def solve(
     if inverse is not None:
         nbytes += inverse.nbytes
     beside = nbytes + work(n, k, block, task.threads)
-    least = least_basis(n, k, block, single)
-    if inverse is not None:  # a basis and its images
-        least = max(least, 2 * budget.basis(n, 5 * max(k, block) + 2 * block))
-    need = beside + least
+    need = nbytes + needed(n, k, block, single, task.threads, images=inverse is not None)
     if need > task.limit:
         raise MemoryError(
-            f"{k} pairs at n={n} take {size_text(need)}, more than max_memory={size_text(task.limit)}; "
-            "ask for fewer pairs, or raise max_memory."
+            f"{k} pair{'s' * (k > 1)} at n={n} by {method} takes "
+            f"{beyond(need - task.apart, task.limit - task.apart)}; ask for fewer pairs, or use "
+            f"max_memory={enough(need - task.apart)!r}."
         )
     most = most_basis(n, task.limit - beside, k, block, single)
     # Solvers see float32 entries only; refinement takes the residual on from there, in float64.
@@ -385,16 +392,18 @@ def inverse_of(K: Any, k: int, task: Task) -> preconditioners.Preconditioner | N
             f"method='preconditioned' needs the points of K: a Gram operator; got {type(K).__name__}. "
             "Use method='lanczos', or pass mehler.gram(X, kernel)."
         )
-    n, d = K.shape[0], preconditioners.dimension(K.kernel, K._points.unit)
+    n = K.shape[0]
     if n < 8:
         return None
+    task = dataclasses.replace(task, sight=task.seen(K.kernel, K._points))
+    d = task.seen(K.kernel, K._points).d
     low_rank = preconditioners.choose(K.kernel, n, d)
     need = preconditioners.nbytes(low_rank, K.kernel, n, d)
     need += work(n, k, max(BLOCK, min(k, 4)), task.threads) + K.nbytes
     if need > task.limit:
         raise MemoryError(
-            f"method='preconditioned' at n={n} takes {size_text(need - K.nbytes)}, more than "
-            f"max_memory={size_text(task.limit - K.nbytes)}. Use method='lanczos'."
+            f"method='preconditioned' at n={n} takes {beyond(need - K.nbytes, task.limit - K.nbytes)}. Use "
+            f"method='lanczos', or max_memory={enough(need - K.nbytes)!r}."
         )
     return preconditioners.make(low_rank, K.kernel, K._points, task)
 

@@ -77,7 +77,26 @@ class Kernel:
     def __call__(self, X: Any, Y: Any = None) -> Any:
         """h of cosines (0-D or 1-D input), or the dense kernel matrix of points (2-D input).
 
-        Cosines beyond +-1 by at most 1e-12 are taken as +-1; farther out is an error.
+        Parameters
+        ----------
+        X
+            Cosines (a number or 1-D), or points (n, d), one a row, of unit norm (to 1e-12) unless the
+            activation is positively homogeneous. Cosines beyond +-1 by at most 1e-12 are taken as +-1.
+        Y
+            More points, (m, d).
+
+        Returns
+        -------
+        float or numpy.ndarray
+            float64: h of each cosine; K(X, X) (n, n), symmetric to the bit; or K(X, Y) (n, m).
+
+        Raises
+        ------
+        TypeError
+            X or Y is no array of real numbers.
+        ValueError
+            Cosines outside [-1, 1]; points that are not 2-D, not finite, zero, of different dimensions, or of
+            norms other than one for an activation that is not homogeneous.
         """
         from ._arrays import as_array
 
@@ -89,17 +108,50 @@ class Kernel:
         return dense_gram(X, self) if Y is None else cross_gram(X, Y, self)
 
     def diag(self, X: Any) -> Array:
-        """K_ii = |x_i|^(2q) h(1) in O(n d)."""
+        """K_ii = |x_i|^(2q) h(1) in O(n d).
+
+        Parameters
+        ----------
+        X
+            Points, (n, d), as for the kernel itself.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n,), float64.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Bad points, as for the kernel itself.
+        """
         from ._arrays import as_points
         from .gram import core_diagonal, core_points
 
         return core_diagonal(core_points(as_points(X), self, None), self)
 
     def coefficients(self, kmax: int) -> Array:
-        """A_0, ..., A_kmax of the power series h(rho) = sum_p A_p rho^p, all A_p >= 0.
+        """A_0, ..., A_kmax of the power series h(rho) = sum_p A_p rho^p, all A_p >= 0, sum_p A_p = h(1).
 
-        With a bias they are sums of very many terms when weight_var << bias_var; a PrecisionWarning
-        says what they may lack.
+        Parameters
+        ----------
+        kmax
+            The last index, >= 0.
+
+        Returns
+        -------
+        numpy.ndarray
+            (kmax + 1,), float64.
+
+        Raises
+        ------
+        TypeError, ValueError
+            kmax is not an integer >= 0.
+
+        Warns
+        -----
+        PrecisionWarning
+            With a bias they are sums of very many terms when weight_var << bias_var; says what they may lack.
         """
         from ._arrays import integer
 
@@ -127,6 +179,21 @@ class Kernel:
 
         For a gradient kernel with weight_var=1 and bias_var=0, tail(N + 1) is the T_N of the
         Hermite-tail bound: sum_{k >= N} mu_k(phi')^2.
+
+        Parameters
+        ----------
+        N
+            A non-negative integer or an array of them.
+
+        Returns
+        -------
+        float or numpy.ndarray
+            A float for an integer, else an array of the shape of N; 0 where nothing is known.
+
+        Raises
+        ------
+        ValueError
+            An N that is not an integer >= 0.
         """
         index = np.asarray(N)
         if index.dtype.kind not in "iu" or (index.size and index.min() < 0):
@@ -175,8 +242,16 @@ def gradient_kernel(
     normalized
         Divide by E[phi(s Z)^2].
 
+    Returns
+    -------
+    Kernel
+        A value: kernel(cosines), kernel(X) (n, n), kernel(X, Y) (n, m), kernel.diag(X), and its power
+        series. Divided neither by n nor by a width: the limit of averages over hidden units.
+
     Raises
     ------
+    TypeError
+        An activation that is neither a name nor an Activation, variances that are no numbers.
     ValueError
         Unknown activation, depth other than 1, variances out of range, an activation that jumps.
 
@@ -213,8 +288,16 @@ def nngp(
     normalized
         Divide by E[phi(s Z)^2].
 
+    Returns
+    -------
+    Kernel
+        A value: kernel(cosines), kernel(X) (n, n), kernel(X, Y) (n, m), kernel.diag(X), and its power
+        series. Divided neither by n nor by a width: the limit of averages over hidden units.
+
     Raises
     ------
+    TypeError
+        An activation that is neither a name nor an Activation, variances that are no numbers.
     ValueError
         Unknown activation, depth other than 1, variances out of range.
 
@@ -222,6 +305,11 @@ def nngp(
     -----
     PrecisionWarning
         The profile is known less precisely than 1e-12 h(1); ``kernel.error`` says to what.
+
+    References
+    ----------
+    Neal, Bayesian Learning for Neural Networks, 1996, chapter 2 (the limit of wide layers). Daniely,
+    Frostig, Singer, NIPS 2016, arXiv 1602.05897 (as dual of an activation).
     """
     return _kernel("nngp", act, depth, weight_var, bias_var, normalized)
 

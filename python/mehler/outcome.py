@@ -15,6 +15,7 @@ from ._arrays import Array
 from ._progress import Reporter
 from .kernels import Kernel
 from .result import EigenResult
+from .sparse import Sight
 from .structure import Zero
 from .tail_bound import gershgorin_tail
 
@@ -33,6 +34,12 @@ class Task:
     report: Reporter
     start: float
     known: list[EigenResult] = field(default_factory=list)  # results so far
+    apart: int = 0  # bytes of ``limit`` beside the user's max_memory: of K, which is there already
+    sight: Sight | None = None  # of the points, if somebody has looked already
+
+    def seen(self, ker: Kernel, points: _core.Points) -> Sight:
+        """The points as an approximate inverse sees them."""
+        return self.sight or Sight(ker, points)
 
 
 # -- what is known beforehand -----------------------------------------------------------------------

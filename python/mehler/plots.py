@@ -58,7 +58,7 @@ def plot_spectrum(
     floors: Mapping[str, float] | None = None,
     **line: Any,
 ) -> None:
-    """Eigenvalues in falling order against their rank.
+    """lambda_1 >= ... >= lambda_n against the rank, on a logarithmic axis.
 
     Parameters
     ----------
@@ -70,6 +70,16 @@ def plot_spectrum(
         Rounding floor of each; the curve ends there, with an open marker on the floor.
     line
         Passed to ``ax.plot``.
+
+    Returns
+    -------
+    None
+        The axes are drawn into; ``ax.legend()`` finds a label for each name.
+
+    Raises
+    ------
+    KeyError
+        A name without a floor, where floors are given.
     """
     unseen: list[float] = []
     for place, (name, values) in enumerate(spectra.items()):
@@ -102,7 +112,7 @@ def plot_dimension(
     floors: Mapping[str, Array] | None = None,
     **line: Any,
 ) -> None:
-    """Smallest eigenvalue against the dimension of the points.
+    """lambda_min against the dimension of the points, both on logarithmic axes.
 
     Parameters
     ----------
@@ -116,6 +126,18 @@ def plot_dimension(
         Rounding floors (m,) of each; values at or below are open markers on the floor.
     line
         Passed to ``ax.plot``.
+
+    Returns
+    -------
+    None
+        The axes are drawn into; ``ax.legend()`` finds a label for each name.
+
+    Raises
+    ------
+    KeyError
+        A name without floors, where floors are given.
+    ValueError
+        Values that are not as many as the dimensions.
     """
     x = np.asarray(dimensions)
     unseen: list[float] = []

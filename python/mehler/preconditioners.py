@@ -14,27 +14,16 @@ a low-rank part of K and the mean of the rest, by one of two choices of the low-
 
 from __future__ import annotations
 
-import math
-from concurrent.futures import ThreadPoolExecutor
-from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import _core, sparse
+from . import _core, features, sparse
 from ._arrays import Array
 from .kernels import Kernel
 
-Chunked = np.ndarray[Any, np.dtype[np.float32]]
-
 MOST_FEATURES = 1500
 MOST_DEGREE = 12
-LANDMARKS = 1000
-
-
-def dimension(ker: Kernel, U: Array) -> int:
-    """Of the points: of their span where a kink makes a small one worth knowing."""
-    return sparse.dimension(U) if sparse.local(ker) else int(U.shape[1])
 
 
 def choose(ker: Kernel, n: int, d: int) -> str:
@@ -48,7 +37,7 @@ def rank(choice: str, ker: Kernel, n: int, d: int) -> int:
     """Rank of the low-rank part."""
     if choice == "sparse":
         return sparse.low_degree(ker, n, d)[1]
-    return low_degree_rank(ker, n, d)[1] if choice == "low-degree" else min(LANDMARKS, n // 8)
+    return low_degree_rank(ker, n, d)[1] if choice == "low-degree" else features.landmark_count(n)
 
 
 def nbytes(choice: str, ker: Kernel, n: int, d: int) -> int:
@@ -80,7 +69,7 @@ class Preconditioner(NamedTuple):
 def make(choice: str, ker: Kernel, points: _core.Points, task: Any) -> Preconditioner:
     """The preconditioner; task gives seed, threads and report."""
     if choice == "sparse":
-        parts = sparse.split(ker, points, task.seed, task.threads, task.report.ask)
+        parts = sparse.split(ker, task.seen(ker, points), task.seed, task.threads, task.report.ask)
         return Preconditioner(parts.inverse, 4, parts.nbytes, parts.words)
     inverse = _low_rank(choice, ker, points, task)
     return Preconditioner(inverse, None, inverse.nbytes, f"{choice} part")
@@ -95,63 +84,8 @@ def _low_rank(choice: str, ker: Kernel, points: _core.Points, task: Any) -> _cor
 
 def low_degree_rank(ker: Kernel, n: int, d: int) -> tuple[int, int]:
     """(degree, number of features): the highest degree that stays below n / 5 and 1500 features."""
-    A = ker._coefficients(MOST_DEGREE)
-    count, best = 0, (-1, 0)
-    for k in range(MOST_DEGREE + 1):
-        if A[k] > 1e-12 * ker.h.ends[0]:
-            count += math.comb(d + k - 1, k)
-            if count > min(MOST_FEATURES, n // 5):
-                break
-            best = (k, count)
-    return best
-
-
-def monomials(U: Array, weights: Array, threads: int = 1) -> Chunked:
-    """C (r, n), chunked, with C^T C = sum_k weights[k] (U U^T)^k, entrywise powers.
-
-    Row (i_1 <= ... <= i_k): sqrt(weights[k] k! / prod m_i!) u_{i_1} ... u_{i_k}, m_i how often i
-    occurs. Chunks are made side by side.
-    """
-    n, d = U.shape
-    terms = []  # of a degree: the coordinates of its rows (k, rows), and their factors
-    for k in np.flatnonzero(weights > 0.0):
-        chosen = list(combinations_with_replacement(range(d), int(k)))
-        many = np.array([_arrangements(indices) for indices in chosen], dtype=np.float64)
-        factors = np.sqrt(weights[k] * many).astype(np.float32)
-        terms.append((np.array(chosen, dtype=np.intp).reshape(len(chosen), k).T, factors))
-    C = _chunked(n, sum(len(factors) for _, factors in terms))
-    chunk = C.shape[2]
-
-    def fill(p: int) -> None:
-        columns = np.ascontiguousarray(U[p * chunk : (p + 1) * chunk].T, dtype=np.float32)
-        r = 0
-        for which, factors in terms:
-            part = C[p, r : r + len(factors), : columns.shape[1]]
-            part[:] = factors[:, None]
-            for row in which:
-                part *= columns.take(row, axis=0)  # both let other threads run
-            r += len(factors)
-
-    pool = ThreadPoolExecutor(threads)
-    try:
-        list(pool.map(fill, range(len(C))))
-    finally:
-        pool.shutdown(cancel_futures=True)  # Ctrl-C waits for the chunks under way only
-    return C
-
-
-def _arrangements(chosen: tuple[int, ...]) -> int:
-    """k! / prod m_i!, m_i how often i occurs among the k."""
-    count = math.factorial(len(chosen))
-    for i in set(chosen):
-        count //= math.factorial(chosen.count(i))
-    return count
-
-
-def _chunked(n: int, r: int) -> Chunked:
-    """Zeros (chunks, r, chunk): chunk p holds columns p chunk, ... of all rows."""
-    chunk = _core.Woodbury.chunk
-    return np.zeros((-(-n // chunk), r, chunk), dtype=np.float32)
+    A, top = ker._coefficients(MOST_DEGREE), float(ker.h.ends[0])
+    return features.highest(A, top, d, min(MOST_FEATURES, n // 5))
 
 
 def low_degree(
@@ -159,11 +93,10 @@ def low_degree(
 ) -> _core.Woodbury:
     """P^-1 with the terms of h up to the degree that ``low_degree_rank`` gives."""
     degree, _ = low_degree_rank(ker, *U.shape)
-    A = ker._coefficients(degree)
-    A = np.where(A > 1e-12 * ker.h.ends[0], A, 0.0)
+    A = features.kept(ker._coefficients(degree), float(ker.h.ends[0]))
     tau = max(float(ker.h.ends[0] - A.sum()), 1e-10 * float(ker.h.ends[0]))
     return _core.Woodbury(
-        monomials(U, A, threads), len(U), None, tau, _scale(ker, norms), threads, ask
+        features.chunks(U, A, threads), len(U), None, tau, _scale(ker, norms), threads, ask
     )
 
 
@@ -172,9 +105,9 @@ def landmarks(
 ) -> _core.Woodbury:
     """P^-1 with K_nr K_rr^-1 K_rn, r random points."""
     n = len(U)
-    r = min(LANDMARKS, n // 8)
-    chosen = np.sort(np.random.default_rng(seed).permutation(n)[:r])
-    C = _chunked(n, r)
+    chosen = features.landmarks_of(n, seed)
+    r = len(chosen)
+    C = features.chunked(n, r)
     chunk = C.shape[2]
     for p in range(len(C)):
         points = U[p * chunk : (p + 1) * chunk]

@@ -45,7 +45,8 @@ class EigenResult:
         'dense', 'lanczos', 'preconditioned', 'shift-invert' or 'structure', with the storage or the
         precision of the factor, and the vectors in a block.
     applications
-        Products with the matrix (or solves with its factor), each with a block of vectors.
+        Products with the matrix (of method 'shift-invert' solves with its factor, of 'sparse-inverse'
+        products with P^-1), each with a block of vectors.
     floor
         Rounding of the matrix and of its products, as an absolute error of the eigenvalue.
     tol
@@ -66,8 +67,10 @@ class EigenResult:
         Of ``lower``: 0 but for lower_kind 'preconditioned'.
     change
         How much the estimate of method 'sparse-inverse' moved, relatively, from half the neighbours
-        to all: a hint, not a bound (the error can be 25 times as large). NaN for other methods, and
-        where the value is resolved.
+        to all: a hint, not a bound (the error can be 25 times as large). NaN for other methods,
+        where the value is resolved, and where the second number of neighbours was not reached.
+    certificate_products
+        Products with the matrix, each with one vector, that lower_kind 'preconditioned' took beside.
     message
         What happened, in a sentence.
     interrupted
@@ -96,6 +99,7 @@ class EigenResult:
     history: tuple[tuple[int, float, float], ...] = field(default=(), repr=False)
     failure_probability: float = 0.0
     change: float = math.nan
+    certificate_products: int = 0
     message: str = ""
     interrupted: bool = False
 
@@ -111,24 +115,31 @@ class EigenResult:
         ----------
         vectors
             Include the eigenvectors.
+
+        Returns
+        -------
+        dict
+            The fields by name, in the order of the class.
         """
         out: dict[str, Any] = {}
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
             if name in ("vector", "vectors") and not vectors:
                 continue
-            out[name] = _plain(value)
+            out[name] = plain(value)
         return out
 
     def __str__(self) -> str:
         if math.isnan(self.value):
             value = "not known"
         elif self.status == "rounding-limited" and abs(self.value) <= self.floor:
-            value = f"<= {_rounded(self.upper, 2, decimal.ROUND_CEILING)} (rounding floor {self.floor:.1e})"
+            value = f"<= {above(self.upper, 2)} (rounding floor {self.floor:.1e})"
         else:
             error = max(self.residual, self.floor)
             if self.change >= 0.0:  # an estimate: the change is a hint, and often too small
                 error = max(30.0 * self.change * abs(self.value), self.floor)
+            elif self.method.startswith("sparse-inverse"):
+                error = abs(self.value)  # and without one nothing is known
             digits = 8 if self.resolved else max(2, _digits(self.value, error))
             value = f"{self.value:.{digits}g}"
         lower = upper = "-"
@@ -137,9 +148,9 @@ class EigenResult:
             kind = self.lower_kind + ": loose, certify='rigorous' is sharp" * loose
             if self.failure_probability:
                 kind += f"; wrong with probability {self.failure_probability:.0e} at most"
-            lower = f"{_rounded(self.lower, 8, decimal.ROUND_FLOOR)} ({kind})"
+            lower = f"{below(self.lower)} ({kind})"
         if self.upper < math.inf:
-            upper = _rounded(self.upper, 8, decimal.ROUND_CEILING)
+            upper = above(self.upper)
         rows = [
             ("value", value),
             ("status", self.status),
@@ -157,13 +168,24 @@ class EigenResult:
         ]
         if len(self.values) > 1:
             rows.insert(1, ("values", " ".join(f"{v:.6g}" for v in self.values)))
+        if self.certificate_products:
+            rows.insert(-3, ("proof", f"{self.certificate_products} products more"))
         if self.message:
             rows.append(("note", self.message))
         return "\n".join(f"{name:<10}{text}" for name, text in rows)
 
 
+def below(x: float, digits: int = 8) -> str:
+    """x to so many digits, rounded as a lower bound has to be."""
+    return _rounded(x, digits, decimal.ROUND_FLOOR)
+
+
+def above(x: float, digits: int = 8) -> str:
+    """x to so many digits, rounded as an upper bound has to be."""
+    return _rounded(x, digits, decimal.ROUND_CEILING)
+
+
 def _rounded(x: float, digits: int, way: str) -> str:
-    """x to so many digits, rounded as a bound has to be."""
     if not math.isfinite(x):
         return f"{x:g}"
     context = decimal.Context(prec=digits, rounding=way)
@@ -176,13 +198,13 @@ def _digits(value: float, error: float) -> int:
     return min(8, int(math.log10(max(abs(value) / error, 1.0))) + 1)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        return [_plain(v) for v in value.tolist()]
+        return [plain(v) for v in value.tolist()]
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return plain(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value

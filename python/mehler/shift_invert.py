@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import _core, budget, copies
-from ._arrays import Array, size_text, thread_count
+from ._arrays import Array, beyond, enough, thread_count
 from .kernels import Kernel
 from .outcome import (
     EPS,
@@ -151,9 +151,10 @@ def operator_route(
     needs = sizes(n, k, nbytes)
     precisions = stages(n, needs, "auto", task.limit)
     if not precisions:
+        need = min(needs.values()) - task.apart
         raise MemoryError(
-            f"method='shift-invert' at n={n} takes {size_text(min(needs.values()))}, more than "
-            f"max_memory={size_text(task.limit)}. Use method='lanczos'."
+            f"method='shift-invert' at n={n} takes {beyond(need, task.limit - task.apart)}. Use "
+            f"method='lanczos', or max_memory={enough(need)!r}."
         )
     return factored(make, exact, n, k, task, block, precisions, 0.0, nbytes)
 

@@ -13,14 +13,13 @@ Schaefer, Katzfuss and Owhadi 2021 (the sparse factor).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from functools import cached_property
 
 import numpy as np
 
-from . import _core
+from . import _core, features
 from ._arrays import Array
 from .kernels import Kernel
 
@@ -29,7 +28,6 @@ Ask = Callable[[str, int, int, float, float], bool] | None
 TREE_UP_TO = 8  # dimensions in which neighbours are found by a tree
 MOST_TERMS = 150
 MOST_DEGREE = 8
-LANDMARKS = 1000
 RIDGE = 0.03  # of h(1), on the landmarks
 MOST_POINTS = 2**32 - 2  # numbered in 32 bits
 
@@ -106,37 +104,62 @@ def span(U: Array) -> Array | None:
     return np.asarray(Y / np.linalg.norm(Y, axis=1)[:, None])
 
 
-def dimension(U: Array) -> int:
-    """Of the span, where that is small; else the number of coordinates."""
-    Y = span(U)
-    return int(U.shape[1] if Y is None else Y.shape[1])
+class Sight:
+    """Points as an approximate inverse sees them: in coordinates of their span, where a kink makes it matter.
+
+    Looked at once a call, when first asked.
+
+    Parameters
+    ----------
+    ker, points
+        The kernel; the points in the core, with their scaling.
+    """
+
+    def __init__(self, ker: Kernel, points: _core.Points) -> None:
+        self.ker, self.given = ker, points
+
+    @cached_property
+    def coordinates(self) -> Array | None:
+        """(n, d') of a small span of more dimensions, else None."""
+        return span(self.given.unit) if local(self.ker) else None
+
+    @property
+    def d(self) -> int:
+        """Dimension of the span, where that is small; else the number of coordinates."""
+        Y = self.coordinates
+        return int((self.given.unit if Y is None else Y).shape[1])
+
+    def points(self, threads: int) -> tuple[Array, _core.Points]:
+        """(unit vectors, the same in the core), in as few coordinates as there are."""
+        from .gram import core_points
+
+        Y = self.coordinates
+        if Y is None:
+            return self.given.unit, self.given
+        X = np.ascontiguousarray(Y * self.given.norms()[:, None]) if self.ker.homogeneity else Y
+        return Y, core_points(X, self.ker, threads)
 
 
 def low_degree(ker: Kernel, n: int, d: int, most: int = MOST_TERMS) -> tuple[int, int]:
-    """(L, r): the highest degree, up to 8, whose terms stay below ``most`` and n / 20."""
-    A = ker._coefficients(MOST_DEGREE)
-    count, best, rest = 0, (-1, 0), float(ker.h.ends[0])
-    for k in range(MOST_DEGREE + 1):
-        if A[k] > 1e-12 * ker.h.ends[0]:
-            count += math.comb(d + k - 1, k)
-            rest -= float(A[k])
-            if count > max(min(most, n // 20), d + 1) or rest < 1e-9 * ker.h.ends[0]:
-                break  # too many, or nothing would be left for the tail
-            best = (k, count)
-    return best
+    """(L, r): the highest degree, up to 8, whose terms stay below ``most`` and n / 20.
+
+    Something is left for the tail.
+    """
+    A, top = ker._coefficients(MOST_DEGREE), float(ker.h.ends[0])
+    return features.highest(A, top, d, max(min(most, n // 20), d + 1), spare=1e-9)
 
 
 def nbytes(ker: Kernel, n: int, d: int, m: int | None = None, terms: int = MOST_TERMS) -> int:
     """Bytes while the split is made."""
     m = neighbours(d) if m is None else m
-    r = low_degree(ker, n, d, terms)[1] if d <= TREE_UP_TO else min(LANDMARKS, n // 8)
+    r = low_degree(ker, n, d, terms)[1] if d <= TREE_UP_TO else features.landmark_count(n)
     search = n * d * 8 + (n * (8 + 2 * d * 6) if d <= TREE_UP_TO else 0)
     return int(_core.SparseInverse.bytes_for(n, m) + 4 * 8 * n * r + search + 16 * n)
 
 
 def split(
     ker: Kernel,
-    points: _core.Points,
+    given: _core.Points | Sight,
     seed: int,
     threads: int,
     ask: Ask = None,
@@ -147,8 +170,8 @@ def split(
 
     Parameters
     ----------
-    ker, points
-        The kernel; the points in the core, with their scaling.
+    ker, given
+        The kernel; the points in the core, or as they are seen.
     seed
         Of the random order in which points look for earlier neighbours, and of landmarks.
     threads, ask
@@ -158,14 +181,8 @@ def split(
     terms
         Of low degree, at most.
     """
-    U = points.unit
-    Y = span(U)
-    if Y is not None:
-        from .gram import core_points
-
-        q = ker.homogeneity
-        U, norms = Y, points.norms()
-        points = core_points(np.ascontiguousarray(Y * norms[:, None]) if q else Y, ker, threads)
+    sight = given if isinstance(given, Sight) else Sight(ker, given)
+    U, points = sight.points(threads)
     n, d = U.shape
     m = neighbours(d) if m is None else m
     order = np.random.default_rng(seed).permutation(n).astype(np.int64)
@@ -173,15 +190,14 @@ def split(
     scale = points.norms() ** q if q else np.ones(n)
     if d <= TREE_UP_TO:
         degree, r = low_degree(ker, n, d, terms)
-        A = ker._coefficients(max(degree, 0))[: degree + 1]
-        A = np.where(A > 1e-12 * ker.h.ends[0], A, 0.0)
-        C, features = monomials(U, A), np.zeros((n, 0))
+        A = features.kept(ker._coefficients(max(degree, 0))[: degree + 1], float(ker.h.ends[0]))
+        C, near = features.columns(U, A), np.zeros((n, 0))
         words = f"degree {degree} ({r} terms)"
     else:
         A = np.zeros(0)
-        C = features = landmarks(ker, U, seed)
+        C = near = landmarks(ker, U, seed)
         words = f"{C.shape[1]} landmarks"
-    Q = _core.SparseInverse(points, ker.h.compiled, A.tolist(), features, order, m, threads, ask)
+    Q = _core.SparseInverse(points, ker.h.compiled, A.tolist(), near, order, m, threads, ask)
     C = np.asfortranarray(C * scale[:, None])
     return Split(Q, C, with_low_part(Q, C, threads), f"{Q.neighbours} neighbours, {words}")
 
@@ -209,34 +225,14 @@ def inverse_of(S: Array) -> Array:
     return np.asarray(L.T @ L)
 
 
-def monomials(U: Array, A: Array) -> Array:
-    """C (n, r) with C C^T = sum_k A[k] (U U^T)^k, entrywise powers.
-
-    Column (i_1 <= ... <= i_k): sqrt(A[k] k! / prod m_i!) u_{i_1} ... u_{i_k}, m_i how often i occurs.
-    """
-    n, d = U.shape
-    columns = []
-    for k in np.flatnonzero(A > 0.0):
-        for chosen in combinations_with_replacement(range(d), int(k)):
-            many = math.factorial(int(k))
-            for i in set(chosen):
-                many //= math.factorial(chosen.count(i))
-            column = np.full(n, math.sqrt(A[k] * many))
-            for i in chosen:
-                column *= U[:, i]
-            columns.append(column)
-    return np.stack(columns, axis=1) if columns else np.zeros((n, 0))
-
-
 def landmarks(ker: Kernel, U: Array, seed: int) -> Array:
     """C (n, r) with C C^T = K_nr (K_rr + ridge I)^-1 K_rn, which is below K."""
     n = len(U)
-    r = min(LANDMARKS, n // 8)
-    chosen = np.sort(np.random.default_rng([seed, 1]).permutation(n)[:r])
+    chosen = features.landmarks_of(n, [seed, 1])
     M = ker(U[chosen])
-    M[np.diag_indices(r)] += RIDGE * float(ker.h.ends[0])
+    M[np.diag_indices(len(M))] += RIDGE * float(ker.h.ends[0])
     L = np.linalg.inv(np.linalg.cholesky(M))
-    C = np.empty((n, r))
+    C = np.empty((n, len(M)))
     for start in range(0, n, 4096):
         C[start : start + 4096] = ker(U[start : start + 4096], U[chosen]) @ L.T
     return C

@@ -16,6 +16,7 @@ the status says so.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ from .outcome import (
     with_theory,
 )
 from .result import EigenResult
-from .structure import forced_zero
+from .structure import Zero, forced_zero
 
 SUPPORT = 2000  # points of the principal submatrix
 TERMS = (
@@ -69,6 +70,59 @@ def obstacle(ker: Kernel, n: int) -> str:
     return ""
 
 
+@dataclass
+class Runs:
+    """What the runs on P^-1 have said so far, one a number of neighbours.
+
+    Attributes
+    ----------
+    estimates
+        lambda_min(P) of each.
+    vectors
+        Lowest eigenvectors of the last P, (n, k).
+    pairs
+        What the splits saw of the nearest pairs.
+    products
+        Block products with P^-1.
+    words, nbytes
+        How the last P was made, and its size.
+    lacks
+        Why there is no second one, where it failed.
+    """
+
+    estimates: list[float] = field(default_factory=list)
+    vectors: Array | None = None
+    pairs: dict[str, Any] | None = None
+    products: int = 0
+    words: str = ""
+    nbytes: int = 0
+    lacks: str = ""
+
+    @property
+    def change(self) -> float:
+        """From half the neighbours to all, relatively; NaN where that is not known."""
+        if len(self.estimates) < 2:
+            return math.nan
+        return abs(self.estimates[0] / self.estimates[-1] - 1.0)
+
+    @property
+    def message(self) -> str:
+        """What the estimate is worth."""
+        if len(self.estimates) < 2:
+            why = f" ({self.lacks})" if self.lacks else ""
+            return f"an estimate by the sparse inverse; how far more neighbours change it is not known{why}"
+        return f"an estimate by the sparse inverse, which half the neighbours change by {self.change:.0e}"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """K_SS: an upper bound of its lowest eigenvalue, and the eigenvector (|S|,)."""
+
+    support: Array
+    upper: float
+    vector: Array
+
+
 def points_route(
     A: Array, points: _core.Points, ker: Kernel, task: Task, certify: str
 ) -> EigenResult:
@@ -81,51 +135,67 @@ def points_route(
     ker, task, certify
         As in :func:`min_eig`.
     """
-    n, d = len(A), sparse.dimension(points.unit)
-    norms = points.norms()
-    m = min(sparse.neighbours(d), n - 1)
-    products, estimates = 0, []
-    vectors, words, held = np.zeros((n, 0)), "", 0
-    pairs = None
+    runs = Runs()
     try:
-        for some in (max(m // 2, 1), m):
-            parts = sparse.split(ker, points, task.seed, task.threads, task.report.ask, some, TERMS)
-            pairs, words, held = parts.Q.pairs(), parts.words, parts.nbytes
-            zero = forced_zero(pairs, A, norms, ker)
-            if zero is not None:
-                return _zero(zero, A, points, ker, task, held)
-            found = _core.lanczos(
-                parts.inverse, parts.inverse, min(BLOCK, n), min(BLOCK, n), min(n, MOST_BASIS), TOL,
-                TOL, 0.0, 0.0, -math.inf, task.seed, True, MOST_PRODUCTS, math.inf, 0.0, 0, task.threads,
-                task.report.ask,
-            )  # fmt: skip
-            products += found["applications"]
-            if found["interrupted"] or found["stopped"] or len(found["ritz_values"]) == 0:
-                break
-            if found["end"] in ("converged", "too many products"):
-                estimates.append(1.0 / float(found["ritz_values"][0]))
-                vectors = np.asfortranarray(found["vectors"])
-            del parts
-        if not estimates:
+        zero = _estimate(runs, A, points, ker, task)
+        if zero is not None:
+            return _zero(zero, A, points, ker, task, runs.nbytes)
+        if not runs.estimates:
             early = nothing(
-                task, n, "sparse-inverse", "before the first estimate", ker=ker,
-                upper=diagonal_bound(ker, points), applications=products, nbytes=held,
+                task, len(A), "sparse-inverse", "before the first estimate", ker=ker,
+                upper=diagonal_bound(ker, points), applications=runs.products, nbytes=runs.nbytes,
                 interrupted=not task.report.stopped,
             )  # fmt: skip
-            return with_theory(early, task, ker, points, pairs, certify)
-        support = _support(vectors)
-        upper, v = _principal(A, support, ker, task)
-        result = _result(
-            estimates, upper, None, v, support, n, task, ker, points, products, words, held
-        )
-        theta, residual = _residual(A, support, v, ker, task)
+            return with_theory(early, task, ker, points, runs.pairs, certify)
+        assert runs.vectors is not None
+        part = _principal(A, _support(runs.vectors), ker, task)
+        _result(runs, part, None, task, ker, points)  # known from now on
+        measured = _residual(A, part.support, part.vector, ker, task)
     except (KeyboardInterrupt, _core.Interrupted):
-        early = ended(task) or unknown(n, ker, points, task, "sparse-inverse")
-        return with_theory(early, task, ker, points, pairs, certify)
-    result = _result(
-        estimates, upper, (theta, residual), v, support, n, task, ker, points, products, words, held
-    )
-    return with_theory(result, task, ker, points, pairs, certify)
+        early = ended(task) or (
+            _unmeasured(runs, task, ker, points)
+            if runs.estimates
+            else unknown(len(A), ker, points, task, "sparse-inverse")
+        )
+        return with_theory(early, task, ker, points, runs.pairs, certify)
+    result = _result(runs, part, measured, task, ker, points)
+    return with_theory(result, task, ker, points, runs.pairs, certify)
+
+
+def _estimate(runs: Runs, A: Array, points: _core.Points, ker: Kernel, task: Task) -> Zero | None:
+    """lambda_min(P) at half the neighbours, then at all; or the zero that two points force."""
+    n, norms = len(A), points.norms()
+    sight = task.seen(ker, points)
+    m = min(sparse.neighbours(sight.d), n - 1)
+    for some in (max(m // 2, 1), m):
+        try:
+            parts = sparse.split(ker, sight, task.seed, task.threads, task.report.ask, some, TERMS)
+        except (MemoryError, RuntimeError, np.linalg.LinAlgError) as failed:
+            if not runs.estimates or isinstance(failed, _core.Interrupted):
+                raise
+            runs.lacks = f"{some} neighbours failed: {str(failed) or type(failed).__name__}"
+            break
+        runs.pairs, runs.words, runs.nbytes = parts.Q.pairs(), parts.words, parts.nbytes
+        zero = forced_zero(runs.pairs, A, norms, ker)
+        if zero is not None:
+            return zero
+        found = _core.lanczos(
+            parts.inverse, parts.inverse, min(BLOCK, n), min(BLOCK, n), min(n, MOST_BASIS), TOL,
+            TOL, 0.0, 0.0, -math.inf, task.seed, True, MOST_PRODUCTS, math.inf, 0.0, 0, task.threads,
+            task.report.ask,
+        )  # fmt: skip
+        runs.products += found["applications"]
+        if found["interrupted"] or found["stopped"]:
+            if runs.estimates:
+                raise _core.Interrupted
+            break
+        if len(found["ritz_values"]) == 0:
+            break
+        if found["end"] in ("converged", "too many products"):
+            runs.estimates.append(1.0 / float(found["ritz_values"][0]))
+            runs.vectors = np.asfortranarray(found["vectors"])
+        del parts
+    return None
 
 
 def _support(vectors: Array) -> Array:
@@ -137,13 +207,13 @@ def _support(vectors: Array) -> Array:
     return np.sort(np.argpartition(-weight, s - 1)[:s])
 
 
-def _principal(A: Array, support: Array, ker: Kernel, task: Task) -> tuple[float, Array]:
-    """(an upper bound of lambda_min(K_SS), its lowest eigenvector)."""
+def _principal(A: Array, support: Array, ker: Kernel, task: Task) -> Principal:
+    """K_SS by all its eigenvalues, with their rounding bound."""
     part = core_points(np.ascontiguousarray(A[support]), ker, task.threads)
     K, _ = _core.dense_gram(part, ker.h.compiled, "float64", task.threads, task.report.ask)
     values, Q, error = dense_pairs(K)
     error += ker.error * largest_scale(part, ker) * min(len(K), 4.0 * math.sqrt(len(K)))
-    return float(values[0]) + error, np.ascontiguousarray(Q[:, 0])
+    return Principal(support, float(values[0]) + error, np.ascontiguousarray(Q[:, 0]))
 
 
 def _residual(A: Array, support: Any, v: Array, ker: Kernel, task: Task) -> tuple[float, float]:
@@ -162,71 +232,91 @@ def _residual(A: Array, support: Any, v: Array, ker: Kernel, task: Task) -> tupl
     return theta, float(np.linalg.norm(image))
 
 
+def _rounding(ker: Kernel, points: _core.Points) -> float:
+    """Of the residual: |K| <= trace; its products here are exact rows times a vector of norm one."""
+    n, scale = len(points.norms()), largest_scale(points, ker)
+    return rounding_of(n, math.sqrt(n) * scale * float(ker.h.ends[0]), ker.error * scale)
+
+
 def _result(
-    estimates: list[float],
-    upper: float,
+    runs: Runs,
+    part: Principal,
     measured: tuple[float, float] | None,
-    v: Array,
-    support: Array,
-    n: int,
     task: Task,
     ker: Kernel,
     points: _core.Points,
-    products: int,
-    words: str,
-    held: int,
 ) -> EigenResult:
-    value, residual = min(estimates[-1], upper), math.inf
-    # |K| <= trace; its products here are exact rows times a vector of norm one
-    rounding = rounding_of(n, math.sqrt(n) * largest_scale(points, ker) * float(ker.h.ends[0]),
-                           ker.error * largest_scale(points, ker))  # fmt: skip
+    """The estimate with its upper bound; ``measured``: theta and residual of the vector, once known."""
+    value, residual = min(runs.estimates[-1], part.upper), math.inf
+    rounding = _rounding(ker, points)
     resolved = False
-    change = abs(estimates[0] / estimates[-1] - 1.0) if len(estimates) > 1 else math.nan
     if measured is not None:
         residual = measured[1]
         resolved = residual + rounding <= task.tol * abs(measured[0])
         # P must not know of a smaller one
-        spare = max(task.tol, 0.0 if math.isnan(change) else 30.0 * change, 1e-3)
-        resolved = resolved and estimates[-1] >= (1.0 - spare) * measured[0]
+        spare = max(task.tol, 0.0 if math.isnan(runs.change) else 30.0 * runs.change, 1e-3)
+        resolved = resolved and runs.estimates[-1] >= (1.0 - spare) * measured[0]
     if resolved and measured is not None:
         value = measured[0]
     message = ""
     if not resolved:
         stopped = task.report.why if task.report.stopped else ""
         message = (stopped + "; " if stopped else "") + (
-            f"an estimate by the sparse inverse, which half the neighbours change by {change:.0e}; "
-            "upper bounds it from above; method='preconditioned' resolves it by products"
+            f"{runs.message}; upper bounds it from above; method='preconditioned' resolves it by products"
         )
+    n = len(points.norms())
     whole = np.zeros((n, 1))
-    whole[support, 0] = v
+    whole[part.support, 0] = part.vector
     return result_of(
         task,
         values=np.array([value]),
         vectors=whole,
         residuals=np.array([residual]),
         lower=-math.inf,
-        upper=upper + EPS * abs(upper),
+        upper=part.upper + EPS * abs(part.upper),
         lower_kind="none",
         status="resolved" if resolved else "budget-limited",
-        method=f"sparse-inverse, {words}",
-        applications=products,
+        method=f"sparse-inverse, {runs.words}",
+        applications=runs.products,
         floor=rounding,
         n=n,
         dtype="float64",
-        nbytes=held + points.nbytes + 8 * n * (MOST_BASIS // 2),
-        change=math.nan if resolved else change,
+        nbytes=runs.nbytes + points.nbytes + 8 * n * (MOST_BASIS // 2),
+        change=math.nan if resolved else runs.change,
         message=message,
-        history=[(products, e, math.nan) for e in estimates],
+        history=[(runs.products, e, math.nan) for e in runs.estimates],
+    )
+
+
+def _unmeasured(runs: Runs, task: Task, ker: Kernel, points: _core.Points) -> EigenResult:
+    """Ended before there was a vector of K: the estimate so far, below the smallest diagonal entry."""
+    n, top = len(points.norms()), diagonal_bound(ker, points)
+    return result_of(
+        task,
+        values=np.array([min(runs.estimates[-1], top)]),
+        vectors=None,
+        residuals=np.array([math.inf]),
+        lower=-math.inf,
+        upper=top,
+        lower_kind="none",
+        status="budget-limited",
+        method=f"sparse-inverse, {runs.words}",
+        applications=runs.products,
+        floor=_rounding(ker, points),
+        n=n,
+        dtype="float64",
+        nbytes=runs.nbytes + points.nbytes + 8 * n * (MOST_BASIS // 2),
+        change=runs.change,
+        message=f"{task.report.why if task.report.stopped else 'interrupted'}; {runs.message}",
+        interrupted=not task.report.stopped,
+        history=[(runs.products, e, math.nan) for e in runs.estimates],
     )
 
 
 def _zero(
-    zero: object, A: Array, points: _core.Points, ker: Kernel, task: Task, held: int
+    zero: Zero, A: Array, points: _core.Points, ker: Kernel, task: Task, held: int
 ) -> EigenResult:
     """A forced zero, with the size of K v from the few rows of v."""
-    from .structure import Zero
-
-    assert isinstance(zero, Zero)
     support = np.flatnonzero(zero.vector)
     _, residual = _residual(A, support, np.ascontiguousarray(zero.vector[support]), ker, task)
     return structural(zero, residual, len(A), task, held)

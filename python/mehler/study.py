@@ -296,7 +296,19 @@ def figure(study: Study) -> Figure:
         right.minorticks_off()
         handles, labels = right.get_legend_handles_labels()
         fig.legend(handles, labels, frameon=False, loc="outside upper center", ncols=len(labels))
+        fig.supxlabel(caption(study), x=0.99, ha="right", fontsize="small", color="#606060")
     return fig
+
+
+def caption(study: Study) -> str:
+    """What a picture needs to be made again: points, dimensions, seed."""
+    low = next(r for r in study.rows if r.experiment == "spectrum" and r.span == study.spans[0])
+    first, *_, last = study.dimensions
+    return (
+        f"G-matrix, infinite width; n = {study.n} random unit points a set, seed {study.seed}; "
+        f"left: d = {low.d} (of which they span {low.span}) and d = {study.spans[1]}; "
+        f"right: d = {first} to {last}"
+    )
 
 
 def save(study: Study, folder: Path) -> tuple[list[Path], str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
-from .._arrays import size_text
+from .._arrays import beyond, enough, size_text
 from . import dense, lanczos, parts, preconditioned, shift_invert, sparse_inverse
 from .cost import NOMINAL, Cost, Rates, Refusal, Work
 from .plan import Candidate, Plan, seconds_text
@@ -117,15 +117,22 @@ def check(problem: Problem, method: str) -> None:
         raise MemoryError(_nothing_fits(problem, found, method))
     raise MemoryError(
         f"{_takes(problem, method, refused)}. What fits: method="
-        f"{' or '.join(map(repr, able))}; or max_memory={enough(refused.needs)!r}."
+        f"{' or '.join(map(repr, able))}; or max_memory={enough(refused.needs + problem.copied)!r}."
     )
+
+
+def least(problem: Problem, method: str) -> int:
+    """Bytes without which the method (or, of 'auto', every one) is refused; 0 where it fits."""
+    routes = [r for r in ROUTES if r.NAME == method] or RESOLVING
+    found = [r.refusal(problem) for r in routes]
+    return min((0 if r is None else r.needs for r in found), default=0)
 
 
 def _takes(problem: Problem, method: str, refused: Refusal) -> str:
     how = "" if problem.precision == "auto" else f", precision={problem.precision!r}"
     return (
-        f"method={method!r}{how} at n={problem.n} takes {size_text(refused.needs)}, more than "
-        f"max_memory={size_text(problem.limit)}, for {refused.what}"
+        f"method={method!r}{how} at n={problem.n} takes "
+        f"{beyond(refused.needs, problem.limit, problem.copied)}, for {refused.what}"
     )
 
 
@@ -143,20 +150,8 @@ def _nothing_fits(
     looser = "" if problem.precision == "auto" else ", or precision='auto', which may need less"
     return (
         f"{_takes(problem, method or least, refused[method or least])}. Nothing fits{estimate}; the least that "
-        f"does is max_memory={enough(refused[least].needs)!r}, with method={least!r}{looser}."
+        f"does is max_memory={enough(refused[least].needs + problem.copied)!r}, with method={least!r}{looser}."
     )
-
-
-def enough(nbytes: int) -> str:
-    """A text for ``max_memory``, not less than so many bytes: three digits, rounded up."""
-    unit, size = "B", float(nbytes)
-    for larger in ("kB", "MB", "GB"):
-        if size < 1000.0:
-            break
-        unit, size = larger, size / 1000.0
-    digits = max(0, 2 - int(math.log10(max(size, 1.0))))
-    up = math.ceil(size * 10**digits - 1e-9) / 10**digits
-    return f"{up:.{digits}f}{unit}"
 
 
 def plan_of(problem: Problem, rates: Rates, method: str = "auto") -> Plan:
@@ -191,7 +186,7 @@ def plan_of(problem: Problem, rates: Rates, method: str = "auto") -> Plan:
     seen = "probe" in problem.__dict__
     lowest = problem.probe.lowest(problem.n) * problem.size if seen else math.nan
     row = rows[chosen] if chosen is not None else None
-    needs = [r.needs for r in found.values() if isinstance(r, Refusal) and r.needs]
+    needs = [r.nbytes for r in rows.values() if not r.fits and r.nbytes]
     return Plan(
         method=chosen,
         seconds=math.nan if row is None else row.seconds + row.certificate,
@@ -204,13 +199,14 @@ def plan_of(problem: Problem, rates: Rates, method: str = "auto") -> Plan:
         d=problem.d,
         dimension=problem.probe.dimension if seen else math.nan,
         lowest=float(f"{lowest:.0e}"),
-        max_memory=problem.limit,
+        max_memory=problem.limit + problem.copied,
     )
 
 
 def _row(name: str, answer: Answer, problem: Problem, rates: Rates) -> Candidate:
     if isinstance(answer, Refusal):
-        return Candidate(name, False, math.nan, 0.0, answer.needs, 0, "", answer.what, math.nan)
+        needs = answer.needs + problem.copied if answer.needs else 0
+        return Candidate(name, False, math.nan, 0.0, needs, 0, "", answer.what, math.nan)
     proof, nbytes = Work(), answer.nbytes
     if parts.is_certified(problem, name, answer.dtype, answer.products, answer.status):
         proof = parts.certifying(problem)
@@ -223,7 +219,7 @@ def _row(name: str, answer: Answer, problem: Problem, rates: Rates) -> Candidate
         True,
         rates.seconds(answer.work),
         rates.seconds(proof),
-        nbytes,
+        nbytes + problem.copied,
         answer.products,
         answer.status,
         answer.how,
@@ -238,7 +234,7 @@ def _reason(problem: Problem, rows: dict[str, Candidate], chosen: str) -> str:
     if problem.n <= DENSE_UP_TO and chosen == dense.NAME:
         return f"dense: at n <= {DENSE_UP_TO} all eigenpairs cost less than a choice."
     if not others:
-        return f"{chosen}: nothing else fits into {size_text(problem.limit)}."
+        return f"{chosen}: nothing else fits into {size_text(problem.limit + problem.copied)}."
     able = [r for r in others if r.status == "resolved"]
     said = f"{chosen}: {_expectation(problem, row)}"
     soonest = min(able, key=lambda r: r.nominal, default=row)

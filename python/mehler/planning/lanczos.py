@@ -6,6 +6,7 @@ from .. import iterative
 from .._arrays import thread_count
 from ..gram import storage_bytes
 from .cost import Cost, Refusal, Work
+from .ladder import Rung, climb
 from .parts import BLOCK, Law, basis, filling, product, recomputed, single_noise, stored
 from .problem import Problem
 
@@ -73,30 +74,25 @@ def cost(problem: Problem) -> Cost:
     """Up the precisions that fit, as the route goes."""
     n = problem.n
     stages = iterative.stages(n, _needed(problem), problem.precision, problem.size, problem.limit)
-    work, products, nbytes, words = Work(), 0.0, 0, []
-    status, dtype = "rounding-limited" if problem.out_of_reach else "resolved", "float64"
-    for storage, dtype in stages:
-        lost = dtype == "float32" and beyond_single(problem)
-        law = GIVEN_UP if lost else ROUNDED if problem.out_of_reach else RESOLVED
-        steps = law(problem)
-        taken = storage_bytes(n, storage, dtype) + problem.held
-        free = problem.limit - taken - iterative.work(n, 1, BLOCK, thread_count(None))
-        most = iterative.most_basis(n, free, 1, BLOCK, dtype == "float32") / BLOCK
-        if steps > most:  # restarts
-            steps = min(steps * RESTARTS, float(iterative.MOST_PRODUCTS))
-        kept = min(steps, most)
-        single = dtype == "float32" and not lost
-        refining, exact = (REFINING(problem), EXACT) if single else (0.0, 0.0)
-        work += spent(pieces(problem, storage, dtype, steps, refining, exact))
-        products += steps + refining + exact
-        taken += 8 * n * BLOCK * (int(kept) + 3) + (recomputed(n) if single else 0)
-        nbytes = max(nbytes, taken)
-        words.append(f"{storage} {dtype}")
-        if not lost:
-            break
-    else:
-        status = "rounding-limited"
-    return Cost(work, nbytes, round(products), ", then ".join(words), dtype, status)
+    return climb(problem, (_rung(problem, *stage) for stage in stages))
+
+
+def _rung(problem: Problem, storage: str, dtype: str) -> Rung:
+    n = problem.n
+    lost = dtype == "float32" and beyond_single(problem)
+    law = GIVEN_UP if lost else ROUNDED if problem.out_of_reach else RESOLVED
+    steps = law(problem)
+    taken = storage_bytes(n, storage, dtype) + problem.held
+    free = problem.limit - taken - iterative.work(n, 1, BLOCK, thread_count(None))
+    most = iterative.most_basis(n, free, 1, BLOCK, dtype == "float32") / BLOCK
+    if steps > most:  # restarts
+        steps = min(steps * RESTARTS, float(iterative.MOST_PRODUCTS))
+    kept = min(steps, most)
+    single = dtype == "float32" and not lost
+    refining, exact = (REFINING(problem), EXACT) if single else (0.0, 0.0)
+    work = spent(pieces(problem, storage, dtype, steps, refining, exact))
+    taken += 8 * n * BLOCK * (int(kept) + 3) + (recomputed(n) if single else 0)
+    return Rung(work, steps + refining + exact, taken, f"{storage} {dtype}", dtype, lost)
 
 
 def beyond_single(problem: Problem) -> bool:

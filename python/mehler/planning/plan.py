@@ -24,7 +24,7 @@ class Candidate:
     certificate
         Seconds that ``certify`` adds.
     nbytes
-        Predicted peak bytes; where it does not fit, the smallest ``max_memory`` with which it would.
+        Predicted peak bytes, with a copy of the points if one is made; where it does not fit, the smallest ``max_memory`` with which it would.
     products
         Expected products with the matrix, or solves with its factor, each with a block of vectors.
     status
@@ -78,7 +78,7 @@ class Plan:
         The smallest eigenvalue that a probe of few points lets expect, to an order of magnitude;
         NaN where no probe was needed.
     max_memory
-        Bytes that the method may take.
+        Bytes that the call may take.
     """
 
     method: str | None
@@ -95,11 +95,24 @@ class Plan:
     max_memory: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, texts and lists, ready for JSON (NaN becomes None)."""
+        """Plain numbers, texts and lists, ready for JSON (NaN becomes None).
+
+        Returns
+        -------
+        dict
+            The fields by name; each of ``candidates`` is a dict too.
+        """
         out = {f.name: plain(getattr(self, f.name)) for f in fields(self)}
         return out | {"candidates": [c.to_dict() for c in self.candidates]}
 
-    def __str__(self) -> str:
+    def table(self) -> str:
+        """One line a method.
+
+        Returns
+        -------
+        str
+            Seconds (of the solve + of the certificate), peak bytes, products, and what it does.
+        """
         rows = [("method", "seconds", "memory", "products", "what it does")]
         for c in self.candidates:
             name = f"{c.method} <-" if c.method == self.method else c.method
@@ -116,7 +129,10 @@ class Plan:
         for row in rows:
             cells = [row[0].ljust(widths[0])] + [row[i].rjust(widths[i]) for i in range(1, 4)]
             lines.append("  ".join([*cells, row[4]]))
-        return "\n".join([*lines, "", self.reason])
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return f"{self.table()}\n\n{self.reason}"
 
 
 def seconds_text(seconds: float) -> str:

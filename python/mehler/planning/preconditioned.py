@@ -5,6 +5,7 @@ Fewer products than Lanczos, each with an approximate inverse, which has to be m
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 from .. import deflated_certificate, iterative, preconditioners, sparse
@@ -12,6 +13,7 @@ from .._arrays import thread_count
 from ..gram import storage_bytes
 from . import lanczos, parts
 from .cost import Cost, Refusal, Work
+from .ladder import Rung, climb
 from .parts import BLOCK, Law, filling, product, recomputed, stored
 from .problem import Problem
 
@@ -125,40 +127,35 @@ def cost(problem: Problem) -> Cost:
     choice, rank, extra = preconditioner(problem)
     needed = iterative.room(n, problem.held) + extra
     stages = iterative.stages(n, needed, problem.precision, problem.size, problem.limit)
-    law: Callable[[Problem], float] = LOW_DEGREE if choice == "low-degree" else LANDMARKS
-    if choice == "sparse":
-        law = sparse_steps
-    work, products, nbytes, words = Work(), 0.0, 0, []
-    status, dtype = "rounding-limited" if problem.out_of_reach else "resolved", "float64"
-    for storage, dtype in stages:
-        lost = dtype == "float32" and lanczos.beyond_single(problem)
-        steps = lanczos.GIVEN_UP(problem) if lost else law(problem)
-        most = float(iterative.DAVIDSON_PRODUCTS)
-        if steps >= most or (problem.out_of_reach and not lost):
-            steps = min(most, n / BLOCK)
-            if status == "resolved":
-                status = "budget-limited"
-        single = dtype == "float32" and not lost
-        refining, exact = (REFINING(problem), EXACT) if single else (0.0, 0.0)
-        if single and choice == "sparse":
-            refining = SPARSE_REFINING
-        work += spent(pieces(problem, storage, dtype, steps, refining, exact))
-        products += steps + refining + exact
-        taken = storage_bytes(n, storage, dtype) + problem.held
-        running = preconditioners.held(choice, problem.ker, n, problem.span)
-        running += 16 * n * int(_held(steps)) + (recomputed(n) if single else 0)
-        taken += max(extra, running)  # while it is made, and while it is used
-        nbytes = max(nbytes, taken)
-        words.append(f"{storage} {dtype}")
-        if not lost:
-            break
-    else:
-        status = "rounding-limited"
+    found = climb(problem, (_rung(problem, *stage) for stage in stages))
     what = f"{rank} landmarks" if choice == "landmarks" else f"{rank} low-degree terms"
     if choice == "sparse":
         what = f"sparse inverse, {rank} terms"
-    how = f"{', then '.join(words)}; {what}"
-    return Cost(work, nbytes, round(products), how, dtype, status)
+    return dataclasses.replace(found, how=f"{found.how}; {what}")
+
+
+def _rung(problem: Problem, storage: str, dtype: str) -> Rung:
+    n, (choice, _, extra) = problem.n, preconditioner(problem)
+    law: Callable[[Problem], float] = LOW_DEGREE if choice == "low-degree" else LANDMARKS
+    if choice == "sparse":
+        law = sparse_steps
+    lost = dtype == "float32" and lanczos.beyond_single(problem)
+    steps = lanczos.GIVEN_UP(problem) if lost else law(problem)
+    most = float(iterative.DAVIDSON_PRODUCTS)
+    exhausted = steps >= most or (problem.out_of_reach and not lost)
+    if exhausted:
+        steps = min(most, n / BLOCK)
+    single = dtype == "float32" and not lost
+    refining, exact = (REFINING(problem), EXACT) if single else (0.0, 0.0)
+    if single and choice == "sparse":
+        refining = SPARSE_REFINING
+    work = spent(pieces(problem, storage, dtype, steps, refining, exact))
+    running = preconditioners.held(choice, problem.ker, n, problem.span)
+    running += 16 * n * int(_held(steps)) + (recomputed(n) if single else 0)
+    taken = storage_bytes(n, storage, dtype) + problem.held
+    taken += max(extra, running)  # while it is made, and while it is used
+    products = steps + refining + exact
+    return Rung(work, products, taken, f"{storage} {dtype}", dtype, lost, exhausted)
 
 
 # -- the certificate without n^3 --------------------------------------------------------------------

@@ -13,10 +13,11 @@ from functools import cached_property
 
 import numpy as np
 
-from .. import _core, preconditioners
+from .. import _core
 from .._arrays import Array
 from ..kernels import Kernel
 from ..outcome import EPS, largest_scale
+from ..sparse import Sight
 
 PROBE = 256
 
@@ -39,6 +40,10 @@ class Problem:
         Bytes of the points in the core.
     size
         The largest entry of K.
+    copied
+        Bytes of ``max_memory`` beside ``limit``: what a copy of the user's points has taken.
+    sight
+        The points as preconditioners see them.
     """
 
     X: Array = field(repr=False)
@@ -49,6 +54,8 @@ class Problem:
     limit: int
     held: int
     size: float
+    copied: int
+    sight: Sight = field(repr=False)
 
     @property
     def n(self) -> int:
@@ -58,10 +65,10 @@ class Problem:
     def d(self) -> int:
         return int(self.X.shape[1])
 
-    @cached_property
+    @property
     def span(self) -> int:
         """The dimension that preconditioners see: that of the span, where a kink makes it matter."""
-        return preconditioners.dimension(self.ker, self.X)
+        return self.sight.d
 
     @cached_property
     def probe(self) -> Probe:
@@ -82,10 +89,13 @@ def problem_of(
     tol: float,
     certify: str,
     limit: int,
+    copied: int = 0,
 ) -> Problem:
     """The problem of points, which are in the core already."""
     size = float(ker.h.ends[0]) * largest_scale(points, ker)
-    return Problem(X, ker, precision, tol, certify, limit, points.nbytes, size)
+    return Problem(
+        X, ker, precision, tol, certify, limit, points.nbytes, size, copied, Sight(ker, points)
+    )
 
 
 @dataclass(frozen=True)

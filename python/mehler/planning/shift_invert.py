@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from .. import shift_invert
 from .cost import Cost, Refusal, Work
+from .ladder import Rung, climb
 from .parts import BLOCK, Law, basis, factored, filling, recomputed, single_noise, solve
 from .problem import Problem
 
@@ -56,29 +59,25 @@ def spent(part: dict[str, Work]) -> Work:
 
 def cost(problem: Problem) -> Cost:
     """Up the precisions that fit, as the route goes."""
+    stages = shift_invert.stages(problem.n, _sizes(problem), problem.precision, problem.limit)
+    found = climb(problem, (_rung(problem, dtype, dtype == stages[-1]) for dtype in stages))
+    return dataclasses.replace(found, how=f"factor {found.how}")
+
+
+def _rung(problem: Problem, dtype: str, last: bool) -> Rung:
     n = problem.n
-    stages = shift_invert.stages(n, _sizes(problem), problem.precision, problem.limit)
-    work, products, nbytes, words = Work(), 0.0, 0, []
-    status, dtype = "rounding-limited" if problem.out_of_reach else "resolved", "float64"
-    for dtype in stages:
-        lost = dtype == "float32" and beyond_single(problem)
-        breaks = lost and dtype != stages[-1]
-        solves = exact = 0.0
-        if not breaks:
-            solves = (ROUNDED if problem.out_of_reach else RESOLVED)(problem)
-            exact = EXACT[dtype]
-        # where rounding hides the value, a factor that breaks down is made again at a shift
-        factors = BREAKS if breaks else 1.0 + BREAKS * problem.out_of_reach
-        work += spent(pieces(problem, dtype, factors, solves, exact))
-        products += solves + exact
-        held = shift_invert.factor_bytes(n, dtype) + problem.held + recomputed(n)
-        nbytes = max(nbytes, held + 8 * n * (BLOCK * int(solves) + 16))
-        words.append(dtype)
-        if not lost:
-            break
-    else:
-        status = "rounding-limited"
-    return Cost(work, nbytes, round(products), f"factor {', then '.join(words)}", dtype, status)
+    lost = dtype == "float32" and beyond_single(problem)
+    breaks = lost and not last
+    solves = exact = 0.0
+    if not breaks:
+        solves = (ROUNDED if problem.out_of_reach else RESOLVED)(problem)
+        exact = EXACT[dtype]
+    # where rounding hides the value, a factor that breaks down is made again at a shift
+    factors = BREAKS if breaks else 1.0 + BREAKS * problem.out_of_reach
+    work = spent(pieces(problem, dtype, factors, solves, exact))
+    held = shift_invert.factor_bytes(n, dtype) + problem.held + recomputed(n)
+    nbytes = held + 8 * n * (BLOCK * int(solves) + 16)
+    return Rung(work, solves + exact, nbytes, dtype, dtype, lost)
 
 
 def beyond_single(problem: Problem) -> bool:

@@ -1,0 +1,80 @@
+"""``plan``: what ``min_eig`` will do with the same arguments, and what it will take.
+
+Invariant: the method named here is the one that ``min_eig`` takes, at the same ``max_memory``, on every
+machine; the rates measured now make seconds of the counts, and decide nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from ..activations import Activation
+from ..gram import core_points
+from ..kernels import Kernel
+from ..question import posed
+from . import plan_of
+from .plan import Plan
+from .rates import rates
+
+
+def plan(
+    X: Any,
+    activation: str | Activation | Kernel = "relu",
+    *,
+    kernel: str = "gradient",
+    depth: int = 1,
+    weight_var: float = 1.0,
+    bias_var: float = 0.0,
+    normalize: bool = False,
+    precision: str = "auto",
+    tol: float = 1e-6,
+    certify: str = "auto",
+    method: str = "auto",
+    max_memory: int | float | str | None = None,
+    threads: int | None = None,
+) -> Plan:
+    """What :func:`min_eig` will do with the same arguments: method, seconds, bytes, and why.
+
+    Looks at the kernel matrix of at most 256 of the points, and measures once how fast the machine is;
+    takes about a tenth of a second. The method is the one that ``min_eig`` takes, with the same
+    ``max_memory`` on every machine.
+
+    Parameters
+    ----------
+    X, activation, kernel, depth, weight_var, bias_var, normalize, precision, tol, certify, method
+        As in :func:`min_eig`.
+    max_memory, threads
+        As in :func:`min_eig`.
+
+    Returns
+    -------
+    Plan
+        ``print`` shows a table of all methods. Where nothing fits, ``method`` is None and ``reason``
+        says what would.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Bad points or options, as in :func:`min_eig`.
+    """
+    asked = posed(
+        X,
+        activation,
+        kernel=kernel,
+        depth=depth,
+        weight_var=weight_var,
+        bias_var=bias_var,
+        normalize=normalize,
+        precision=precision,
+        tol=tol,
+        certify=certify,
+        method=method,
+        max_memory=max_memory,
+        threads=threads,
+    )
+    points = core_points(asked.A, asked.ker, asked.threads)
+    found = plan_of(asked.problem(points), rates(asked.threads), method)
+    if asked.scale == 1.0:
+        return found
+    return dataclasses.replace(found, lowest=asked.scale * found.lowest)

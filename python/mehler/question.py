@@ -1,0 +1,142 @@
+"""What ``min_eig`` and ``plan`` are asked: the same arguments, checked once, made what routes want.
+
+Invariant: whatever one of them refuses, the other refuses in the same words; and the points of a question
+are such that neither float32 entries nor squares of norms leave their range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from ._arrays import LATER, Array, as_points, choice, flag, memory_limit, thread_count, tolerance
+from .activations import Activation
+from .kernels import Kernel, gradient_kernel, nngp
+from .planning.problem import Problem, problem_of
+
+METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned", "sparse-inverse")
+PRECISIONS = ("auto", "single", "double")
+CERTIFICATES = ("auto", "rigorous", "preconditioned", "theory", "none")
+KERNELS = {"gradient": gradient_kernel, "nngp": nngp}
+
+
+@dataclass(frozen=True)
+class Question:
+    """lambda_min of K(X) = scale K(A), to a tolerance, in so many bytes.
+
+    Attributes
+    ----------
+    ker
+        The kernel.
+    A
+        Points, (n, d), float64 in C order, finite, no zero row.
+    scale
+        Power of two between the matrix of A and that of the user's points.
+    tol, precision, certify
+        As in :func:`min_eig`.
+    threads
+        Number of threads.
+    limit
+        Bytes that routes may take: the user's own array is not counted, a copy of it is.
+    copied
+        Bytes of a copy of the user's points that conversion or normalising has made.
+    """
+
+    ker: Kernel
+    A: Array
+    scale: float
+    tol: float
+    precision: str
+    certify: str
+    threads: int
+    limit: int
+    copied: int
+
+    def problem(self, points: _core.Points) -> Problem:
+        """The same as routes and the plan see it; ``points`` are A in the core."""
+        return problem_of(
+            self.A,
+            points,
+            self.ker,
+            self.precision,
+            self.tol,
+            self.certify,
+            self.limit,
+            self.copied,
+        )
+
+
+def posed(
+    X: Any,
+    activation: str | Activation | Kernel,
+    *,
+    kernel: str,
+    depth: int,
+    weight_var: float,
+    bias_var: float,
+    normalize: bool,
+    precision: str,
+    tol: float,
+    certify: str,
+    method: str,
+    max_memory: int | float | str | None,
+    threads: int | None,
+) -> Question:
+    """The question that the arguments of :func:`min_eig` pose; refuses what is not one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Bad points or options; found, expected and remedy are in the message.
+    """
+    ker = kernel_of(activation, kernel, depth, weight_var, bias_var)
+    choice("precision", precision, PRECISIONS, {"extended": LATER, "exact": LATER})
+    choice("method", method, METHODS)
+    choice("certify", certify, CERTIFICATES)
+    tol = tolerance(tol)
+    count, limit = thread_count(threads), memory_limit(max_memory)
+    A = as_points(X)
+    if flag("normalize", normalize):
+        from .data import normalize as to_unit_norm
+
+        A = to_unit_norm(A)
+    A, scale = near_one(A, ker)
+    copied = 0 if isinstance(X, np.ndarray) and np.may_share_memory(A, X) else A.nbytes
+    return Question(ker, A, scale, tol, precision, certify, count, limit - copied, copied)
+
+
+def near_one(A: Array, ker: Kernel) -> tuple[Array, float]:
+    """(2^-e A, 2^(2qe)), so that neither float32 entries nor squares of norms leave their range.
+
+    Exact: K(A) = 2^(2qe) K(2^-e A). Points of ordinary size are left alone.
+    """
+    q = ker.homogeneity or 0.0
+    e = int(np.frexp(max(A.max(), -A.min()))[1])
+    if q == 0.0 or abs(e) <= 16 or abs(2.0 * q * e) > 1000.0:
+        return A, 1.0
+    return np.ldexp(A, -e), 2.0 ** (2.0 * q * e)
+
+
+def kernel_of(
+    activation: str | Activation | Kernel,
+    kernel: str,
+    depth: int,
+    weight_var: float,
+    bias_var: float,
+) -> Kernel:
+    """The kernel of an activation, or the one that was given, with nothing else to say about it."""
+    choice("kernel", kernel, tuple(KERNELS), {"ntk": LATER})
+    if isinstance(activation, Kernel):
+        given = {"kernel": kernel, "depth": depth, "weight_var": weight_var, "bias_var": bias_var}
+        usual = {"kernel": "gradient", "depth": 1, "weight_var": 1.0, "bias_var": 0.0}
+        odd = [name for name in given if given[name] != usual[name]]
+        if odd:
+            raise ValueError(
+                f"{', '.join(odd)} cannot be changed in {activation!r}; leave it out, or pass the "
+                "activation instead of a kernel."
+            )
+        return activation
+    return KERNELS[kernel](activation, depth=depth, weight_var=weight_var, bias_var=bias_var)
