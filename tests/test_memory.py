@@ -103,6 +103,7 @@ def test_the_memory_that_a_refusal_names_counts_the_copy(options):
 
 
 @pytest.mark.filterwarnings("ignore::mehler.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::mehler.PrecisionWarning")  # the least factor is float32
 @pytest.mark.parametrize(
     "options",
     [

@@ -398,8 +398,11 @@ def inverse_of(K: Any, k: int, task: Task) -> preconditioners.Preconditioner | N
     task = dataclasses.replace(task, sight=task.seen(K.kernel, K._points))
     d = task.seen(K.kernel, K._points).d
     low_rank = preconditioners.choose(K.kernel, n, d)
-    need = preconditioners.nbytes(low_rank, K.kernel, n, d)
-    need += work(n, k, max(BLOCK, min(k, 4)), task.threads) + K.nbytes
+    block = 4 if low_rank == "sparse" else 1 if n <= 200 else max(BLOCK, min(k, 4))
+    making = preconditioners.nbytes(low_rank, K.kernel, n, d) + work(n, k, block, task.threads)
+    using = preconditioners.held(low_rank, K.kernel, n, d)
+    using += needed(n, k, block, K.dtype == np.float32, task.threads, images=True)
+    need = max(making, using) + K.nbytes
     if need > task.limit:
         raise MemoryError(
             f"method='preconditioned' at n={n} takes {beyond(need - K.nbytes, task.limit - K.nbytes)}. Use "
