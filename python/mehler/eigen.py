@@ -23,6 +23,7 @@ from . import (
     deflated_certificate,
     dense,
     iterative,
+    ladder,
     planning,
     shift_invert,
     sparse_inverse,
@@ -53,7 +54,7 @@ from .result import EigenResult
 
 METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned", "sparse-inverse")
 EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned")
-PRECISIONS = ("auto", "single", "double")
+PRECISIONS = ("auto", "single", "double", *ladder.BEYOND)
 CERTIFICATES = ("auto", "rigorous", "preconditioned", "theory", "none")
 EIGSH_CERTIFICATES = ("auto", "rigorous", "none")
 FACTOR_UP_TO = 12_000  # of what eigsh is given: beyond, products cost less than a factor
@@ -102,8 +103,11 @@ def min_eig(
     normalize
         Divide each point by its norm first.
     precision
-        'single' (float32 storage, answer refined and confirmed in float64), 'double', or 'auto':
-        single first where the matrix is large, double when single cannot resolve the value.
+        'single' (float32 storage, answer refined and confirmed in float64), 'double', 'extended' (two doubles
+        a number, 32 digits; n^3), 'exact' (balls of as many digits as it takes, for a few hundred points;
+        needs python-flint), or 'auto': single first where the matrix is large, double when single cannot
+        resolve the value; then, unless a method was asked for, extended (n <= 4000) and exact (n <= 200)
+        while rounding is what limits it. The two highest are for activations without kinks.
     tol
         Relative accuracy: resolved means residual + rounding <= tol * value.
     certify
@@ -176,6 +180,7 @@ def min_eig(
             "width and weights (finite width) are not available in this version; leave them None."
         )
     _check_choices(precision, method, certify)
+    ladder.check(ker, precision, method, certify)
     tol = tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
     seconds = duration(time_limit)
@@ -193,12 +198,14 @@ def min_eig(
         task = Task(tol, count, seed, limit, report, start)
         try:
             points = core_points(A, ker, threads)
-            if certify == "rigorous":
+            if certify == "rigorous" and precision not in ladder.BEYOND:
                 certificate.check_memory(n, points.nbytes, count, limit)
             if certify == "preconditioned":
                 deflated_certificate.check(ker, n, points, count, limit)
             asked = problem_of(A, points, ker, precision, tol, certify, limit)
-            if method == "auto":
+            if precision in ladder.BEYOND:
+                route = precision
+            elif method == "auto":
                 route = planning.choose(asked)
             else:
                 planning.check(asked, method)
@@ -208,16 +215,22 @@ def min_eig(
                 result = shift_invert.points_route(A, points, ker, task, certify, precision)
             elif route == "sparse-inverse":
                 result = sparse_inverse.points_route(A, points, ker, task, certify)
+            elif route in ladder.BEYOND:
+                result = ladder.points_route(
+                    X, A, points, ker, task, certify, precision, normalize
+                )
             else:
                 result = iterative.points_route(
                     A, points, ker, task, certify, precision, route, fallback=method == "auto"
                 )
-            if certify in ("auto", "rigorous"):
+            if certify in ("auto", "rigorous") and precision not in ladder.BEYOND:
                 result = certificate.certified(result, points, ker, task, certify, A.shape[1])
             if certify == "preconditioned" or (
                 certify == "auto" and deflated_certificate.pays(result, ker, points, task)
             ):
                 result = deflated_certificate.certified(result, points, ker, task)
+            if precision == method == "auto":
+                result = ladder.climb(result, X, A, points, ker, task, certify, normalize)
         except MemoryError as error:
             if copied and error.args:
                 raise MemoryError(
@@ -365,6 +378,7 @@ def eigsh(
     choice("method", method, EIGSH_METHODS, {"sparse-inverse"})
     choice("which", which, ("SA", "LA"))
     choice("certify", certify, EIGSH_CERTIFICATES, {"preconditioned"})
+    ladder.check(ker, precision, method, certify)
     tol = tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
     seconds = duration(time_limit)
@@ -427,7 +441,7 @@ def eigsh(
 
 
 def _check_choices(precision: str, method: str, certify: str) -> None:
-    choice("precision", precision, PRECISIONS, {"extended", "exact"})
+    choice("precision", precision, PRECISIONS)
     choice("method", method, METHODS, {"sparse-inverse"})
     choice("certify", certify, CERTIFICATES, {"preconditioned"})
 
