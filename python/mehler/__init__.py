@@ -23,6 +23,7 @@ from .kernels import Kernel, gradient_kernel, nngp
 from .planning import Plan
 from .plots import plot_dimension, plot_spectrum
 from .result import EigenResult
+from .spectrum import Spectrum, eigvalsh
 
 try:
     __version__ = _version("mehler")
@@ -39,12 +40,14 @@ __all__ = [
     "Kernel",
     "Plan",
     "PrecisionWarning",
+    "Spectrum",
     "activation",
     "activations",
     "build_info",
     "check_psd",
     "describe",
     "eigsh",
+    "eigvalsh",
     "generate",
     "gradient_kernel",
     "gram",

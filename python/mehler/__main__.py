@@ -46,6 +46,8 @@ IN_SHELL = (  # the library's words in messages, as options
             "none",
             "single",
             "double",
+            "extended",
+            "exact",
         )
     ),
 )
@@ -392,7 +394,10 @@ def _parser() -> argparse.ArgumentParser:
             "--method", choices=METHODS, default="auto", help="solver; default auto, as plan says"
         )
         sub.add_argument(
-            "--precision", choices=PRECISIONS, default="auto", help="of the matrix; default auto"
+            "--precision",
+            choices=PRECISIONS,
+            default="auto",
+            help="of the matrix; extended and exact (no kinks) go below double; default auto",
         )
         sub.add_argument(
             "--certify",

@@ -256,9 +256,7 @@ def _exponential() -> _Pair:
 
 def _gaussian() -> _Pair:
     return (
-        Analytic(
-            lambda m, z: m.exp(-z * z), math.inf, lambda y: (math.exp(y * y), 0.0, 0.0)
-        ),
+        Analytic(lambda m, z: m.exp(-z * z), math.inf, lambda y: (math.exp(y * y), 0.0, 0.0)),
         Analytic(  # |x| exp(-x^2) < 0.43
             lambda m, z: -2 * z * m.exp(-z * z),
             math.inf,

@@ -69,7 +69,9 @@ def refusal(act: Activation, precision: str) -> str | None:
 
 
 @lru_cache(maxsize=32)
-def coefficients(act: Activation, derivative: bool, variance: Fraction, digits: int) -> Coefficients:
+def coefficients(
+    act: Activation, derivative: bool, variance: Fraction, digits: int
+) -> Coefficients:
     """a_k of f = phi or phi' at s^2 = variance, the tail below 10^-digits if MOST_TERMS allow."""
     return compute(Digits(digits + 8), act, derivative, variance, digits, MOST_TERMS)
 

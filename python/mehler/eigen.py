@@ -216,9 +216,7 @@ def min_eig(
             elif route == "sparse-inverse":
                 result = sparse_inverse.points_route(A, points, ker, task, certify)
             elif route in ladder.BEYOND:
-                result = ladder.points_route(
-                    X, A, points, ker, task, certify, precision, normalize
-                )
+                result = ladder.points_route(X, A, points, ker, task, certify, precision, normalize)
             else:
                 result = iterative.points_route(
                     A, points, ker, task, certify, precision, route, fallback=method == "auto"
@@ -294,6 +292,7 @@ def plan(
     """
     ker = _kernel(activation, kernel, depth, weight_var, bias_var)
     _check_choices(precision, method, certify)
+    ladder.check(ker, precision, method, certify)
     tol = tolerance(tol)
     count, limit = thread_count(threads), memory_limit(max_memory)
     A = as_points(X)
@@ -305,6 +304,8 @@ def plan(
     limit -= _copied(X, A)
     points = core_points(A, ker, threads)
     asked = problem_of(A, points, ker, precision, tol, certify, limit)
+    if precision in ladder.BEYOND:
+        return ladder.foreseen(asked, precision, count)
     found = planning.plan_of(asked, rates(count), method)
     return found if scale == 1.0 else dataclasses.replace(found, lowest=scale * found.lowest)
 
@@ -378,7 +379,6 @@ def eigsh(
     choice("method", method, EIGSH_METHODS, {"sparse-inverse"})
     choice("which", which, ("SA", "LA"))
     choice("certify", certify, EIGSH_CERTIFICATES, {"preconditioned"})
-    ladder.check(ker, precision, method, certify)
     tol = tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
     seconds = duration(time_limit)

@@ -135,8 +135,8 @@ def _coefficients(ker: Kernel, bits: int, digits: int) -> tuple[Coefficients, An
     divisor = m.number(1)
     if ker.normalized:
         other = compute(m, ker.activation, False, variance, digits, MOST_TERMS)
-        # its total is known to its quadrature; what that may lack goes into the ball
-        divisor = other.total + m.flint.arb(0, other.tail)
+        with m.at():  # the total is known to its quadrature; what that may lack goes into the ball
+            divisor = other.total + m.flint.arb(0, other.tail)
     return layer, divisor
 
 
@@ -287,7 +287,7 @@ def enclose(K: BallMatrix, bits: int, tol: float, task: Task) -> Enclosure:
             square = (v.transpose() * v)[0, 0]
             theta = (v.transpose() * image)[0, 0] / square
             rest = image - v * theta.mid()
-            residual = up(((rest.transpose() * rest)[0, 0] / square).sqrt().abs_upper())
+            residual = frobenius([rest[i, 0] for i in range(n)]) / math.sqrt(down(square))
             value = float(theta.mid())
             upper = math.nextafter(up(theta) + lack, math.inf)
             cut = lack > 0.1 * tol * abs(value)
@@ -315,6 +315,52 @@ def enclose(K: BallMatrix, bits: int, tol: float, task: Task) -> Enclosure:
             if best.narrow:
                 return best
     return best
+
+
+def spectrum(K: BallMatrix, bits: int, task: Task) -> tuple[Array, Array, Array]:
+    """(values, below, above), ascending: eigenvalues of the truncated series lie within, every one.
+
+    V by Arb's solver without guarantees, made orthonormal row by row; what it is worth, V^t K V says.
+    """
+    m = Balls(bits)
+    F, n = m.flint, K.entries.nrows()
+    with m.at():
+        tick(task, "spectrum", 0, n)
+        roots, R = F.acb_mat(K.entries.mid()).eig(right=True, algorithm="approx")
+        columns = sorted(range(n), key=lambda j: -abs(float(roots[j].real.mid())))
+        rows = [[R[i, j].real.mid() for i in range(n)] for j in columns]
+        for _ in range(2):  # Gram and Schmidt, twice
+            found: list[list[Any]] = []
+            for j, row in enumerate(rows):
+                tick(task, "spectrum", j, n)
+                v = F.arb_mat(1, n, row)
+                if found:
+                    B = F.arb_mat(found)
+                    v = (v - (v * B.transpose()) * B).mid()
+                size = (v * v.transpose())[0, 0].sqrt().mid()
+                if not (size.is_finite() and size > 0):
+                    return np.zeros(n), np.full(n, -math.inf), np.full(n, math.inf)
+                found.append([(v[0, i] / size).mid() for i in range(n)])
+            rows = found
+        V = F.arb_mat(rows)
+        G, H = V * V.transpose(), V * K.entries * V.transpose()
+        g = frobenius([G[i, j] - int(i == j) for i in range(n) for j in range(n)])
+        off = frobenius([H[i, j] for i in range(n) for j in range(n) if i != j])
+        if not g < 0.5:
+            return np.zeros(n), np.full(n, -math.inf), np.full(n, math.inf)
+        diagonal = [H[i, i] for i in range(n)]
+        values = np.sort([float(h.mid()) for h in diagonal])
+        # ordered: the i-th smallest lies between the i-th smallest lower and upper ends
+        below = np.sort([down(h) for h in diagonal]) - off
+        above = np.sort([up(h) for h in diagonal]) + off
+        slack = g / (1.0 - g) * (1.0 + 1e-12)
+        below, above = below - np.abs(below) * slack, above + np.abs(above) * slack
+        return values, np.nextafter(below, -np.inf), np.nextafter(above, np.inf)
+
+
+def frobenius(entries: list[Any]) -> float:
+    """A double above the norm of balls."""
+    return math.hypot(*(up(x.abs_upper()) for x in entries)) * (1.0 + 1e-12) + 1e-300
 
 
 def check_memory(n: int, limit: int) -> None:

@@ -84,6 +84,13 @@ def pair(x: Decimal) -> Pair:
     return hi, float(x - Decimal(hi))
 
 
+def _columns(pairs: list[Pair]) -> tuple[Array, Array]:
+    """High parts and low parts; nothing where all are zero, so that a parity costs nothing."""
+    if not any(hi for hi, _ in pairs):
+        return np.zeros(0), np.zeros(0)
+    return np.array([hi for hi, _ in pairs]), np.array([lo for _, lo in pairs])
+
+
 @lru_cache(maxsize=64)
 def series(ker: Kernel) -> Series:
     """The kernel's series; :func:`refusal` was asked."""
@@ -99,16 +106,16 @@ def series(ker: Kernel) -> Series:
         a = [x / divisor for x in layer.squares]
         q = w + b
         largest = max(a, default=Decimal(0))
-        least = largest * Decimal(10) ** -60  # odd functions have even coefficients of rounding only
+        least = (
+            largest * Decimal(10) ** -60
+        )  # odd functions have even coefficients of rounding only
         pairs = [pair(x) if x > least else (0.0, 0.0) for x in a]
-        parts = []
-        for parity in (0, 1):
-            chosen = pairs[parity::2]
-            if not any(hi for hi, _ in chosen):
-                chosen = []
-            parts += [np.array([hi for hi, _ in chosen]), np.array([lo for _, lo in chosen])]
+        even, odd = _columns(pairs[0::2]), _columns(pairs[1::2])
         compiled = _core.ExtendedSeries(
-            *parts,
+            even[0],
+            even[1],
+            odd[0],
+            odd[1],
             pair(w / q),
             pair(b / q),
             pair(w) if gradient else (0.0, 0.0),
@@ -231,6 +238,17 @@ def estimated_size(K: _core.ExtendedMatrix, threads: int) -> float:
     return 1.1 * size
 
 
+def matrix(
+    X: Array, points: _core.Points, ker: Kernel, task: Task, normalize: bool
+) -> tuple[_core.ExtendedMatrix, Series, float]:
+    """K in double-double, its series, and max K_ii / h(1)."""
+    q = 0 if normalize else exponent(ker)
+    h = series(ker)
+    U = _core.ExtendedPoints(unit_rows(X) if q == 0 else X, q, task.threads)
+    scale = float(np.max(points.norms())) ** (2 * q) if q else 1.0
+    return _core.ExtendedMatrix(U, h.compiled, task.threads, task.report.ask), h, scale
+
+
 def points_route(
     X: Array, points: _core.Points, ker: Kernel, task: Task, certify: str, normalize: bool
 ) -> EigenResult:
@@ -253,11 +271,7 @@ def points_route(
         zero = forced_zero(seen, X, np.linalg.norm(X, axis=1), ker)
         if zero is not None and zero.upper == 0.0:
             return structural(zero, 0.0, n, task, points.nbytes)
-        q = 0 if normalize else exponent(ker)
-        h = series(ker)
-        U = _core.ExtendedPoints(unit_rows(X) if q == 0 else X, q, threads)
-        scale = float(np.max(points.norms())) ** (2 * q) if q else 1.0
-        K = _core.ExtendedMatrix(U, h.compiled, threads, ask)
+        K, h, scale = matrix(X, points, ker, task, normalize)
         counted = rounding(h, n, d, scale, estimated_size(K, threads))
         return _solve(K, counted, task, certify, h, scale)
     except (KeyboardInterrupt, _core.Interrupted):

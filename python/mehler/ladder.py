@@ -18,6 +18,8 @@ from ._arrays import Array, as_points, size_text
 from .coefficients import refusal
 from .kernels import Kernel
 from .outcome import Task
+from .planning.plan import Candidate, Plan, seconds_text
+from .planning.problem import Problem
 from .result import EigenResult
 
 BEYOND = ("extended", "exact")
@@ -78,7 +80,7 @@ def climb(
         return result
     way = [f"double left {_left(result)}"]
     for precision in BEYOND:
-        no = _refused(precision, *A.shape, task.limit)
+        no = _refused(precision, len(A), A.shape[1], task.limit)
         if no:
             way.append(no)
             continue
@@ -122,11 +124,52 @@ def _refused(precision: str, n: int, d: int, limit: int) -> str:
     return ""
 
 
+def foreseen(problem: Problem, precision: str, threads: int) -> Plan:
+    """What ``plan`` says of a precision above double: one way, its seconds to a factor of two or three."""
+    n, d = problem.X.shape
+    certified = problem.certify in ("auto", "rigorous")
+    seconds, need = cost(precision, n, d, threads, certified)
+    fits = need <= problem.limit
+    how = "double-double, Cholesky" if precision == "extended" else "balls"
+    name = "shift-invert"
+    row = Candidate(
+        name,
+        fits,
+        seconds if fits else math.nan,
+        0.0,
+        need,
+        0,
+        "resolved" if fits else "",
+        f"{how}, precision='{precision}'" if fits else f"{how} does not fit",
+        seconds if fits else math.nan,
+    )
+    reason = (
+        f"precision='{precision}': about {seconds_text(seconds)} s."
+        if fits
+        else f"precision='{precision}' needs {size_text(need)}, and max_memory allows {size_text(problem.limit)}."
+    )
+    return Plan(
+        name if fits else None,
+        row.seconds,
+        need,
+        0,
+        row.status,
+        reason,
+        (row,),
+        n,
+        d,
+        math.nan,
+        math.nan,
+        problem.limit,
+    )
+
+
 def cost(precision: str, n: int, d: int, threads: int, certified: bool) -> tuple[float, int]:
     """(seconds, bytes) of the step, to a factor of two or three on a machine of today."""
     if precision == "exact":
         return 3e-6 * n**2.5 + 0.2, exact.bytes_for(n)
     entries = 0.5 * n * n * (0.8 * d + 600.0)  # some hundred terms of the series
     factors = (2.0 if certified else 1.0) * n**3 / 6.0
-    return 1e-9 * (entries + factors + 60.0 * 2.0 * n * n) / min(threads, 64), extended.bytes_for(n, d)
-
+    return 1e-9 * (entries + factors + 60.0 * 2.0 * n * n) / min(threads, 64), extended.bytes_for(
+        n, d
+    )

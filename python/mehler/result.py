@@ -42,8 +42,8 @@ class EigenResult:
     vector
         The eigenvector, of unit norm, shape (n,).
     method
-        'dense', 'lanczos', 'preconditioned', 'shift-invert' or 'structure', with the storage or the
-        precision of the factor, and the vectors in a block.
+        'dense', 'lanczos', 'preconditioned', 'shift-invert', 'balls' (precision 'exact') or 'structure',
+        with the storage or the precision of the factor, and the vectors in a block.
     applications
         Products with the matrix (or solves with its factor), each with a block of vectors.
     floor
@@ -53,7 +53,8 @@ class EigenResult:
     n
         Order of the matrix.
     dtype
-        Precision in which the matrix was stored.
+        Precision in which the matrix was stored: 'float32', 'float64', 'extended' (two doubles a number) or
+        'exact' (balls).
     threads
         Number of threads.
     seconds, nbytes
@@ -129,7 +130,8 @@ class EigenResult:
             error = max(self.residual, self.floor)
             if self.change >= 0.0:  # an estimate: the change is a hint, and often too small
                 error = max(30.0 * self.change * abs(self.value), self.floor)
-            digits = 8 if self.resolved else max(2, _digits(self.value, error))
+            sure = self.resolved and self.dtype != "extended"
+            digits = 8 if sure else max(2, _digits(self.value, error))
             value = f"{self.value:.{digits}g}"
         lower = upper = "-"
         if self.lower > -math.inf:
