@@ -72,7 +72,7 @@ def test_zeros_end():
 
 def test_refusals():
     X = mh.generate("sphere-random", n=300, d=3, rng=0)
-    with pytest.raises(ValueError, match="precision must be one of .*; got 'single'"):
+    with pytest.raises(ValueError, match=r"precision must be one of .*; got 'single'"):
         mh.eigvalsh(X, "tanh", precision="single")
     with pytest.raises(ValueError, match="activations without kinks"):
         mh.eigvalsh(X, "relu", precision="extended")

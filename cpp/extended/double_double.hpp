@@ -158,12 +158,12 @@ public:
         V e;
         const V h = two_sum(group_.hi, group_.lo, e);
         total_ = total_ + DoubleDouble<V>{h, e};
-        group_ = {};
+        group_ = DoubleDouble<V>{V{}, V{}};
     }
     DoubleDouble<V> total() const { return total_; } // once closed
 
 private:
-    DoubleDouble<V> total_{}, group_{};
+    DoubleDouble<V> total_{V{}, V{}}, group_{V{}, V{}};
 };
 
 inline DD across_lanes(DDVec s) {
