@@ -256,7 +256,7 @@ def test_auto_without_flint_says_the_remedy(monkeypatch):
 def test_auto_within_the_memory():
     X = mh.generate("circle-full", n=1001, d=2)
     with pytest.warns(mh.PrecisionWarning, match=r"precision='extended' needs .* MB"):
-        r = mh.min_eig(X, "tanh", max_memory="20MB", certify="none")
+        r = mh.min_eig(X, "tanh", max_memory="16MB", certify="none")
     assert r.status == "rounding-limited" and r.dtype != "extended"
 
 

@@ -74,8 +74,8 @@ class Series:
         return (self.entry + d * self.spread) * UNIT + self.wrong
 
     def usual_error(self, d: int) -> float:
-        """e, in the size that roundings of either sign have."""
-        return 0.2 * (self.entry + math.sqrt(d) * self.spread) * UNIT + self.wrong
+        """e, in the size that roundings of either sign have: a few units of them all."""
+        return 0.02 * (self.entry + math.sqrt(d) * self.spread) * UNIT + self.wrong
 
 
 def pair(x: Decimal) -> Pair:
@@ -210,7 +210,7 @@ def rounding(h: Series, n: int, d: int, scale: float, size: float) -> Rounding:
         quotient=1.001 * products * UNIT * trace,
         entries=entries,
         tail=tail,
-        floor=8.0 * UNIT * size + usual + tail,
+        floor=2.0 * UNIT * size + usual + tail,
     )
 
 
@@ -339,7 +339,8 @@ def _lower(
 ) -> float:
     """The largest bound that one or two more factorisations prove; 0 if none."""
     lost = counted.factor + counted.entries
-    for s in (value - 1.1 * lost - 2.0 * residual, 0.5 * value):
+    rounded = 1e-14 * abs(value)  # the value is one double here
+    for s in (value - 1.1 * lost - 2.0 * residual - rounded, 0.5 * value):
         if s <= lost:
             return 0.0
         if _core.ExtendedCholesky(K, (s, 0.0), task.threads, task.report.ask).complete:

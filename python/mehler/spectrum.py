@@ -254,7 +254,7 @@ def _extended(
     n, d = raw.shape
     counted = extended.rounding(h, n, d, scale, float(np.max(np.abs(values))))
     # roundings of the reduction, one a column and of either sign
-    error = counted.floor + 8.0 * math.sqrt(n) * extended.UNIT * float(np.max(np.abs(values)))
+    error = counted.floor + 4.0 * math.sqrt(n) * extended.UNIT * float(np.max(np.abs(values)))
     return values, np.maximum(values - error, 0.0), values + error
 
 
