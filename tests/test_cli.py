@@ -69,7 +69,9 @@ def test_below_double(tmp_path: Path, capsys: pytest.CaptureFixture[str], precis
     assert re.search(r"value +6\.10682?\d*e-25", capsys.readouterr().out)
     if precision != "auto":
         assert main(["min-eig", str(tmp_path / "c.npy"), "--precision", precision]) == 2
-        assert f"--precision {precision} is for activations without kinks" in capsys.readouterr().err
+        assert (
+            f"--precision {precision} is for activations without kinks" in capsys.readouterr().err
+        )
 
 
 def test_points_on_stdin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
