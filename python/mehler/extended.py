@@ -360,5 +360,5 @@ def remedy(value: float, floor: float, h: Series, tail: float) -> str:
         )
     return (
         f"known to about {floor:.0e} only, {what}; tol={2.0 * floor / abs(value):.0e} is within reach, "
-        "more digits take precision='exact'"
+        "more digits take precision='exact', for n up to a few hundred"
     )
