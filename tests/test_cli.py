@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,10 +53,26 @@ def test_kernel_options_reach_the_kernel(data: str, capsys: pytest.CaptureFixtur
 
 def test_not_resolved_is_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     np.save(tmp_path / "c.npy", mh.generate("circle-full", 51, 2))
-    assert main(["min-eig", str(tmp_path / "c.npy"), "--activation", "swish", "--normalize"]) == 3
+    line = ["min-eig", str(tmp_path / "c.npy"), "--activation", "swish", "--normalize"]
+    assert main([*line, "--precision", "double"]) == 3
     out = capsys.readouterr()
     assert "rounding-limited" in out.out and "<=" in out.out
     assert "mehler: warning: not resolved" in out.err
+
+
+@pytest.mark.parametrize("precision", ["auto", "extended", "exact"])
+def test_below_double(tmp_path: Path, capsys: pytest.CaptureFixture[str], precision: str):
+    if precision == "exact":
+        pytest.importorskip("flint")
+    np.save(tmp_path / "c.npy", mh.generate("circle-full", 51, 2))
+    line = ["min-eig", str(tmp_path / "c.npy"), "--activation", "swish", "--quiet"]
+    assert main([*line, "--precision", precision]) == 0
+    assert re.search(r"value +6\.10682?\d*e-25", capsys.readouterr().out)
+    if precision != "auto":
+        assert main(["min-eig", str(tmp_path / "c.npy"), "--precision", precision]) == 2
+        assert (
+            f"--precision {precision} is for activations without kinks" in capsys.readouterr().err
+        )
 
 
 def test_points_on_stdin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

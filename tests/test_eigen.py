@@ -64,11 +64,11 @@ def test_opposite_points_force_a_zero(n, name):
 
 def test_below_the_floor_is_said_not_guessed():
     with pytest.warns(mh.PrecisionWarning, match="rounding"):
-        r = mh.min_eig(circle(51), "tanh")  # 9.4e-16
+        r = mh.min_eig(circle(51), "tanh", precision="double")  # 9.4e-16
     assert r.status == "rounding-limited" and r.lower == 0.0
     assert "<=" in str(r) and abs(r.value - 9.38166e-16) <= r.floor
     with pytest.warns(mh.PrecisionWarning):
-        r = mh.min_eig(circle(21), "swish")  # 1.06348e-11: six digits need extended precision
+        r = mh.min_eig(circle(21), "swish", precision="double")  # 1.06348e-11
     assert r.status == "rounding-limited" and abs(r.value - 1.06348e-11) <= r.floor
 
 

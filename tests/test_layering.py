@@ -1,6 +1,7 @@
 """Who may know whom: the direction of dependence, read from the sources.
 
-C++: ``core <- kernel <- gram`` and ``core <- solve``; they meet in ``core/operator.hpp``.
+C++: ``core <- kernel <- gram`` and ``core <- solve``; they meet in ``core/operator.hpp``;
+``core <- extended``, double-double, knows neither.
 Python: NumPy is the only run-time dependency, and the mathematics of activations knows nothing
 of the compiled extension but ``Profile``.
 """
@@ -26,12 +27,13 @@ ALLOWED = {
     "kernel": {"core", "kernel"},
     "gram": {"core", "kernel", "gram"},
     "solve": {"core", "solve"},
-    "bindings": {"core", "kernel", "gram", "solve", "bindings"},
+    "extended": {"core", "extended"},
+    "bindings": {"core", "kernel", "gram", "solve", "extended", "bindings"},
     "tests": {"core", "kernel", "gram", "solve", "tests"},
 }
 MATHEMATICS = ("activations", "hermite", "duals", "profile", "kernels")
 # What a function, when called, may ask for: the extras, and SciPy to hand a LinearOperator over.
-OPTIONAL = {"matplotlib", "scipy", "tqdm"}
+OPTIONAL = {"flint", "matplotlib", "scipy", "tqdm"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]', re.MULTILINE)
 

@@ -66,7 +66,7 @@ def stopped():
 
 def limited():
     with pytest.warns(mh.PrecisionWarning):
-        return mh.min_eig(circle(51), "tanh")
+        return mh.min_eig(circle(51), "tanh", precision="double")
 
 
 RESULTS = {

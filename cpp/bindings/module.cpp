@@ -8,5 +8,6 @@ PYBIND11_MODULE(MEHLER_MODULE, m) {
     mehler::bind_cholesky(m);
     mehler::bind_solve(m);
     mehler::bind_sparse(m);
+    mehler::bind_extended(m);
     mehler::bind_rates(m);
 }

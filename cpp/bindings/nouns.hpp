@@ -9,5 +9,6 @@ void bind_gram(pybind11::module_& m);
 void bind_cholesky(pybind11::module_& m);
 void bind_solve(pybind11::module_& m);
 void bind_sparse(pybind11::module_& m);
+void bind_extended(pybind11::module_& m);
 void bind_rates(pybind11::module_& m);
 } // namespace mehler

@@ -24,6 +24,7 @@ from .planning import Plan
 from .planning.ask import plan
 from .plots import plot_dimension, plot_spectrum
 from .result import EigenResult
+from .spectrum import Spectrum, eigvalsh
 
 try:
     __version__ = _version("mehler")
@@ -40,12 +41,14 @@ __all__ = [
     "Kernel",
     "Plan",
     "PrecisionWarning",
+    "Spectrum",
     "activation",
     "activations",
     "build_info",
     "check_psd",
     "describe",
     "eigsh",
+    "eigvalsh",
     "generate",
     "gradient_kernel",
     "gram",

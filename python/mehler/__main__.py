@@ -406,7 +406,10 @@ def _parser() -> argparse.ArgumentParser:
             "in few dimensions; default auto",
         )
         sub.add_argument(
-            "--precision", choices=PRECISIONS, default="auto", help="of the matrix; default auto"
+            "--precision",
+            choices=PRECISIONS,
+            default="auto",
+            help="of the matrix; extended and exact (no kinks) go below double; default auto",
         )
         sub.add_argument(
             "--certify",

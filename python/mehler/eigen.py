@@ -23,6 +23,7 @@ from . import (
     deflated_certificate,
     dense,
     iterative,
+    ladder,
     planning,
     shift_invert,
     sparse_inverse,
@@ -96,8 +97,11 @@ def min_eig(
     normalize
         Divide each point by its norm first.
     precision
-        'single' (float32 storage, answer refined and confirmed in float64), 'double', or 'auto':
-        single first where the matrix is large, double when single cannot resolve the value.
+        'single' (float32 storage, answer refined and confirmed in float64), 'double', 'extended' (two doubles
+        a number, 32 digits; n^3), 'exact' (balls of as many digits as it takes, for a few hundred points;
+        needs python-flint), or 'auto': single first where the matrix is large, double when single cannot
+        resolve the value; then, unless a method was asked for, extended (n <= 4000) and exact (n <= 200)
+        while rounding is what limits it. The two highest are for activations without kinks.
     tol
         Relative accuracy: resolved means residual + rounding <= tol * value.
     certify
@@ -193,11 +197,13 @@ def min_eig(
             points = core_points(A, ker, count)
             problem = asked.problem(points)
             task = dataclasses.replace(task, sight=problem.sight)
-            if certify == "rigorous":
+            if certify == "rigorous" and precision not in ladder.BEYOND:
                 certificate.check(problem, count, planning.least(problem, method))
             if certify == "preconditioned":
                 deflated_certificate.check(problem, count, planning.least(problem, method))
-            if method == "auto":
+            if precision in ladder.BEYOND:
+                route = precision
+            elif method == "auto":
                 route = planning.choose(problem)
             else:
                 planning.check(problem, method)
@@ -207,16 +213,20 @@ def min_eig(
                 result = shift_invert.points_route(A, points, ker, task, certify, precision)
             elif route == "sparse-inverse":
                 result = sparse_inverse.points_route(A, points, ker, task, certify)
+            elif route in ladder.BEYOND:
+                result = ladder.points_route(X, A, points, ker, task, certify, precision, normalize)
             else:
                 result = iterative.points_route(
                     A, points, ker, task, certify, precision, route, fallback=method == "auto"
                 )
-            if certify in ("auto", "rigorous"):
+            if certify in ("auto", "rigorous") and precision not in ladder.BEYOND:
                 result = certificate.certified(result, points, ker, task, certify, A.shape[1])
             if certify == "preconditioned" or (
                 certify == "auto" and deflated_certificate.pays(result, ker, points, task)
             ):
                 result = deflated_certificate.certified(result, points, ker, task)
+            if precision == method == "auto":
+                result = ladder.climb(result, X, A, points, ker, task, certify, normalize)
         except KeyboardInterrupt:  # between pieces of work
             result = ended(task) or unknown(n, ker, points, task, method)
             result = replace(result, lower=max(result.lower, 0.0), lower_kind="theory")

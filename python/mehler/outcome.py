@@ -72,8 +72,8 @@ def remedy(value: float, floor: float) -> str:
     """Why no more is known, and what to do."""
     if abs(value) <= 20.0 * floor:
         return (
-            f"not far above the rounding floor {floor:.1e} of double precision; more digits take extended "
-            "precision, which this version does not have"
+            f"not far above the rounding floor {floor:.1e} of double precision; more digits take "
+            "precision='extended', or 'exact', for activations without kinks"
         )
     return (
         f"known to about {floor:.0e} only, the rounding of double precision; "

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
+from . import _core, ladder
 from ._arrays import LATER, Array, as_points, choice, flag, memory_limit, thread_count, tolerance
 from .activations import Activation
 from .kernels import Kernel, gradient_kernel, nngp
 from .planning.problem import Problem, problem_of
 
 METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned", "sparse-inverse")
-PRECISIONS = ("auto", "single", "double")
+PRECISIONS = ("auto", "single", "double", *ladder.BEYOND)
 CERTIFICATES = ("auto", "rigorous", "preconditioned", "theory", "none")
 KERNELS = {"gradient": gradient_kernel, "nngp": nngp}
 
@@ -93,9 +93,10 @@ def posed(
         Bad points or options; found, expected and remedy are in the message.
     """
     ker = kernel_of(activation, kernel, depth, weight_var, bias_var)
-    choice("precision", precision, PRECISIONS, {"extended": LATER, "exact": LATER})
+    choice("precision", precision, PRECISIONS)
     choice("method", method, METHODS)
     choice("certify", certify, CERTIFICATES)
+    ladder.check(ker, precision, method, certify)
     tol = tolerance(tol)
     count, limit = thread_count(threads), memory_limit(max_memory)
     A = as_points(X)

@@ -42,8 +42,8 @@ class EigenResult:
     vector
         The eigenvector, of unit norm, shape (n,).
     method
-        'dense', 'lanczos', 'preconditioned', 'shift-invert' or 'structure', with the storage or the
-        precision of the factor, and the vectors in a block.
+        'dense', 'lanczos', 'preconditioned', 'shift-invert', 'balls' (precision 'exact') or 'structure',
+        with the storage or the precision of the factor, and the vectors in a block.
     applications
         Products with the matrix (of method 'shift-invert' solves with its factor, of 'sparse-inverse'
         products with P^-1), each with a block of vectors.
@@ -54,7 +54,8 @@ class EigenResult:
     n
         Order of the matrix.
     dtype
-        Precision in which the matrix was stored.
+        Precision in which the matrix was stored: 'float32', 'float64', 'extended' (two doubles a number) or
+        'exact' (balls).
     threads
         Number of threads.
     seconds, nbytes
@@ -140,7 +141,8 @@ class EigenResult:
                 error = max(30.0 * self.change * abs(self.value), self.floor)
             elif self.method.startswith("sparse-inverse"):
                 error = abs(self.value)  # and without one nothing is known
-            digits = 8 if self.resolved else max(2, _digits(self.value, error))
+            sure = self.resolved and self.dtype != "extended"
+            digits = 8 if sure else max(2, _digits(self.value, error))
             value = f"{self.value:.{digits}g}"
         lower = upper = "-"
         if self.lower > -math.inf:

@@ -244,7 +244,7 @@ def run_study(
         for name, kernel in kernels.items():
             with warnings.catch_warnings():  # the table says what is not resolved
                 warnings.simplefilter("ignore", PrecisionWarning)
-                r = min_eig(X, activation(name), threads=threads, rng=seed)
+                r = min_eig(X, activation(name), precision="double", threads=threads, rng=seed)
                 K = gram(X, kernel, threads=threads)
                 top = eigsh(K, k=1, which="LA", tol=1e-2, rng=seed, threads=threads)
             if r.interrupted or top.interrupted:

@@ -11,6 +11,7 @@ import math
 from typing import Protocol
 
 from .._arrays import beyond, enough, size_text
+from ..coefficients import refusal
 from . import dense, lanczos, parts, preconditioned, shift_invert, sparse_inverse
 from .cost import NOMINAL, Cost, Rates, Refusal, Work
 from .plan import Candidate, Plan, seconds_text
@@ -259,12 +260,19 @@ def _estimate(rows: dict[str, Candidate], row: Candidate) -> str:
     return f" method='sparse-inverse' estimates it in about {seconds_text(other.seconds)} s."
 
 
+def _higher(problem: Problem) -> str:
+    """Which precision would."""
+    if problem.precision == "single" or refusal(problem.ker.activation, "extended") is not None:
+        return ""
+    return " (precision='extended' or 'exact' goes below)"
+
+
 def _expectation(problem: Problem, row: Candidate) -> str:
     if row.status == "rounding-limited":
         what = "single" if row.how.endswith("float32") else "double"
         return (
             f"lambda_min is expected to lie below what {what} precision resolves to tol={problem.tol:g}, "
-            f"and it says so in about {seconds_text(row.seconds)} s"
+            f"and it says so in about {seconds_text(row.seconds)} s{_higher(problem)}"
         )
     if row.status == "budget-limited":
         return (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from .. import ladder
 from ..activations import Activation
 from ..gram import core_points
 from ..kernels import Kernel
@@ -74,6 +75,8 @@ def plan(
         threads=threads,
     )
     points = core_points(asked.A, asked.ker, asked.threads)
+    if precision in ladder.BEYOND:
+        return ladder.foreseen(asked.problem(points), precision, asked.threads)
     found = plan_of(asked.problem(points), rates(asked.threads), method)
     if asked.scale == 1.0:
         return found
