@@ -1,7 +1,7 @@
 """Arithmetic with any number of digits, on the standard library's ``decimal``.
 
 What the coefficients of a kernel need of numbers: ``number``, ``exp``, ``log``, ``sqrt``, ``erf``,
-``atan``, ``sin``, ``cos``, ``pi``. ``exact.Balls`` offers the same on balls with a rigorous radius, so that
+``atan``, ``sin``, ``cos``, ``pi``. ``balls.Balls`` offers the same on balls with a rigorous radius, so that
 formulas (``analytic``) and sums (``coefficients``) are written once.
 """
 

@@ -13,10 +13,7 @@ upper - lower <= tol * value.
 
 from __future__ import annotations
 
-import importlib
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -26,6 +23,7 @@ import numpy as np
 
 from . import _core
 from ._arrays import Array
+from .balls import Balls, down, flint, frobenius, up
 from .coefficients import Coefficients, compute
 from .extended import exponent
 from .kernels import Kernel
@@ -40,90 +38,6 @@ MOST_STEPS = 60  # of inverse iteration at one precision
 MOST_TERMS = 40_000
 BYTES = 400  # of a number of some hundred bits, with its object
 METHOD = "balls"
-
-
-def flint() -> Any:
-    """python-flint, or an ImportError with the remedy."""
-    try:
-        return importlib.import_module("flint")
-    except ImportError:
-        raise ImportError(
-            "precision='exact' needs python-flint, which is not installed. "
-            "Install it with: pip install 'mehler[exact]'; or use precision='extended'."
-        ) from None
-
-
-def available() -> bool:
-    """Whether python-flint is there."""
-    try:
-        flint()
-    except ImportError:
-        return False
-    return True
-
-
-class Balls:
-    """Arithmetic of balls with so many bits, for ``coefficients``: see ``digits.Digits``."""
-
-    def __init__(self, bits: int) -> None:
-        self.flint = flint()
-        self.bits = bits
-        self.digits = int(bits * math.log10(2.0))
-
-    @contextmanager
-    def at(self, more: float = 0.0) -> Iterator[None]:
-        """Within: all operations have the bits, and ``more`` decimal digits beside."""
-        with self.flint.ctx.workprec(self.bits + 32 + int(3.33 * more)):
-            yield
-
-    @property
-    def pi(self) -> Any:
-        return self.flint.arb.pi()
-
-    def number(self, x: Any) -> Any:
-        arb = self.flint.arb
-        return arb(x.numerator) / x.denominator if isinstance(x, Fraction) else arb(x)
-
-    def exp(self, x: Any) -> Any:
-        return x.exp()
-
-    def log(self, x: Any) -> Any:
-        return x.log()
-
-    def sqrt(self, x: Any) -> Any:
-        return x.sqrt()
-
-    def erf(self, x: Any) -> Any:
-        return x.erf()
-
-    def atan(self, x: Any) -> Any:
-        return x.atan()
-
-    def sin(self, x: Any) -> Any:
-        return x.sin()
-
-    def cos(self, x: Any) -> Any:
-        return x.cos()
-
-    def needs(self, grown: float) -> float:
-        """Digits that a recurrence in balls loses: all that its worst case does."""
-        return max(grown, 0.0)
-
-    def upper(self, x: Any) -> float:
-        return up(x)
-
-    def size(self, x: Any) -> float:
-        return up(x.abs_upper())
-
-
-def up(x: Any) -> float:
-    """A double above all of the ball x."""
-    return math.nextafter(float(x.upper()), math.inf)
-
-
-def down(x: Any) -> float:
-    """A double below all of the ball x."""
-    return math.nextafter(float(x.lower()), -math.inf)
 
 
 @lru_cache(maxsize=16)
@@ -356,11 +270,6 @@ def spectrum(K: BallMatrix, bits: int, task: Task) -> tuple[Array, Array, Array]
         slack = g / (1.0 - g) * (1.0 + 1e-12)
         below, above = below - np.abs(below) * slack, above + np.abs(above) * slack
         return values, np.nextafter(below, -np.inf), np.nextafter(above, np.inf)
-
-
-def frobenius(entries: list[Any]) -> float:
-    """A double above the norm of balls."""
-    return math.hypot(*(up(x.abs_upper()) for x in entries)) * (1.0 + 1e-12) + 1e-300
 
 
 def check_memory(n: int, limit: int) -> None:

@@ -13,7 +13,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from . import _core, exact, extended
+from . import _core, balls, exact, extended
 from ._arrays import Array, as_points, size_text
 from .coefficients import refusal
 from .kernels import Kernel
@@ -32,7 +32,7 @@ def check(ker: Kernel, precision: str, method: str, certify: str) -> None:
     if precision in BEYOND:
         extended.check(ker, method, certify, precision)
         if precision == "exact":
-            exact.flint()
+            balls.flint()
 
 
 def points_route(
@@ -119,7 +119,7 @@ def _refused(precision: str, n: int, d: int, limit: int) -> str:
     need = extended.bytes_for(n, d) if precision == "extended" else exact.bytes_for(n)
     if need > limit:
         return f"precision='{precision}' needs {size_text(need)}"
-    if precision == "exact" and not exact.available():
+    if precision == "exact" and not balls.available():
         return "precision='exact' needs pip install 'mehler[exact]'"
     return ""
 

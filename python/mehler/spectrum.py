@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _core, dense, exact, extended, ladder
+from . import _core, balls, dense, exact, extended, ladder
 from ._arrays import (
     Array,
     as_points,
@@ -219,7 +219,7 @@ def _steps(ker: Kernel, n: int, limit: int) -> tuple[str, ...]:
     if refusal(ker.activation, "extended") is None:
         if n <= EXTENDED_UP_TO and bytes_for(n, 0, "extended") <= limit:
             steps.append("extended")
-        if n <= EXACT_UP_TO and bytes_for(n, 0, "exact") <= limit and exact.available():
+        if n <= EXACT_UP_TO and bytes_for(n, 0, "exact") <= limit and balls.available():
             steps.append("exact")
     return tuple(steps)
 
