@@ -78,7 +78,7 @@ def check(ker: Kernel, n: int, points: _core.Points, threads: int, limit: int) -
     """Refuses what cannot be, before any work."""
     if not sparse.local(ker):
         raise ValueError(
-            f"certify='preconditioned' needs an activation with a kink; {ker.activation.name!r} has none. "
+            f"certify='preconditioned' needs an activation with a kink; {ker.name!r} has none. "
             "Use certify='rigorous'."
         )
     if n < 64:
@@ -87,7 +87,7 @@ def check(ker: Kernel, n: int, points: _core.Points, threads: int, limit: int) -
         )
     if ker.error > 1e-12 * float(ker.h.ends[0]):
         raise ValueError(
-            f"certify='preconditioned' needs a kernel known to 1e-12; that of {ker.activation.name!r} is "
+            f"certify='preconditioned' needs a kernel known to 1e-12; that of {ker.name!r} is "
             f"known to {ker.error:.0e}. Declare its kinks, or use certify='theory'."
         )
     d, held = sparse.dimension(points.unit), points.nbytes

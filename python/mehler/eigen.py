@@ -11,7 +11,7 @@ import dataclasses
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ from ._progress import Reporter, State
 from .activations import Activation
 from .errors import ConvergenceWarning, PrecisionWarning
 from .gram import Gram, core_points
-from .kernels import Kernel, gradient_kernel, nngp
+from .kernels import Kernel, gradient_kernel, nngp, ntk
 from .operators import as_operator, columns
 from .outcome import Task, ended, replace, unknown
 from .planning.problem import problem_of
@@ -57,16 +57,16 @@ PRECISIONS = ("auto", "single", "double")
 CERTIFICATES = ("auto", "rigorous", "preconditioned", "theory", "none")
 EIGSH_CERTIFICATES = ("auto", "rigorous", "none")
 FACTOR_UP_TO = 12_000  # of what eigsh is given: beyond, products cost less than a factor
-KERNELS = {"gradient": gradient_kernel, "nngp": nngp}
+KERNELS = {"gradient": gradient_kernel, "nngp": nngp, "ntk": ntk}
 Callback = Callable[[State], Any]
 
 
 def min_eig(
     X: Any,
-    activation: str | Activation | Kernel = "relu",
+    activation: str | Activation | Kernel | Sequence[str | Activation] = "relu",
     *,
     kernel: str = "gradient",
-    depth: int = 1,
+    depth: int | None = None,
     weight_var: float = 1.0,
     bias_var: float = 0.0,
     width: int | None = None,
@@ -91,10 +91,11 @@ def min_eig(
         Points, (n, d): one a row, of unit norm (to 1e-12) unless the activation is positively
         homogeneous or ``normalize=True``. Any real dtype and layout.
     activation
-        A name (see :func:`activations`), an :class:`Activation`, or a kernel made by
-        :func:`gradient_kernel` or :func:`nngp`.
+        A name (see :func:`activations`), an :class:`Activation`, a list of them, one a layer, or a kernel made
+        by :func:`gradient_kernel`, :func:`nngp` or :func:`ntk`.
     kernel
-        'gradient' (train the hidden layer: G = L_1 * D_1) or 'nngp' (train the read-out: V_1).
+        'gradient' (train the last hidden layer: at depth 1 the G-matrix), 'nngp' (train the read-out) or
+        'ntk' (train everything).
     depth, weight_var, bias_var
         As in :func:`gradient_kernel`.
     width, weights
@@ -229,7 +230,7 @@ def min_eig(
             result = replace(result, lower=max(result.lower, 0.0), lower_kind="theory")
     if result.status == "rounding-limited" and ker.error > 1e-13 * float(ker.h.ends[0]):
         why = (
-            f"the kernel of {ker.activation.name} is known to {ker.error:.0e} only, which is what limits "
+            f"the kernel of {ker.name} is known to {ker.error:.0e} only, which is what limits "
             "the eigenvalue; declare the kinks of the function it was made from"
         )
         result = replace(result, message=why)
@@ -241,10 +242,10 @@ def min_eig(
 
 def plan(
     X: Any,
-    activation: str | Activation | Kernel = "relu",
+    activation: str | Activation | Kernel | Sequence[str | Activation] = "relu",
     *,
     kernel: str = "gradient",
-    depth: int = 1,
+    depth: int | None = None,
     weight_var: float = 1.0,
     bias_var: float = 0.0,
     normalize: bool = False,
@@ -467,16 +468,16 @@ def _warn(result: EigenResult) -> None:
 
 
 def _kernel(
-    activation: str | Activation | Kernel,
+    activation: str | Activation | Kernel | Sequence[str | Activation],
     kernel: str,
-    depth: int,
+    depth: int | None,
     weight_var: float,
     bias_var: float,
 ) -> Kernel:
-    choice("kernel", kernel, tuple(KERNELS), {"ntk"})
+    choice("kernel", kernel, tuple(KERNELS))
     if isinstance(activation, Kernel):
         given = {"kernel": kernel, "depth": depth, "weight_var": weight_var, "bias_var": bias_var}
-        usual = {"kernel": "gradient", "depth": 1, "weight_var": 1.0, "bias_var": 0.0}
+        usual = {"kernel": "gradient", "depth": None, "weight_var": 1.0, "bias_var": 0.0}
         odd = [name for name in given if given[name] != usual[name]]
         if odd:
             raise ValueError(
