@@ -479,7 +479,8 @@ class _OneLayer:
 def _profile(kernel: Kernel) -> ProfileTable:
     if kernel._deep:
         deep = (kernel.kind, kernel.layers, kernel.weight_var, kernel.bias_var, kernel.normalized)
-        return compile_profile(network(*deep))
+        made = network(*deep)
+        return compile_profile(made, made.noise)
     q = kernel.weight_var + kernel.bias_var
     gradient, act = kernel.kind == "gradient", kernel.layers[0]
     main = _dual(act, gradient, q)

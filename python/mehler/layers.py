@@ -83,9 +83,9 @@ def moment(act: Activation, derivative: bool, variance: float) -> Moment:
     with np.errstate(all="ignore"):
         values = np.abs(f(s * z)) * np.sqrt(density(z))
     size = float(np.max(values))
+    if size == 0.0:
+        return Moment(Decimal(0), shape_of(None), 0.0, 0.0)
     if not (math.isfinite(size) and max(values[0], values[-1]) <= 1e-8 * size):
-        if size == 0.0:
-            return Moment(Decimal(0), shape_of(None), 0.0, 0.0)
         raise OverflowError
     found, unit = layer_dual(act, derivative, variance), Decimal(1)
     if not 1e-200 < found.even_end + found.odd_end < 1e200:
@@ -148,10 +148,11 @@ class Network:
     fresh: float = 1.0
 
     def at(self, sign: float, deficit: Array, errors: bool = False) -> Pair:
-        """h(sign (1 - deficit)) / h(1) as a pair."""
-        deficit = np.asarray(deficit, dtype=np.float64)
-        zero = np.zeros_like(deficit) if errors else None
-        k = Pair(deficit, 2.0 - deficit, zero) if sign > 0 else Pair(2.0 - deficit, deficit, zero)
+        """h(sign (1 - deficit)) / h(1) as a pair, with deficit 0 before the others."""
+        near = np.concatenate([[0.0], np.ravel(deficit)])
+        zero = np.zeros_like(near) if errors else None
+        far = 2.0 - near
+        k = Pair(near, far, -near, zero) if sign > 0 else Pair(far, near, near, zero)
         t = d = k
         for i, step in enumerate(self.steps):
             c = k.affine(step.weight, step.bias)
@@ -169,30 +170,31 @@ class Network:
 
     @cached_property
     def _end(self) -> Pair:
-        return self.at(-1.0, np.array([0.0]))
+        return self.at(-1.0, np.zeros(0))
 
     @cached_property
     def ends(self) -> tuple[float, float]:
-        below, above = float(self._end.below[0]), float(self._end.above[0])
-        return self.top, self.top * (above - 1.0 if above <= below else 1.0 - below)
+        return self.top, self.top * float(self._end.value[0])
 
     @cached_property
     def error(self) -> float:
         tests = np.concatenate([10.0 ** -np.arange(16.0, 1.0, -1.0), (np.arange(40) + 0.5) / 40.0])
         worst = 0.0
         for sign in (1.0, -1.0):
-            found = self.at(sign, np.concatenate([[0.0], tests, [1.0]]), errors=True).error
+            found = self.at(sign, np.append(tests, 1.0), errors=True).error
             assert found is not None
             worst = max(worst, float(np.max(found)))
         return self.top * (worst + self.top_error + 2.0 * EPS)
 
+    @property
+    def noise(self) -> float:
+        """What of the error is not smooth: all of it where a dual is not resolved, else rounding."""
+        moments = [m for step in self.steps for m in (step.phi, step.dphi) if m is not None]
+        return self.error if any(m.shape.absolute > 0.0 for m in moments) else 0.0
+
     def drops(self, deficit: Array) -> tuple[Array, Array]:
-        plus = self.top * self.at(1.0, deficit).below
-        found, end = self.at(-1.0, deficit), self._end
-        if end.above[0] <= end.below[0]:  # h(-1) is h(1) (above - 1)
-            minus = self.top * (end.above[0] - found.above)
-        else:
-            minus = self.top * (found.below - end.below[0])
+        plus = self.top * self.at(1.0, deficit).below[1:]
+        minus = -self.top * self.at(-1.0, deficit).moved[1:]
         return 0.5 * (plus + minus), 0.5 * (plus - minus)
 
 
