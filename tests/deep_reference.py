@@ -121,7 +121,7 @@ def product_rule(f, s, rho):
 
 def deep(kind, duals, rho, weight=1.0, bias=0.0, normalized=False):
     """h(rho), an mpf; duals holds (E phi phi, E phi' phi') as functions of (q, c), one pair a layer."""
-    with mp.workdps(DIGITS):
+    with mp.workdps(max(DIGITS, mp.dps)):
         w, b, one = mpf(weight), mpf(bias), mpf(1)
         s, s1, t, d = mpf(rho), one, mpf(0), mpf(0)
         for i, (phi, dphi) in enumerate(duals):

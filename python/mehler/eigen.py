@@ -476,6 +476,7 @@ def _kernel(
 ) -> Kernel:
     choice("kernel", kernel, tuple(KERNELS))
     if isinstance(activation, Kernel):
+        depth = None if depth == activation.depth else depth
         given = {"kernel": kernel, "depth": depth, "weight_var": weight_var, "bias_var": bias_var}
         usual = {"kernel": "gradient", "depth": None, "weight_var": 1.0, "bias_var": 0.0}
         odd = [name for name in given if given[name] != usual[name]]

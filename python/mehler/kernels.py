@@ -480,7 +480,7 @@ def _profile(kernel: Kernel) -> ProfileTable:
     if kernel._deep:
         deep = (kernel.kind, kernel.layers, kernel.weight_var, kernel.bias_var, kernel.normalized)
         made = network(*deep)
-        return compile_profile(made, made.noise)
+        return compile_profile(made, made.unit)
     q = kernel.weight_var + kernel.bias_var
     gradient, act = kernel.kind == "gradient", kernel.layers[0]
     main = _dual(act, gradient, q)

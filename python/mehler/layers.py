@@ -187,10 +187,11 @@ class Network:
         return self.top * (worst + self.top_error + 2.0 * EPS)
 
     @property
-    def noise(self) -> float:
-        """What of the error is not smooth: all of it where a dual is not resolved, else rounding."""
+    def unit(self) -> float:
+        """What a table need not resolve: the error where a dual is not resolved, else a small part of it."""
         moments = [m for step in self.steps for m in (step.phi, step.dphi) if m is not None]
-        return self.error if any(m.shape.absolute > 0.0 for m in moments) else 0.0
+        rough = any(m.shape.absolute > 0.0 for m in moments)
+        return self.error if rough else self.error / 16.0
 
     def drops(self, deficit: Array) -> tuple[Array, Array]:
         plus = self.top * self.at(1.0, deficit).below[1:]
