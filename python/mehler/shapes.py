@@ -158,7 +158,8 @@ class Drops:
 def _barycentric(points: int) -> tuple[Array, Array]:
     """Nodes in [0, 1], and the weights (-1)^j sin of their angles."""
     j = np.arange(points)
-    return _nodes(points)[0], (-1.0) ** j * np.sin(np.pi * (2 * j + 1) / (2 * points))
+    weights = (-1.0) ** j * np.sin(np.pi * (2 * j + 1) / (2 * points))
+    return _nodes(points)[0], np.asarray(weights, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
