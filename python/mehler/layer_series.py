@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 LOW, MIDDLE, FULL, HIGH = range(4)
 LENGTHS = (16, 64, 256, 1024)
-LONGEST, SHALLOW = 256, 3  # of the tails of many layers; up to so many the last of LENGTHS
+REACH = ((3, 1024), (10, 256), (math.inf, 64))  # (up to so many layers, length of what tails know)
 MOST_TERMS = 50_000  # of a closed form
 MOST_QUADRATURE = 4096
 SPREAD = 1e-13  # 1 - c_0 below this: a constant
@@ -82,7 +82,7 @@ def series_of(kernel: Kernel, kmax: int) -> Series:
 
 def longest(kernel: Kernel) -> int:
     """The last N for which :func:`deep_tails` knows anything: a series costs its length to 2.5 a layer."""
-    return LENGTHS[-1] if kernel.depth <= SHALLOW else LONGEST
+    return next(length for layers, length in REACH if kernel.depth <= layers)
 
 
 def deep_tails(kernel: Kernel, nmax: int) -> Array:
@@ -142,14 +142,7 @@ def _composed(act: Activation, derivative: bool, step: Step, c: Array) -> Array:
     if not np.any(start):
         f = a[:, :n].copy()
     else:
-        row, f = np.zeros((4, n)), np.zeros((4, n))
-        row[:, 0] = 1.0
-        for k in range(terms + 1):
-            f += a[:, k, None] * row
-            moved = spread[:, None] * row[:, :-1]
-            row *= start[:, None]
-            row[:, 1:] += moved
-        f = _widened(f, 3.0 * EPS * terms)
+        f = _widened(_around(a, start, spread, n), 3.0 * EPS * terms)
     g = c / spread[:, None]
     g[:, 0] = 0.0
     if not np.any(g[:, 2:]):  # the first layer
@@ -161,6 +154,28 @@ def _composed(act: Activation, derivative: bool, step: Step, c: Array) -> Array:
         2.0 * (block + n / block + 2.0) * (n + 4.0) * EPS,
     )
     return _with_rest(out, c, rest, terms)
+
+
+def _around(a: Array, start: Array, spread: Array, n: int) -> Array:
+    """f_j = sum_k a_k b(k, j), j < n."""
+    terms = a.shape[1] - 1
+    f = np.zeros((4, n))
+    if np.min(start) > 0.0 and terms * -math.log(np.min(start)) < 600.0:  # b(k, 0) is a double
+        k = np.arange(terms + 1)
+        b = start[:, None] ** k
+        odds = (spread / start)[:, None]
+        for j in range(n):
+            f[:, j] = np.einsum("ik,ik->i", a, b)
+            b *= odds * (np.maximum(k - j, 0) / (j + 1.0))
+        return f
+    row = np.zeros((4, n))
+    row[:, 0] = 1.0
+    for i in range(terms + 1):
+        f += a[:, i, None] * row
+        moved = spread[:, None] * row[:, :-1]
+        row *= start[:, None]
+        row[:, 1:] += moved
+    return f
 
 
 def _with_rest(out: Array, c: Array, rest: float, terms: int) -> Array:
