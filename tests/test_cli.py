@@ -51,6 +51,16 @@ def test_kernel_options_reach_the_kernel(data: str, capsys: pytest.CaptureFixtur
     assert json.loads(capsys.readouterr().out)["value"] == pytest.approx(r.value, rel=1e-9)
 
 
+def test_depth_reaches_the_kernel(data: str, capsys: pytest.CaptureFixture[str]):
+    options = ["--kernel", "ntk", "--depth", "3", "--weight-var", "2", "--json", "--quiet"]
+    assert main(["min-eig", data, *options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    r = mh.min_eig(POINTS, "relu", kernel="ntk", depth=3, weight_var=2.0)
+    assert found["value"] == pytest.approx(r.value, rel=1e-9) and found["depth"] == 3
+    assert main(["plan", data, *options]) == 0
+    assert json.loads(capsys.readouterr().out)["depth"] == 3
+
+
 def test_not_resolved_is_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     np.save(tmp_path / "c.npy", mh.generate("circle-full", 51, 2))
     line = ["min-eig", str(tmp_path / "c.npy"), "--activation", "swish", "--normalize"]
@@ -173,7 +183,7 @@ def test_bad_input_is_2_with_a_message(
         [],
         ["dance"],
         ["min-eig"],
-        ["min-eig", "x", "--kernel", "ntk"],
+        ["min-eig", "x", "--kernel", "cnn"],
         ["min-eig", "x", "--method", "magic"],
         ["min-eig", "x", "--precision", "half"],
         ["min-eig", "x", "--certify", "maybe"],

@@ -282,3 +282,12 @@ def test_plan_foresees(precision):
     assert f"precision='{precision}'" in str(p)
     tight = mh.plan(X, "tanh", precision=precision, max_memory="50kB")
     assert tight.method is None and "max_memory allows" in tight.reason
+
+
+@pytest.mark.parametrize(("kernel", "depth"), [("ntk", 1), ("nngp", 2)])
+def test_more_layers_are_refused(kernel, depth):
+    X = mh.generate("circle-full", n=11, d=2)
+    with pytest.raises(ValueError, match="of one hidden layer; got '" + kernel):
+        mh.min_eig(X, "tanh", kernel=kernel, depth=depth, precision="extended")
+    r = mh.min_eig(X, "tanh", kernel=kernel, depth=depth)  # auto does not climb there
+    assert r.dtype == "float64"

@@ -242,7 +242,7 @@ def test_repr_says_what_was_compiled():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"depth": 2}, "depth must be 1, the only supported depth; got 2"),
+        ({"depth": 0}, "depth must satisfy 1 <= depth <= 1000; got 0"),
         ({"weight_var": 0.0}, "weight_var must be positive and finite; got 0.0"),
         ({"bias_var": -1.0}, "bias_var must be >= 0 and finite; got -1.0"),
     ],

@@ -31,7 +31,17 @@ ALLOWED = {
     "bindings": {"core", "kernel", "gram", "solve", "extended", "bindings"},
     "tests": {"core", "kernel", "gram", "solve", "tests"},
 }
-MATHEMATICS = ("activations", "hermite", "duals", "profile", "kernels")
+MATHEMATICS = (
+    "activations",
+    "hermite",
+    "duals",
+    "profile",
+    "shapes",
+    "layers",
+    "layer_series",
+    "parity",
+    "kernels",
+)
 # What a function, when called, may ask for: the extras, and SciPy to hand a LinearOperator over.
 OPTIONAL = {"flint", "matplotlib", "scipy", "tqdm"}
 

@@ -301,8 +301,8 @@ def test_routes_answer_costs_or_refusals():
         ({"max_memory": "much"}, ValueError, "max_memory must be bytes or a text"),
         ({"threads": 0}, ValueError, "threads must be >= 1"),
         ({"normalize": "yes"}, TypeError, "normalize must be True or False"),
-        ({"kernel": "ntk"}, ValueError, "kernel must be one of"),
-        ({"depth": 2}, ValueError, "depth must be 1"),
+        ({"kernel": "cnn"}, ValueError, "kernel must be one of"),
+        ({"depth": 0}, ValueError, "depth must satisfy"),
     ],
 )
 def test_bad_options_are_refused_as_min_eig_does(options, error, words):

@@ -19,7 +19,7 @@ from .errors import ConvergenceWarning, PrecisionWarning
 from .files import load
 from .generated import generate
 from .gram import Gram, gram
-from .kernels import Kernel, gradient_kernel, nngp
+from .kernels import Kernel, gradient_kernel, nngp, ntk
 from .planning import Plan
 from .planning.ask import plan
 from .plots import plot_dimension, plot_spectrum
@@ -56,6 +56,7 @@ __all__ = [
     "min_eig",
     "nngp",
     "normalize",
+    "ntk",
     "plan",
     "plot_dimension",
     "plot_spectrum",

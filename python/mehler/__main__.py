@@ -25,7 +25,7 @@ import numpy as np
 from .errors import ConvergenceWarning, PrecisionWarning
 
 OK, BAD, UNRESOLVED, INTERRUPTED = 0, 2, 3, 130
-KERNELS = ("gradient", "nngp")
+KERNELS = ("gradient", "nngp", "ntk")
 IN_SHELL = (  # the library's words in messages, as options
     (r"normalize=True", "--normalize"),
     (r"\b(method|certify|precision)=((?:'[-a-z]+'(?:, | or )?)+)", r"--\1 \2"),
@@ -119,7 +119,17 @@ def _min_eig(options: argparse.Namespace, say: Say) -> int:
         progress=not options.quiet and sys.stderr.isatty(),
     )
     if options.json:
-        names = ("data", "rows", "normalize", "kernel", "weight_var", "bias_var", "certify", "seed")
+        names = (
+            "data",
+            "rows",
+            "normalize",
+            "kernel",
+            "depth",
+            "weight_var",
+            "bias_var",
+            "certify",
+            "seed",
+        )
         asked = {name: getattr(options, name) for name in names}
         asked |= {"max_memory": options.max_memory, "time_limit": options.time_limit}
         asked |= {"activation": _call(act), "mehler": mehler.__version__}
@@ -136,7 +146,7 @@ def _min_eig(options: argparse.Namespace, say: Say) -> int:
 
 def _asked(options: argparse.Namespace) -> dict[str, Any]:
     """What min_eig and plan share."""
-    names = ("kernel", "weight_var", "bias_var", "normalize", "tol", "method", "precision")
+    names = ("kernel", "depth", "weight_var", "bias_var", "normalize", "tol", "method", "precision")
     return {n: getattr(options, n) for n in (*names, "certify", "threads", "max_memory")}
 
 
@@ -156,6 +166,7 @@ def _plan(options: argparse.Namespace, say: Say) -> int:
             "rows",
             "normalize",
             "kernel",
+            "depth",
             "weight_var",
             "bias_var",
             "tol",
@@ -384,8 +395,9 @@ def _parser() -> argparse.ArgumentParser:
             "--kernel",
             choices=KERNELS,
             default="gradient",
-            help="gradient: train the hidden layer; nngp: train the read-out; default gradient",
+            help="gradient: train the last hidden layer; nngp: the read-out; ntk: everything; default gradient",
         )
+        sub.add_argument("--depth", type=int, default=1, help="hidden layers; default 1")
         sub.add_argument(
             "--weight-var", type=float, default=1.0, help="variance of weights; default 1"
         )

@@ -23,6 +23,7 @@ from typing import Any
 from .activations import Activation
 from .analytic import Analytic, analytic, polynomial, squared_scale
 from .digits import Digits
+from .kernels import Kernel
 
 MOST_TERMS = 6000
 
@@ -66,6 +67,16 @@ def refusal(act: Activation, precision: str) -> str | None:
     if analytic(act, False) is None and polynomial(act, False) is None:
         return f"precision={precision!r} does not know {name!r}; use precision='double'."
     return None
+
+
+def kernel_refusal(ker: Kernel, precision: str) -> str | None:
+    """The same for a kernel: only those of one hidden layer have a series in one correlation."""
+    if ker.kind == "ntk" or ker.depth != 1:
+        return (
+            f"precision={precision!r} is for the gradient and nngp kernels of one hidden layer; got "
+            f"{ker.kind!r} of depth {ker.depth}. Use precision='double'."
+        )
+    return refusal(ker.layers[0], precision)
 
 
 @lru_cache(maxsize=32)

@@ -51,7 +51,7 @@ GUARD_TOL = 1e-4  # residuals of the deflated eigenvectors
 
 def obstacle(ker: Kernel, n: int) -> str:
     """What stands against it, whatever the memory, and what to do; nothing: ''."""
-    name = ker.activation.name
+    name = ker.name
     if not sparse.local(ker):
         return f"needs an activation with a kink; {name!r} has none. Use certify='rigorous'."
     if n < LEAST:

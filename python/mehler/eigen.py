@@ -13,7 +13,7 @@ import dataclasses
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import (
@@ -58,10 +58,10 @@ Callback = Callable[[State], Any]
 
 def min_eig(
     X: Any,
-    activation: str | Activation | Kernel = "relu",
+    activation: str | Activation | Kernel | Sequence[str | Activation] = "relu",
     *,
     kernel: str = "gradient",
-    depth: int = 1,
+    depth: int | None = None,
     weight_var: float = 1.0,
     bias_var: float = 0.0,
     width: int | None = None,
@@ -86,10 +86,11 @@ def min_eig(
         Points, (n, d): one a row, of unit norm (to 1e-12) unless the activation is positively
         homogeneous or ``normalize=True``. Any real dtype and layout.
     activation
-        A name (see :func:`activations`), an :class:`Activation`, or a kernel made by
-        :func:`gradient_kernel` or :func:`nngp`.
+        A name (see :func:`activations`), an :class:`Activation`, a list of them, one a layer, or a kernel made
+        by :func:`gradient_kernel`, :func:`nngp` or :func:`ntk`.
     kernel
-        'gradient' (train the hidden layer: G = L_1 * D_1) or 'nngp' (train the read-out: V_1).
+        'gradient' (train the last hidden layer: at depth 1 the G-matrix), 'nngp' (train the read-out) or
+        'ntk' (train everything).
     depth, weight_var, bias_var
         As in :func:`gradient_kernel`.
     width, weights
@@ -232,7 +233,7 @@ def min_eig(
             result = replace(result, lower=max(result.lower, 0.0), lower_kind="theory")
     if result.status == "rounding-limited" and ker.error > 1e-13 * float(ker.h.ends[0]):
         why = (
-            f"the kernel of {ker.activation.name} is known to {ker.error:.0e} only, which is what limits "
+            f"the kernel of {ker.name} is known to {ker.error:.0e} only, which is what limits "
             "the eigenvalue; declare the kinks of the function it was made from"
         )
         result = replace(result, message=why)

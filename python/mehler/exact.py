@@ -45,10 +45,10 @@ def _coefficients(ker: Kernel, bits: int, digits: int) -> tuple[Coefficients, An
     """Those of the layer to 10^-digits, and what divides them."""
     m = Balls(bits)
     variance = Fraction(ker.weight_var) + Fraction(ker.bias_var)
-    layer = compute(m, ker.activation, ker.kind == "gradient", variance, digits, MOST_TERMS)
+    layer = compute(m, ker.layers[0], ker.kind == "gradient", variance, digits, MOST_TERMS)
     divisor = m.number(1)
     if ker.normalized:
-        other = compute(m, ker.activation, False, variance, digits, MOST_TERMS)
+        other = compute(m, ker.layers[0], False, variance, digits, MOST_TERMS)
         with m.at():  # the total is known to its quadrature; what that may lack goes into the ball
             divisor = other.total + m.flint.arb(0, other.tail)
     return layer, divisor

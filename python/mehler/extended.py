@@ -27,7 +27,7 @@ import numpy as np
 
 from . import _core
 from ._arrays import Array, size_text
-from .coefficients import Coefficients, coefficients, refusal
+from .coefficients import Coefficients, coefficients, kernel_refusal
 from .kernels import Kernel
 from .outcome import Task, ended, result_of, structural, unknown
 from .result import EigenResult
@@ -97,10 +97,10 @@ def series(ker: Kernel) -> Series:
     w, b = Decimal(ker.weight_var), Decimal(ker.bias_var)
     gradient = ker.kind == "gradient"
     variance = Fraction(ker.weight_var) + Fraction(ker.bias_var)
-    layer: Coefficients = coefficients(ker.activation, gradient, variance, DIGITS)
+    layer: Coefficients = coefficients(ker.layers[0], gradient, variance, DIGITS)
     divisor = Decimal(1)
     if ker.normalized:
-        divisor = coefficients(ker.activation, False, variance, DIGITS).total
+        divisor = coefficients(ker.layers[0], False, variance, DIGITS).total
     with decimal.localcontext() as context:
         context.prec = DIGITS + 16
         a = [x / divisor for x in layer.squares]
@@ -139,7 +139,7 @@ def series(ker: Kernel) -> Series:
 
 def check(ker: Kernel, method: str, certify: str, precision: str = "extended") -> None:
     """ValueError for what these digits cannot do."""
-    why = refusal(ker.activation, precision)
+    why = kernel_refusal(ker, precision)
     if why:
         raise ValueError(why)
     if method not in ("auto", "shift-invert"):

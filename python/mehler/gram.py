@@ -226,7 +226,7 @@ def core_points(
     if q is None:
         i = int(np.flatnonzero(off)[0])
         raise ValueError(
-            f"points must have unit norm for {kernel.activation.name!r}, which is not homogeneous; "
+            f"points must have unit norm for {kernel.name!r}, which is not homogeneous; "
             f"found {int(off.sum())} of {len(norms)} that have not (row {i} has norm {norms[i]:.6g}). "
             "Pass normalize=True, or divide each point by its norm."
         )

@@ -1,13 +1,15 @@
 """Kernels of wide layers as functions of the cosine, ready for points and for the compiled core.
 
-For unit vectors and preactivations of variance q = weight_var + bias_var and correlation
+Preactivations of layer l = 1..depth have the covariance L_l = weight_var S_{l-1} + bias_var, S_0 = rho for
+unit vectors, and for (u, v) Gaussian with that covariance S_l = E[phi(u) phi(v)], D_l = E[phi'(u) phi'(v)]:
 
-    c(rho) = (weight_var rho + bias_var) / q,
+    nngp(rho)            = S_depth                                (train the read-out)
+    gradient_kernel(rho) = L_depth D_depth                        (train the last hidden layer)
+    ntk(rho)             = T_depth D_depth + S_depth              (train everything)
+                           T_1 = L_1,  T_{l+1} = weight_var T_l D_l + L_{l+1}.
 
-    nngp(rho)            = E[phi(s u) phi(s v)],                          s = sqrt(q)
-    gradient_kernel(rho) = (weight_var rho + bias_var) E[phi'(s u) phi'(s v)].
-
-``normalized=True`` divides by E[phi(s Z)^2].
+``normalized=True`` divides S_l and D_l by E[phi(u)^2] of their layer. One layer is :class:`_OneLayer` here, more
+are ``layers.Network``; ``layer_series`` has their power series.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import math
 import numbers
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -22,13 +25,19 @@ from typing import Any
 import numpy as np
 
 from .activations import Activation, activation
-from .duals import Dual, dual, truncated
+from .duals import Dual
 from .errors import PrecisionWarning
-from .hermite import Array, Function, coefficients_by_quadrature
+from .hermite import Array, coefficients_by_quadrature
+from .layer_series import deep_tails, longest, series_of
+from .layers import layer_dual as _dual
+from .layers import network
+from .layers import scaled as _scaled
+from .parity import Parity, parity_of
 from .profile import ProfileTable, compile_profile
 
 OVERSHOOT = 1e-12
 PRECISION_GOAL = 1e-12
+MAX_DEPTH = 1000
 MAX_SERIES = 1_000_000
 MAX_QUADRATURE_SERIES = 4096
 MAX_MIXED_SERIES = 50_000
@@ -36,23 +45,23 @@ MAX_MIXED_SERIES = 50_000
 
 @dataclass(frozen=True)
 class Kernel:
-    """h(cos) of one activation, as a value: equal parameters, equal kernels.
+    """h(cos) of a network, as a value: equal parameters, equal kernels.
 
     Parameters
     ----------
     activation
-        The activation phi.
+        The activation phi; a tuple of them, one a layer, where they differ.
     kind
-        'gradient' or 'nngp'.
+        'gradient', 'nngp' or 'ntk'.
     depth
-        Number of hidden layers; 1.
+        Number of hidden layers.
     weight_var, bias_var
         Variances of weights and biases.
     normalized
-        Divide by E[phi(s Z)^2].
+        Divide each layer by E[phi(u)^2].
     """
 
-    activation: Activation
+    activation: Activation | tuple[Activation, ...]
     kind: str
     depth: int = 1
     weight_var: float = 1.0
@@ -70,9 +79,47 @@ class Kernel:
         return self.h.error
 
     @property
+    def layers(self) -> tuple[Activation, ...]:
+        """The activations, one a hidden layer."""
+        one = self.activation
+        return one if isinstance(one, tuple) else (one,) * self.depth
+
+    @property
+    def name(self) -> str:
+        """The activation's name, or the names of all layers."""
+        if isinstance(self.activation, tuple):
+            return ", ".join(act.name for act in self.activation)
+        return self.activation.name
+
+    @property
+    def kinked(self) -> bool:
+        """Whether some derivative of an activation jumps: h is then singular at rho = +-1."""
+        return any(act.kinks for act in self.layers)
+
+    @property
     def homogeneity(self) -> float | None:
-        """q when K_ij = (|x_i| |x_j|)^q h(cos_ij) for points of any norm, else None."""
-        return self.activation.homogeneity if self.bias_var == 0.0 else None
+        """q when K_ij = (|x_i| |x_j|)^q h(cos_ij) for points of any norm, else None.
+
+        The product of the layers' degrees, for all three kernels: L_l has the degree p of the layers
+        before, S_l has p q_l, D_l has p (q_l - 1), and T_l has p.
+        """
+        degrees = [act.homogeneity for act in self.layers]
+        if self.bias_var != 0.0 or any(q is None for q in degrees):
+            return None
+        return math.prod(q for q in degrees if q is not None)
+
+    def single_layers(self) -> tuple[Kernel, ...]:
+        """Kernels of one layer, of unit variance, that h is made of: as singular at rho = 1 as h."""
+        layers = self.layers
+        phi = layers[: len(layers) - (self.kind == "gradient")]
+        dphi = {"gradient": layers[-1:], "ntk": layers, "nngp": ()}[self.kind]
+        parts = [("nngp", act) for act in phi] + [("gradient", act) for act in dphi]
+        return tuple(Kernel(act, kind) for kind, act in dict.fromkeys(parts))
+
+    @property
+    def parity(self) -> Parity:
+        """Which powers of rho h has."""
+        return parity_of(self.kind, self.layers, self.bias_var != 0.0)
 
     def __call__(self, X: Any, Y: Any = None) -> Any:
         """h of cosines (0-D or 1-D input), or the dense kernel matrix of points (2-D input).
@@ -159,19 +206,34 @@ class Kernel:
         if kmax < 0:
             raise ValueError(f"kmax must be >= 0; got {kmax}.")
         out = self._coefficients(kmax)
-        if self.bias_var != 0.0:
-            lack, top = float(_mixed(self, kmax)[1][-1]), float(self.h.ends[0])
-            if lack > 1e-12 * top:
-                warnings.warn(
-                    f"the first {kmax + 1} coefficients of {self!r} may lack {lack / top:.0e} h(1) in all: "
-                    f"weight_var={self.weight_var:g} is small beside bias_var={self.bias_var:g}.",
-                    PrecisionWarning,
-                    stacklevel=2,
-                )
+        lack, top = 0.0, float(self.h.ends[0])
+        why = f"weight_var={self.weight_var:g} is small beside bias_var={self.bias_var:g}"
+        if self._deep:
+            lack, why = top * series_of(self, kmax).lack, "so near to a constant are its layers"
+        elif self.bias_var != 0.0:
+            lack = float(_mixed(self, kmax)[1][-1])
+        if lack > 1e-12 * top:
+            warnings.warn(
+                f"the first {kmax + 1} coefficients of {self!r} may lack {lack / top:.0e} h(1) in all: {why}.",
+                PrecisionWarning,
+                stacklevel=2,
+            )
         return out
+
+    @property
+    def last_tail(self) -> int:
+        """N beyond which ``tail`` is known to give nothing."""
+        return longest(self) if self._deep else MAX_SERIES
+
+    @property
+    def _deep(self) -> bool:
+        """Whether h is a :class:`layers.Network`."""
+        return self.depth > 1 or self.kind == "ntk"
 
     def _coefficients(self, kmax: int) -> Array:
         """Without a word about what they lack."""
+        if self._deep:
+            return float(self.h.ends[0]) * series_of(self, kmax).middle[: kmax + 1]
         return _coefficients(self, kmax)[: kmax + 1]
 
     def tail(self, N: Any) -> Any:
@@ -200,12 +262,16 @@ class Kernel:
             raise ValueError(f"N must hold integers >= 0; got {N!r}.")
         if index.size == 0:
             return np.zeros(index.shape)
-        tails = _tails(self, int(index.max()))[index]
+        most = int(index.max())
+        tails = (deep_tails(self, most) if self._deep else _tails(self, most))[index]
         return float(tails) if index.ndim == 0 else tails
 
     def __repr__(self) -> str:
         name = {"gradient": "gradient_kernel"}.get(self.kind, self.kind)
-        words = [repr(self.activation)]
+        several = isinstance(self.activation, tuple)
+        words = [repr(list(self.layers) if several else self.activation)]
+        if self.depth != 1 and not several:
+            words.append(f"depth={self.depth}")
         if self.weight_var != 1.0:
             words.append(f"weight_var={self.weight_var!r}")
         if self.bias_var != 0.0:
@@ -220,27 +286,28 @@ class Kernel:
 
 
 def gradient_kernel(
-    act: str | Activation,
-    depth: int = 1,
+    act: str | Activation | Sequence[str | Activation],
+    depth: int | None = None,
     weight_var: float = 1.0,
     bias_var: float = 0.0,
     normalized: bool = False,
 ) -> Kernel:
-    """h(rho) = (weight_var rho + bias_var) E[phi'(s u) phi'(s v)]: train the hidden layer only.
+    """h = L_depth D_depth: train the last hidden layer only.
 
-    The G-matrix of Panigrahi, Shetty and Goyal (2020) at infinite width.
+    At depth 1 (weight_var rho + bias_var) E[phi'(s u) phi'(s v)], s^2 = weight_var + bias_var: the
+    G-matrix of Panigrahi, Shetty and Goyal (2020) at infinite width. L_l = weight_var S_{l-1} + bias_var is the
+    covariance of the preactivations (u, v) of layer l, S_0 = rho, S_l = E[phi(u) phi(v)], D_l = E[phi'(u) phi'(v)].
 
     Parameters
     ----------
     act
-        The activation phi: a name, or an Activation.
+        The activation phi: a name, or an Activation; or a list of them, one a layer.
     depth
-        Number of hidden layers; 1.
+        Number of hidden layers; default 1, or the length of the list.
     weight_var, bias_var
-        Variances of weights and biases: the preactivation of a unit vector has the variance
-        s^2 = weight_var + bias_var, and (u, v) the correlation (weight_var rho + bias_var) / s^2.
+        Variances of weights and biases, of every layer.
     normalized
-        Divide by E[phi(s Z)^2].
+        Divide S_l and D_l by E[phi(u)^2] of their layer.
 
     Returns
     -------
@@ -253,7 +320,8 @@ def gradient_kernel(
     TypeError
         An activation that is neither a name nor an Activation, variances that are no numbers.
     ValueError
-        Unknown activation, depth other than 1, variances out of range, an activation that jumps.
+        Unknown activation, variances out of range, a list whose length is not depth, an activation of the last
+        layer that jumps, h(1) beyond the range of doubles.
 
     Warns
     -----
@@ -268,25 +336,27 @@ def gradient_kernel(
 
 
 def nngp(
-    act: str | Activation,
-    depth: int = 1,
+    act: str | Activation | Sequence[str | Activation],
+    depth: int | None = None,
     weight_var: float = 1.0,
     bias_var: float = 0.0,
     normalized: bool = False,
 ) -> Kernel:
-    """h(rho) = E[phi(s u) phi(s v)]: train the read-out only (the conjugate kernel).
+    """h = S_depth: train the read-out only (the conjugate kernel).
+
+    At depth 1 E[phi(s u) phi(s v)], s^2 = weight_var + bias_var. S_l = E[phi(u) phi(v)] for (u, v) Gaussian with
+    covariance weight_var S_{l-1} + bias_var, S_0 = rho.
 
     Parameters
     ----------
     act
-        The activation phi: a name, or an Activation.
+        The activation phi: a name, or an Activation; or a list of them, one a layer.
     depth
-        Number of hidden layers; 1.
+        Number of hidden layers; default 1, or the length of the list.
     weight_var, bias_var
-        Variances of weights and biases: the preactivation of a unit vector has the variance
-        s^2 = weight_var + bias_var, and (u, v) the correlation (weight_var rho + bias_var) / s^2.
+        Variances of weights and biases, of every layer.
     normalized
-        Divide by E[phi(s Z)^2].
+        Divide S_l by E[phi(u)^2] of its layer.
 
     Returns
     -------
@@ -299,7 +369,8 @@ def nngp(
     TypeError
         An activation that is neither a name nor an Activation, variances that are no numbers.
     ValueError
-        Unknown activation, depth other than 1, variances out of range.
+        Unknown activation, variances out of range, a list whose length is not depth, h(1) beyond the
+        range of doubles.
 
     Warns
     -----
@@ -314,18 +385,57 @@ def nngp(
     return _kernel("nngp", act, depth, weight_var, bias_var, normalized)
 
 
+def ntk(
+    act: str | Activation | Sequence[str | Activation],
+    depth: int | None = None,
+    weight_var: float = 1.0,
+    bias_var: float = 0.0,
+    normalized: bool = False,
+) -> Kernel:
+    """h = T_depth D_depth + S_depth: train everything (the neural tangent kernel).
+
+    T_1 = L_1, T_{l+1} = weight_var T_l D_l + L_{l+1}; L_l, S_l, D_l as in :func:`gradient_kernel`.
+
+    Parameters
+    ----------
+    act
+        The activation phi: a name, or an Activation; or a list of them, one a layer.
+    depth
+        Number of hidden layers; default 1, or the length of the list.
+    weight_var, bias_var
+        Variances of weights and biases, of every layer but the read-out (1 and 0).
+    normalized
+        Divide S_l and D_l by E[phi(u)^2] of their layer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Unknown activation, variances out of range, a list whose length is not depth, an activation that jumps,
+        h(1) beyond the range of doubles.
+
+    Warns
+    -----
+    PrecisionWarning
+        The profile is known less precisely than 1e-12 h(1); ``kernel.error`` says to what.
+
+    References
+    ----------
+    Jacot, Gabriel, Hongler, NeurIPS 2018, arXiv 1806.07572.
+    """
+    return _kernel("ntk", act, depth, weight_var, bias_var, normalized)
+
+
 def _kernel(
     kind: str,
-    act: str | Activation,
-    depth: int,
+    act: str | Activation | Sequence[str | Activation],
+    depth: int | None,
     weight_var: float,
     bias_var: float,
     normalized: bool,
 ) -> Kernel:
-    from ._arrays import flag, integer
+    from ._arrays import flag
 
-    if integer(depth, "depth") != 1:
-        raise ValueError(f"depth must be 1, the only supported depth; got {depth!r}.")
+    layers = _layers(act, depth)
     for name, value in (("weight_var", weight_var), ("bias_var", bias_var)):
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise TypeError(f"{name} must be a number; got {value!r}.")
@@ -333,22 +443,53 @@ def _kernel(
         raise ValueError(f"weight_var must be positive and finite; got {weight_var!r}.")
     if not (math.isfinite(bias_var) and bias_var >= 0.0):
         raise ValueError(f"bias_var must be >= 0 and finite; got {bias_var!r}.")
-    act = activation(act)
-    if kind == "gradient":
-        act.derivative()  # refuses an activation that jumps
+    for one in {"gradient": layers[-1:], "ntk": layers, "nngp": ()}[kind]:
+        one.derivative()  # refuses an activation that jumps
+    alike = all(one == layers[0] for one in layers)
     kernel = Kernel(
-        act, kind, 1, float(weight_var), float(bias_var), flag("normalized", normalized)
+        layers[0] if alike else layers,
+        kind,
+        len(layers),
+        float(weight_var),
+        float(bias_var),
+        flag("normalized", normalized),
     )
     if kernel.error > PRECISION_GOAL * abs(float(kernel.h.ends[0])):
         relative = kernel.error / abs(float(kernel.h.ends[0]))
+        why = "Declare every kink (kinks=...) and give the derivative (df=...)."
+        if all(one.source != "user" for one in layers):
+            why = (
+                "From layer to layer it changes ever faster near rho = 1, or errors add up; a smaller weight_var, "
+                "fewer layers or normalized=True help."
+            )
         warnings.warn(
-            f"the kernel of {act.name!r} is known to {relative:.1e} h(1) only, more than "
-            f"{PRECISION_GOAL:.0e}; kernel.error says so. Declare every kink (kinks=...) and give "
-            "the derivative (df=...).",
+            f"the kernel of {kernel.name!r} is known to {relative:.1e} h(1) only, more than "
+            f"{PRECISION_GOAL:.0e}; kernel.error says so. {why}",
             PrecisionWarning,
             stacklevel=3,
         )
     return kernel
+
+
+def _layers(
+    act: str | Activation | Sequence[str | Activation], depth: int | None
+) -> tuple[Activation, ...]:
+    """One activation a hidden layer."""
+    from ._arrays import integer
+
+    count = None if depth is None else integer(depth, "depth")
+    if count is not None and not 1 <= count <= MAX_DEPTH:
+        raise ValueError(f"depth must satisfy 1 <= depth <= {MAX_DEPTH}; got {depth!r}.")
+    if isinstance(act, (str, Activation)) or not isinstance(act, Sequence):
+        return (activation(act),) * (count or 1)
+    layers = tuple(activation(one) for one in act)
+    if not layers:
+        raise ValueError("a list of activations must have one a hidden layer; got none.")
+    if count not in (None, len(layers)):
+        raise ValueError(
+            f"depth must be the number of activations, {len(layers)}; got {depth!r}. Leave it out."
+        )
+    return layers
 
 
 def _cosines(rho: Any) -> Array:
@@ -422,36 +563,23 @@ class _OneLayer:
         return np.asarray(self.factor(deficit - 1.0) * kappa)
 
 
-def _scaled(f: Function, s: float) -> Function:
-    return f if s == 1.0 else lambda z: f(s * z)
-
-
-@lru_cache(maxsize=256)
-def _dual(act: Activation, derivative: bool, variance: float) -> Dual:
-    """The dual of phi(s z) or phi'(s z), s = sqrt(variance)."""
-    s = math.sqrt(variance)
-    f = act.derivative() if derivative else act.phi
-    if not act.kinks and act.series is not None and s == 1.0:
-        series = truncated(act.hermite_series(128, derivative) ** 2)
-        if series is not None:
-            return series
-    noise = act.dphi_error if derivative else 0.0
-    return dual(_scaled(f, s), tuple(c / s for c in act.kinks), noise)
-
-
 @lru_cache(maxsize=256)
 def _profile(kernel: Kernel) -> ProfileTable:
+    if kernel._deep:
+        deep = (kernel.kind, kernel.layers, kernel.weight_var, kernel.bias_var, kernel.normalized)
+        made = network(*deep)
+        return compile_profile(made, made.unit)
     q = kernel.weight_var + kernel.bias_var
-    gradient = kernel.kind == "gradient"
-    main = _dual(kernel.activation, gradient, q)
+    gradient, act = kernel.kind == "gradient", kernel.layers[0]
+    main = _dual(act, gradient, q)
     divisor = 1.0
     if kernel.normalized:
-        layer = _dual(kernel.activation, False, q)
+        layer = _dual(act, False, q)
         divisor = layer.even_end + layer.odd_end
     extra = 0.0
-    if gradient and kernel.activation.dphi_error > 0.0:
+    if gradient and act.dphi_error > 0.0:
         top = main.even_end + main.odd_end
-        extra = 2.0 * q * math.sqrt(top) * kernel.activation.dphi_error
+        extra = 2.0 * q * math.sqrt(top) * act.dphi_error
     return compile_profile(
         _OneLayer(main, kernel.weight_var, kernel.bias_var, gradient, divisor, extra)
     )
@@ -462,7 +590,7 @@ def _profile(kernel: Kernel) -> ProfileTable:
 
 def _layer_squares(kernel: Kernel, kmax: int) -> Array:
     """mu_k^2 of phi'(s z) (gradient) or phi(s z) (nngp), divided by the normalisation."""
-    act, gradient = kernel.activation, kernel.kind == "gradient"
+    act, gradient = kernel.layers[0], kernel.kind == "gradient"
     s = math.sqrt(kernel.weight_var + kernel.bias_var)
     if s == 1.0:
         mu = act.hermite_series(kmax, gradient)
@@ -504,7 +632,7 @@ def _mixed(kernel: Kernel, kmax: int) -> tuple[Array, Array, float]:
     weight, bias = kernel.weight_var, kernel.bias_var
     w = weight / (weight + bias)
     enough = (kmax + 12.0 * math.sqrt(kmax + 10.0) + 60.0) / w  # Bin(k, w) > kmax beyond
-    limit = MAX_MIXED_SERIES if kernel.activation.series is not None else MAX_QUADRATURE_SERIES
+    limit = MAX_MIXED_SERIES if kernel.layers[0].series is not None else MAX_QUADRATURE_SERIES
     terms = int(min(limit, max(4 * kmax + 200, 400, enough)))
     a = _layer_squares(kernel, terms)
     row, mixed = np.zeros(kmax + 1), np.zeros(kmax + 1)
@@ -525,7 +653,7 @@ def _mixed(kernel: Kernel, kmax: int) -> tuple[Array, Array, float]:
 def _tails(kernel: Kernel, nmax: int) -> Array:
     """Lower bounds of sum_{p >= N} A_p for N = 0..nmax."""
     top, eps = float(kernel.h.ends[0]), 2.3e-16
-    closed = kernel.activation.series is not None and kernel.bias_var == 0.0
+    closed = kernel.layers[0].series is not None and kernel.bias_var == 0.0
     limit = MAX_SERIES if closed else MAX_QUADRATURE_SERIES
     known = min(max(nmax + 64, 512), limit)
     a = np.asarray(_coefficients(kernel, known))[: known + 1]

@@ -15,7 +15,7 @@ from typing import Any
 
 from . import _core, balls, exact, extended
 from ._arrays import Array, as_points, size_text
-from .coefficients import refusal
+from .coefficients import kernel_refusal
 from .kernels import Kernel
 from .outcome import Task
 from .planning.plan import Candidate, Plan, seconds_text
@@ -76,7 +76,7 @@ def climb(
     """
     if result.status != "rounding-limited" or certify == "preconditioned":
         return result
-    if refusal(ker.activation, "extended") is not None:
+    if kernel_refusal(ker, "extended") is not None:
         return result
     way = [f"double left {_left(result)}"]
     for precision in BEYOND:

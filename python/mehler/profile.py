@@ -134,13 +134,23 @@ def _horner(c: Array, s: Array) -> Array:
     return value
 
 
-def compile_profile(kernel: CosineKernel) -> ProfileTable:
-    """The shortest table that holds the kernel to about 1e-15 h(1)."""
+def compile_profile(kernel: CosineKernel, unit: float | None = None) -> ProfileTable:
+    """The shortest table that holds the kernel to about 1e-15 h(1).
+
+    Parameters
+    ----------
+    kernel
+        What is compiled.
+    unit
+        What need not be resolved; by default rounding, or ``kernel.error`` where that is larger.
+    """
     scale = max(abs(kernel.ends[0]), abs(kernel.ends[1]))
     if scale == 0.0:
         return ProfileTable("linear", np.zeros(2), np.zeros(0), np.zeros(0))
     # The unit of rounding; coarser for a kernel that is itself not known to rounding.
-    unit = EPS * scale if kernel.error <= 16 * EPS * scale else kernel.error
+    if unit is None:
+        unit = kernel.error if kernel.error > 16 * EPS * scale else 0.0
+    unit = max(unit, EPS * scale)
     tests = _test_deficits()
     truth = kernel.drops(tests)
     best: ProfileTable | None = None

@@ -6,21 +6,22 @@ are such that neither float32 entries nor squares of norms leave their range.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from . import _core, ladder
-from ._arrays import LATER, Array, as_points, choice, flag, memory_limit, thread_count, tolerance
+from ._arrays import Array, as_points, choice, flag, memory_limit, thread_count, tolerance
 from .activations import Activation
-from .kernels import Kernel, gradient_kernel, nngp
+from .kernels import Kernel, gradient_kernel, nngp, ntk
 from .planning.problem import Problem, problem_of
 
 METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned", "sparse-inverse")
 PRECISIONS = ("auto", "single", "double", *ladder.BEYOND)
 CERTIFICATES = ("auto", "rigorous", "preconditioned", "theory", "none")
-KERNELS = {"gradient": gradient_kernel, "nngp": nngp}
+KERNELS = {"gradient": gradient_kernel, "nngp": nngp, "ntk": ntk}
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,10 @@ class Question:
 
 def posed(
     X: Any,
-    activation: str | Activation | Kernel,
+    activation: str | Activation | Kernel | Sequence[str | Activation],
     *,
     kernel: str,
-    depth: int,
+    depth: int | None,
     weight_var: float,
     bias_var: float,
     normalize: bool,
@@ -122,17 +123,18 @@ def near_one(A: Array, ker: Kernel) -> tuple[Array, float]:
 
 
 def kernel_of(
-    activation: str | Activation | Kernel,
+    activation: str | Activation | Kernel | Sequence[str | Activation],
     kernel: str,
-    depth: int,
+    depth: int | None,
     weight_var: float,
     bias_var: float,
 ) -> Kernel:
     """The kernel of an activation, or the one that was given, with nothing else to say about it."""
-    choice("kernel", kernel, tuple(KERNELS), {"ntk": LATER})
+    choice("kernel", kernel, tuple(KERNELS))
     if isinstance(activation, Kernel):
+        depth = None if depth == activation.depth else depth
         given = {"kernel": kernel, "depth": depth, "weight_var": weight_var, "bias_var": bias_var}
-        usual = {"kernel": "gradient", "depth": 1, "weight_var": 1.0, "bias_var": 0.0}
+        usual = {"kernel": "gradient", "depth": None, "weight_var": 1.0, "bias_var": 0.0}
         odd = [name for name in given if given[name] != usual[name]]
         if odd:
             raise ValueError(

@@ -73,8 +73,8 @@ class Split:
 
 
 def local(ker: Kernel) -> bool:
-    """Whether the bottom of the spectrum is local: some derivative of phi jumps."""
-    return bool(ker.activation.kinks)
+    """Whether the bottom of the spectrum is local: some derivative of an activation jumps."""
+    return ker.kinked
 
 
 def neighbours(d: int) -> int:

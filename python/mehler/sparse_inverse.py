@@ -62,7 +62,7 @@ def nbytes(ker: Kernel, n: int, d: int) -> int:
 def obstacle(ker: Kernel, n: int) -> str:
     """What stands against the route, whatever the memory; nothing: ''."""
     if not sparse.local(ker):
-        return f"needs an activation with a kink; {ker.activation.name!r} has none"
+        return f"needs an activation with a kink; {ker.name!r} has none"
     if n < LEAST:
         return f"needs at least {LEAST} points; got n={n}"
     if n > sparse.MOST_POINTS:

@@ -29,7 +29,7 @@ from ._arrays import (
 )
 from ._progress import Reporter
 from .activations import Activation
-from .coefficients import refusal
+from .coefficients import kernel_refusal
 from .dense import dense_pairs
 from .gram import core_points
 from .kernels import Kernel
@@ -197,7 +197,7 @@ def eigvalsh(
 
 
 def _remedy(step: str, ker: Kernel) -> str:
-    if refusal(ker.activation, "extended") is not None:
+    if kernel_refusal(ker, "extended") is not None:
         return "the rest lies below the rounding of double"
     if step == "exact":
         return f"the rest is not told from zero at {MOST_BITS} bits"
@@ -216,7 +216,7 @@ def bytes_for(n: int, d: int, step: str) -> int:
 
 def _steps(ker: Kernel, n: int, limit: int) -> tuple[str, ...]:
     steps = ["double"]
-    if refusal(ker.activation, "extended") is None:
+    if kernel_refusal(ker, "extended") is None:
         if n <= EXTENDED_UP_TO and bytes_for(n, 0, "extended") <= limit:
             steps.append("extended")
         if n <= EXACT_UP_TO and bytes_for(n, 0, "exact") <= limit and balls.available():

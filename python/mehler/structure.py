@@ -1,7 +1,7 @@
 """Zero eigenvalues that the points force, whatever a solver would say.
 
 Two points of one direction give proportional rows of K. Two opposite points do when
-|h(-1)| = h(1) (odd or even activations). And when the odd part of h is linear (ReLU, leaky ReLU,
+|h(-1)| = h(1) (odd or even activations). And when the odd part of h is linear (one layer of ReLU, leaky ReLU,
 GELU, SiLU, softplus: phi = c z + even), e_i - e_j of an opposite pair sees that linear part alone:
 more opposite pairs than the dimension that they span are linearly dependent. When the even part is
 constant (nngp of phi = c + odd: sigmoid), every e_i + e_j sees that constant alone: two pairs suffice.
@@ -16,6 +16,7 @@ import numpy as np
 
 from ._arrays import Array
 from .kernels import Kernel
+from .parity import SIMPLE
 
 ROUNDING = 1e-14  # of h at angles below 2e-15, and of h(1) - |h(-1)|
 
@@ -44,7 +45,8 @@ def forced_zero(pairs: dict[str, Any], X: Array, norms: Array, kernel: Kernel) -
             return 0.0
         return ROUNDING * float(kernel.h.ends[0]) * float(np.max(scale)) ** 2
 
-    declared = kernel.activation.source != "user" and kernel.error <= ROUNDING * kernel.h.ends[0]
+    ours = all(act.source != "user" for act in kernel.layers)
+    declared = ours and kernel.error <= ROUNDING * kernel.h.ends[0]
     if pairs["equal"]:
         i, j = pairs["equal"][0]
         more = f"; {pairs['equal_count']} such pairs" if pairs["equal_count"] > 1 else ""
@@ -65,9 +67,8 @@ def forced_zero(pairs: dict[str, Any], X: Array, norms: Array, kernel: Kernel) -
             f"points {j} and {i} are opposite, and the kernel is {parity}{more}",
             upper([(i, j)], declared),
         )
-    if kernel.bias_var != 0.0:
-        return None
-    if kernel.activation.parity == "constant-odd" and len(pairs["opposite"]) > 1:
+    odd, even = kernel.parity
+    if even <= SIMPLE and len(pairs["opposite"]) > 1:
         (i, j), (k, m) = pairs["opposite"][:2]
         return Zero(
             combine([i, j, k, m], [1.0, 1.0, -1.0, -1.0]),
@@ -75,7 +76,7 @@ def forced_zero(pairs: dict[str, Any], X: Array, norms: Array, kernel: Kernel) -
             "and the even part of the kernel is constant",
             upper([(i, j), (k, m)]),
         )
-    if kernel.activation.parity != "linear-even":
+    if odd > SIMPLE:
         return None
     U = X / norms[:, None]
     chosen = pairs["opposite"][: X.shape[1] + 1]

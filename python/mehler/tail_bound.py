@@ -60,7 +60,7 @@ def gershgorin_tail(
         return 0.0, 0
     log_cosine = math.log1p(-min(deficit, 1.0 - 1e-300)) if deficit < 1.0 else -math.inf
     first = math.log(n - 1) / -log_cosine if n > 2 else 0.0
-    if first >= MAX_N:
+    if first >= min(MAX_N, kernel.last_tail):
         return 0.0, 0
     # (1 - (n-1) c^N) is 1 - 1e-9 at `last`, and T_N only falls: nothing is gained beyond.
     last = first + (21.0 / -log_cosine if math.isfinite(log_cosine) else 0.0)

@@ -11,7 +11,7 @@ import math
 from typing import Protocol
 
 from .._arrays import beyond, enough, size_text
-from ..coefficients import refusal
+from ..coefficients import kernel_refusal
 from . import dense, lanczos, parts, preconditioned, shift_invert, sparse_inverse
 from .cost import NOMINAL, Cost, Rates, Refusal, Work
 from .plan import Candidate, Plan, seconds_text
@@ -262,7 +262,7 @@ def _estimate(rows: dict[str, Candidate], row: Candidate) -> str:
 
 def _higher(problem: Problem) -> str:
     """Which precision would."""
-    if problem.precision == "single" or refusal(problem.ker.activation, "extended") is not None:
+    if problem.precision == "single" or kernel_refusal(problem.ker, "extended") is not None:
         return ""
     return " (precision='extended' or 'exact' goes below)"
 

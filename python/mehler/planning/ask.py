@@ -7,6 +7,7 @@ machine; the rates measured now make seconds of the counts, and decide nothing.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from .. import ladder
@@ -21,10 +22,10 @@ from .rates import rates
 
 def plan(
     X: Any,
-    activation: str | Activation | Kernel = "relu",
+    activation: str | Activation | Kernel | Sequence[str | Activation] = "relu",
     *,
     kernel: str = "gradient",
-    depth: int = 1,
+    depth: int | None = None,
     weight_var: float = 1.0,
     bias_var: float = 0.0,
     normalize: bool = False,

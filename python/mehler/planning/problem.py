@@ -204,8 +204,10 @@ def _mean_square(x: Array) -> float:
 def order(ker: Kernel) -> float:
     """nu of h(cos) = smooth + c |x - y|^nu + ... for near points; inf where there is no such term.
 
-    The power series of h says so: sum_{p >= N} A_p falls like N^(-nu / 2).
+    The power series of h says so: sum_{p >= N} A_p falls like N^(-nu / 2). Of layers, the roughest decides.
     """
+    if ker.depth > 1 or ker.kind == "ntk":
+        return min(order(one) for one in ker.single_layers())
     near, far = (float(ker.tail(N)) for N in (64, 512))
     if not far > 1e-13 * float(ker.h.ends[0]):
         return math.inf
