@@ -16,7 +16,7 @@ X = sphere(12, 3)
     ("given", "options"),
     [
         (X, {"activation": "rellu"}),
-        (X, {"kernel": "ntk"}),
+        (X, {"kernel": "ntkk"}),
         (X, {"activation": mh.nngp("relu"), "bias_var": 0.1}),
         (X, {"precision": "half"}),
         (X, {"method": "qr"}),

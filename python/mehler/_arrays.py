@@ -18,7 +18,6 @@ import numpy as np
 
 from . import _core
 
-LATER = "not available in this version"
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 UNIT = 1e-12  # norms equal to this count as equal
