@@ -10,4 +10,5 @@ void bind_cholesky(pybind11::module_& m);
 void bind_solve(pybind11::module_& m);
 void bind_sparse(pybind11::module_& m);
 void bind_rates(pybind11::module_& m);
+void bind_jacobi(pybind11::module_& m);
 } // namespace mehler

@@ -17,6 +17,7 @@ from .definite import Definiteness, check_psd
 from .eigen import eigsh, min_eig
 from .errors import ConvergenceWarning, PrecisionWarning
 from .files import load
+from .finite_width import FeatureGram, Spectrum, feature_gram
 from .generated import generate
 from .gram import Gram, gram
 from .kernels import Kernel, gradient_kernel, nngp
@@ -36,16 +37,19 @@ __all__ = [
     "DataSummary",
     "Definiteness",
     "EigenResult",
+    "FeatureGram",
     "Gram",
     "Kernel",
     "Plan",
     "PrecisionWarning",
+    "Spectrum",
     "activation",
     "activations",
     "build_info",
     "check_psd",
     "describe",
     "eigsh",
+    "feature_gram",
     "generate",
     "gradient_kernel",
     "gram",
