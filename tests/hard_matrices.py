@@ -31,7 +31,7 @@ def start_block(seed: int, n: int, columns: int) -> np.ndarray:
 
     out = np.empty((n, columns))
     for c in range(columns):
-        key = seed_from(seed) ^ mix((c + golden) & mask)
+        key = mix(seed_from(seed)) ^ mix((c + golden) & mask)
         for i in range(n):
             u, v = uniform(key + 2 * i), uniform(key + 2 * i + 1)
             out[i, c] = np.sqrt(-2.0 * np.log(u)) * np.cos(2.0 * np.pi * v)

@@ -443,8 +443,10 @@ OPTIONS = [
     ({"weight_var": "1"}, TypeError, "weight_var must be a number; got '1'"),
     ({"bias_var": -0.1}, ValueError, "bias_var must be >= 0 and finite; got -0.1"),
     ({"bias_var": None}, TypeError, "bias_var must be a number; got None"),
-    ({"width": 100}, ValueError, "width and weights .* not available in this version; leave them"),
-    ({"weights": np.ones((5, 4))}, ValueError, "width and weights .* not available"),
+    ({"width": 0}, ValueError, "width must be >= 1, the number of neurons; got 0"),
+    ({"width": 1.5}, TypeError, "width must be an integer; got 1.5"),
+    ({"weights": np.ones((5, 9))}, ValueError, r"weights must have the shape \(m, [0-9]+\)"),
+    ({"method": "factored"}, ValueError, "'factored' is for finite width; pass width= or weights="),
     (
         {"activation": mh.nngp("relu"), "bias_var": 0.5, "normalize": True},
         ValueError,

@@ -51,13 +51,16 @@ def test_smooth_activations(d, n, name):
 def test_float32_climbs_when_it_breaks_down():
     X = sphere(2200, 4)
     K = mh.gradient_kernel("elu")(X)
-    truth = np.linalg.eigvalsh(K)[0]  # 1e-9 of |K|
+    values = np.linalg.eigvalsh(K)
+    truth = values[0]  # 1e-9 of |K|
     r = mh.min_eig(X, "elu", method="shift-invert", rng=0)
     assert r.resolved and r.dtype == "float64" and r.value == pytest.approx(truth, rel=1e-6)
     with pytest.warns(mh.PrecisionWarning, match="use precision='double' or 'auto'"):
         single = mh.min_eig(X, "elu", method="shift-invert", precision="single", rng=0)
-    assert single.status == "rounding-limited" and abs(single.value - truth) <= single.floor
-    assert single.upper >= truth * (1 - 1e-6)
+    # the floor is a residual: some eigenvalue is as near as that, and neighbours may be mixed
+    assert single.status == "rounding-limited"
+    assert np.min(np.abs(values - single.value)) <= single.floor
+    assert single.lower <= truth <= single.upper
 
 
 def test_float32_serves_a_large_matrix():

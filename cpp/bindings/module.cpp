@@ -10,4 +10,5 @@ PYBIND11_MODULE(MEHLER_MODULE, m) {
     mehler::bind_sparse(m);
     mehler::bind_extended(m);
     mehler::bind_rates(m);
+    mehler::bind_jacobi(m);
 }

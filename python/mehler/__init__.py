@@ -17,6 +17,7 @@ from .definite import Definiteness, check_psd
 from .eigen import eigsh, min_eig
 from .errors import ConvergenceWarning, PrecisionWarning
 from .files import load
+from .finite_width import FeatureGram, SpectrumBounds, feature_gram
 from .generated import generate
 from .gram import Gram, gram
 from .kernels import Kernel, gradient_kernel, nngp, ntk
@@ -37,11 +38,13 @@ __all__ = [
     "DataSummary",
     "Definiteness",
     "EigenResult",
+    "FeatureGram",
     "Gram",
     "Kernel",
     "Plan",
     "PrecisionWarning",
     "Spectrum",
+    "SpectrumBounds",
     "activation",
     "activations",
     "build_info",
@@ -49,6 +52,7 @@ __all__ = [
     "describe",
     "eigsh",
     "eigvalsh",
+    "feature_gram",
     "generate",
     "gradient_kernel",
     "gram",

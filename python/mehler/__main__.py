@@ -32,6 +32,8 @@ IN_SHELL = (  # the library's words in messages, as options
     (r"\bmax_memory='([^']+)'", r"--max-memory \1"),
     (r"\bmax_memory=", "--max-memory "),
     (r"\bmax_memory\b", "--max-memory"),
+    (r"pass width= or weights= too", "pass --width too"),
+    (r"\(width= or weights=\)", "(--width)"),
     (r"\btime_limit\b", "--time-limit"),
     (r"\btol=", "--tol "),
     (r"\bor tol\b", "or --tol"),
@@ -109,11 +111,13 @@ def _min_eig(options: argparse.Namespace, say: Say) -> int:
     name, given = parse_activation(options.activation, options.param)
     act = activation(name, **given)
     X = _points(options, say)
-    _say_norms(X, options.normalize, say)
+    if options.width is None:
+        _say_norms(X, options.normalize, say)
     result = min_eig(
         X,
         act,
         **_asked(options),
+        width=options.width,
         time_limit=options.time_limit,
         rng=options.seed,
         progress=not options.quiet and sys.stderr.isatty(),
@@ -132,6 +136,7 @@ def _min_eig(options: argparse.Namespace, say: Say) -> int:
         )
         asked = {name: getattr(options, name) for name in names}
         asked |= {"max_memory": options.max_memory, "time_limit": options.time_limit}
+        asked |= {"width": options.width}
         asked |= {"activation": _call(act), "mehler": mehler.__version__}
         found = result.to_dict()
         if not options.history:
@@ -410,12 +415,12 @@ def _parser() -> argparse.ArgumentParser:
         )
         sub.add_argument(
             "--method",
-            choices=METHODS,
+            choices=(*METHODS, "factored"),
             default="auto",
             help="auto: the one that plan expects to be quickest; dense: all eigenpairs, by LAPACK; lanczos: "
             "products; shift-invert: a Cholesky factor, then few solves; preconditioned: fewer products, with "
             "an approximate inverse; sparse-inverse: an estimate without products, of activations with a kink "
-            "in few dimensions; default auto",
+            "in few dimensions; factored: of a network of finite width, --width; default auto",
         )
         sub.add_argument(
             "--precision",
@@ -445,7 +450,15 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--time-limit", type=float, metavar="SECONDS", help="then end with what is known (exit 3)"
     )
-    sub.add_argument("--seed", type=int, default=0, help="of the random start; default 0")
+    sub.add_argument(
+        "--width",
+        type=int,
+        metavar="M",
+        help="neurons of a network of finite width, weights drawn by --seed; default infinite",
+    )
+    sub.add_argument(
+        "--seed", type=int, default=0, help="of the random start, and of weights; default 0"
+    )
     sub.add_argument(
         "--history",
         action="store_true",

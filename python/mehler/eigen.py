@@ -22,6 +22,7 @@ from . import (
     copies,
     deflated_certificate,
     dense,
+    factored,
     iterative,
     ladder,
     planning,
@@ -43,11 +44,12 @@ from ._arrays import (
 from ._progress import Reporter, State
 from .activations import Activation
 from .errors import ConvergenceWarning, PrecisionWarning
+from .finite_width import FeatureGram
 from .gram import Gram, core_points
 from .kernels import Kernel
 from .operators import as_operator, columns
 from .outcome import Task, ended, replace, unknown
-from .question import posed
+from .question import kernel_of, posed
 from .result import EigenResult
 
 EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned")
@@ -94,7 +96,11 @@ def min_eig(
     depth, weight_var, bias_var
         As in :func:`gradient_kernel`.
     width, weights
-        Finite width is not available in this version: None.
+        A network of finite width: so many neurons, their weights drawn by ``rng``, or these weights,
+        (m, d), as in :func:`feature_gram`. Points may have any norm. lambda_min = sigma_min(M)^2 / m by a
+        factor of the streamed features, down to eps^2 of the largest eigenvalue; ``method`` is then
+        'factored', 'dense' or 'lanczos' (of the entries), or 'auto': the factor in up to eight dimensions,
+        else the entries, and the factor where rounding hides the value. None: infinite width.
     normalize
         Divide each point by its norm first.
     precision
@@ -135,7 +141,7 @@ def min_eig(
         Number of threads; default OpenMP's, asked at call time. The result does not depend on it.
     rng
         Seed or Generator for the starting block, landmarks, and the order of points in a sparse
-        inverse.
+        inverse; with ``width``, for the weights.
     progress
         True: a progress bar on stderr.
     callback
@@ -170,9 +176,26 @@ def min_eig(
     """
     start = time.perf_counter()
     if width is not None or weights is not None:
-        raise ValueError(
-            "width and weights (finite width) are not available in this version; leave them None."
+        result = factored.min_eig(
+            X,
+            kernel_of(activation, kernel, depth, weight_var, bias_var),
+            width=width,
+            weights=weights,
+            normalize=normalize,
+            precision=precision,
+            tol=tol,
+            certify=certify,
+            method=method,
+            max_memory=max_memory,
+            time_limit=time_limit,
+            threads=threads,
+            rng=rng,
+            progress=progress,
+            callback=callback,
+            start=start,
         )
+        _warn(result)
+        return result
     seed, seconds = seed_from(rng), duration(time_limit)
     asked = posed(
         X,
@@ -264,8 +287,8 @@ def eigsh(
     Parameters
     ----------
     K
-        A :class:`Gram`, a dense symmetric array (n, n), a SciPy LinearOperator or sparse matrix, or
-        anything with ``shape`` and ``K @ V`` for V of shape (n, b).
+        A :class:`Gram`, a :class:`FeatureGram` (by its factor, where it holds one and ``method`` is
+        'auto'), a dense symmetric array (n, n), a SciPy LinearOperator or sparse matrix, or anything with ``shape`` and ``K @ V`` for V of shape (n, b).
     k
         Number of eigenvalues, 1 <= k <= n.
     which
@@ -319,6 +342,16 @@ def eigsh(
     tol = tolerance(tol)
     count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
     seconds = duration(time_limit)
+    of_factor = isinstance(K, FeatureGram) and K.storage == "factor" and method == "auto"
+    if of_factor and certify != "rigorous":
+        k = integer(k, "k")
+        if not 1 <= k <= K.shape[0]:
+            raise ValueError(f"k must satisfy 1 <= k <= n; got k={k} for n={K.shape[0]}.")
+        with Reporter(progress, callback, 1.0, seconds, start) as report:
+            task = Task(tol, count, seed, limit, report, start)
+            result = factored.eigsh(K, k, which, task, certify)
+        _warn(result)
+        return result
     op, exact, n, dtype, nbytes, array = as_operator(K)
     k = integer(k, "k")
     if not 1 <= k <= n:

@@ -109,7 +109,13 @@ class Kernel:
         return math.prod(q for q in degrees if q is not None)
 
     def single_layers(self) -> tuple[Kernel, ...]:
-        """Kernels of one layer, of unit variance, that h is made of: as singular at rho = 1 as h."""
+        """Kernels of one layer, of unit variance, that h is made of: as singular at rho = 1 as h.
+
+        Returns
+        -------
+        tuple of Kernel
+            Each once: nngp of the layers below, gradient of those that are derived.
+        """
         layers = self.layers
         phi = layers[: len(layers) - (self.kind == "gradient")]
         dphi = {"gradient": layers[-1:], "ntk": layers, "nngp": ()}[self.kind]
@@ -406,6 +412,12 @@ def ntk(
         Variances of weights and biases, of every layer but the read-out (1 and 0).
     normalized
         Divide S_l and D_l by E[phi(u)^2] of their layer.
+
+    Returns
+    -------
+    Kernel
+        A value: kernel(cosines), kernel(X) (n, n), kernel(X, Y) (n, m), kernel.diag(X), and its power
+        series. Divided neither by n nor by a width: the limit of averages over hidden units.
 
     Raises
     ------

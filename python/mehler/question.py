@@ -95,6 +95,8 @@ def posed(
     """
     ker = kernel_of(activation, kernel, depth, weight_var, bias_var)
     choice("precision", precision, PRECISIONS)
+    if isinstance(method, str) and method == "factored":
+        raise ValueError("method='factored' is for finite width; pass width= or weights= too.")
     choice("method", method, METHODS)
     choice("certify", certify, CERTIFICATES)
     ladder.check(ker, precision, method, certify)

@@ -28,6 +28,7 @@ class EigenResult:
         'factorisation' (a Cholesky factorisation of K - s I that completes, rounding allowed for),
         'preconditioned' (a random-start bound on K - s I, whitened by a sparse inverse; wrong with
         probability ``failure_probability`` at most),
+        'factored' (singular values of a factor of the features, rounding in its probable size),
         'theory' (Hermite-tail bound, loose), 'structure' (an exact dependence between points),
         'rayleigh' (of the largest eigenvalue: a Rayleigh quotient less its rounding), 'none' (nothing
         but the residual: see ``residual``; 0 for kernels, which are positive semidefinite).
@@ -38,12 +39,14 @@ class EigenResult:
         'budget-limited': iterations, memory or patience ran out, or there is an estimate only (method
         'sparse-inverse'); what is known is here.
     residual
-        |K v - value v| / |v| in float64, v = ``vector``.
+        |K v - value v| / |v| in float64, v = ``vector``; of method 'factored', how far ``value`` may be
+        from the eigenvalue by its bounds (K v has no digits there).
     vector
         The eigenvector, of unit norm, shape (n,).
     method
         'dense', 'lanczos', 'preconditioned', 'shift-invert', 'balls' (precision 'exact') or 'structure',
-        with the storage or the precision of the factor, and the vectors in a block.
+        with the storage or the precision of the factor, and the vectors in a block; 'factored', with the
+        width.
     applications
         Products with the matrix (of method 'shift-invert' solves with its factor, of 'sparse-inverse'
         products with P^-1), each with a block of vectors.
