@@ -34,12 +34,14 @@ public:
         double ridge = 0.0;
         for (int attempt = 0;; ++attempt) {
             S = M.size() ? Matrix(tau * M) : Matrix(tau * Matrix::Identity(r, r));
-            // products in float32 disturb S by less than 1e-6 of its trace: nothing beside such a tau
+            // products in float32 disturb S by less than 1e-6 of its trace: nothing beside such a
+            // tau
             if (M.size() == 0 && tau > 1e-5 * squares())
                 add_squares<float>(S, threads, monitor);
             else
                 add_squares<double>(S, threads, monitor);
-            // rounding makes S indefinite where rows nearly coincide; a larger S leaves P^-1 definite
+            // rounding makes S indefinite where rows nearly coincide; a larger S leaves P^-1
+            // definite
             const double trace = S.trace();
             S.diagonal().array() += ridge * trace;
             const Eigen::LLT<Eigen::Ref<Matrix>> factor(S); // in place

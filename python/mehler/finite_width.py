@@ -295,7 +295,7 @@ def feature_gram(
     (TSQR).
     """
     start = time.perf_counter()
-    ker = kernel_of(activation, kernel, 1, weight_var, bias_var)
+    ker = kernel_of(activation, kernel, None, weight_var, bias_var)
     choice("storage", storage, STORAGES)
     count, limit, seconds = thread_count(threads), memory_limit(max_memory), duration(time_limit)
     A = as_points(X)
