@@ -11,6 +11,7 @@ import json
 import math
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -130,6 +131,29 @@ def test_ctrl_c_in_min_eig(phase, points, options):
         assert value is None
         assert vector is None
     assert seconds < ANSWER
+
+
+@pytest.mark.parametrize(
+    ("phase", "n", "width"),
+    [("features", 51, 10**9), ("features", 1500, 10**6), ("pivots", 1500, 2000)],
+)
+def test_ctrl_c_in_finite_width(phase, n, width):
+    lines, seconds, code = run_child(f"""
+        def tell(state):
+            if state.phase == {phase!r} and not said:
+                said.append(state)
+                say("now")
+
+        said, X = [], sphere({n}, 3)
+        options = dict(rng=0, method="factored", callback=tell)
+        known(mh.min_eig(X, "relu", width={width}, **options))
+    """)
+    status, interrupted, message, value, lower, upper, _, _ = json.loads(lines[0])
+    assert (status, interrupted, value, code) == ("budget-limited", True, None, 0)
+    assert message.startswith("interrupted")
+    assert 0.0 <= lower <= upper and seconds < ANSWER
+    if n == 51:  # the neurons so far are a lower bound
+        assert lower > 0.0 and re.search(r"after \d+ of 1000000000 neurons, whose own", message)
 
 
 def circle(n: int, d: int) -> np.ndarray:

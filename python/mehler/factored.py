@@ -7,6 +7,9 @@ of unit columns, for every x: |E D x| <= eta |D x| <= eta |R x| / sigma_min(B). 
     sigma_i (1 - eta / sigma_min(B)) <= sigma_i(M) <= sigma_i (1 + eta / sigma_min(B)),
     |sigma_i - sigma_i(M)| <= eta max D,        lambda_min <= (|R v| + eta |D v|)^2 / m.
 
+Errors of columns are independent, so |E| is about the error of one; but the first reflection of nearly
+parallel columns errs in one direction for all of them, |E| = sqrt(n) of one, which shows in the largest of
+the singular values that rounding hides, not in the smallest: all but this take sqrt(n) eta.
 The lengths of the points take no part in eta: eps^2 of the largest eigenvalue is in sight, not eps.
 """
 
@@ -50,7 +53,7 @@ def factored_spectrum(
 ) -> tuple[SpectrumBounds, Array]:
     """Singular values of the factor, squared, ascending, with bounds; and the eigenvectors."""
     assert K.factor is not None
-    R, m = np.ascontiguousarray(K.factor), K.width
+    R, m, n = np.ascontiguousarray(K.factor), K.width, K.shape[0]
     found = _core.jacobi_svd(R, threads, ask)
     sigma, V = found["values"][::-1], np.ascontiguousarray(found["vectors"][:, ::-1])
     lengths = np.sqrt(np.sum(R**2, axis=0))
@@ -61,16 +64,24 @@ def factored_spectrum(
     else:
         least = float(_core.jacobi_svd(R / scale, threads, ask)["values"][-1])
     # columns of R / scale are between 1/2 and 1 long: their errors are no larger
-    relative = eta / (least - eta) if least > eta else math.inf
-    error = np.minimum(eta * float(lengths.max()), sigma * min(relative, 1e300)) + rotations * sigma
+    error = np.minimum(
+        eta * float(np.linalg.norm(lengths)), _share(eta * math.sqrt(n), least) * sigma
+    )
+    error[0] = min(eta * float(lengths.max()), _share(eta, least) * float(sigma[0]))
+    error += rotations * sigma
     lower = np.maximum(sigma - error, 0.0) ** 2 / m
     upper = (sigma + error) ** 2 / m
-    smallest = float(sigma[0]) * (1.0 + rotations) + eta * float(np.linalg.norm(lengths * V[:, 0]))
     if V[:, 0].any():
-        upper[0] = min(upper[0], smallest**2 / m)
+        moved = eta * float(np.linalg.norm(lengths * V[:, 0]))
+        upper[0] = min(upper[0], (float(sigma[0]) * (1.0 + rotations) + moved) ** 2 / m)
     if not found["converged"]:
         lower[:] = 0.0
     return SpectrumBounds(sigma**2 / m, lower, upper), V
+
+
+def _share(error: float, least: float) -> float:
+    """Relative error of singular values whose scaled columns have ``least`` for their smallest one."""
+    return error / (least - error) if least > error * (1.0 + 1e-9) else 1e300
 
 
 def dense_spectrum(K: FeatureGram, threads: int, ask: Any = None) -> tuple[SpectrumBounds, Array]:

@@ -21,7 +21,7 @@ from .neurons import EPS, SLICE, Features
 
 FACTOR_UP_TO = 3000  # points: beyond, the rotations of the factor take many minutes
 ASK_EVERY = 0.1  # seconds
-QR_ERROR = 0.25 * EPS  # of a column, for a reflection of all of it: measured, decision 15
+QR_ERROR = EPS  # of a column, for a reflection of all of it: measured, decision 15
 
 
 class Made(NamedTuple):
