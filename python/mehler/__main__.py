@@ -420,7 +420,7 @@ def _parser() -> argparse.ArgumentParser:
             help="auto: the one that plan expects to be quickest; dense: all eigenpairs, by LAPACK; lanczos: "
             "products; shift-invert: a Cholesky factor, then few solves; preconditioned: fewer products, with "
             "an approximate inverse; sparse-inverse: an estimate without products, of activations with a kink "
-            "in few dimensions; factored: of a network of finite width, --width; default auto",
+            "in few dimensions; with --width, factored: by the features; default auto",
         )
         sub.add_argument(
             "--precision",
