@@ -454,7 +454,7 @@ def _parser() -> argparse.ArgumentParser:
         "--width",
         type=int,
         metavar="M",
-        help="neurons of a network of finite width, weights drawn by --seed; default infinite",
+        help="neurons of a network of finite width, weights drawn by the seed; default infinite",
     )
     sub.add_argument(
         "--seed", type=int, default=0, help="of the random start, and of weights; default 0"
