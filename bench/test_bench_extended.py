@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 
 import mehler as mh
-from mehler import _core, extended
-from mehler.gram import core_points
+from mehler import _core
+from mehler.operators.gram import core_points
+from mehler.solvers import extended
 
 THREADS = 2
 NAMES = ("tanh", "swish", "gelu", "softplus", "arctan", "erf", "sigmoid", "mish", "gaussian", "sin")

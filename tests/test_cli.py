@@ -272,7 +272,7 @@ def test_interrupted_is_130(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mehler.data.describe", interrupt)
+    monkeypatch.setattr("mehler.data.points.describe", interrupt)
     assert main(["describe", data]) == 130
     assert "interrupted" in capsys.readouterr().err
 

@@ -243,7 +243,7 @@ def test_products_that_run_out_are_budget_limited(monkeypatch):
     lap = scipy.sparse.diags_array(
         [-np.ones(19999), 2 * np.ones(20000), -np.ones(19999)], offsets=[-1, 0, 1]
     )
-    monkeypatch.setattr("mehler.iterative.MOST_PRODUCTS", 300)
+    monkeypatch.setattr("mehler.solvers.iterative.MOST_PRODUCTS", 300)
     with pytest.warns(mh.ConvergenceWarning, match="too many products"):
         r = mh.eigsh(lap, max_memory="60MB", rng=0)  # 2e-8: hopeless for Lanczos
     assert r.status == "budget-limited" and r.upper >= 2 - 2 * np.cos(np.pi / 20001)

@@ -31,17 +31,28 @@ ALLOWED = {
     "bindings": {"core", "kernel", "gram", "solve", "extended", "bindings"},
     "tests": {"core", "kernel", "gram", "solve", "tests"},
 }
-MATHEMATICS = (
-    "activations",
-    "hermite",
-    "duals",
-    "profile",
-    "shapes",
-    "layers",
-    "layer_series",
-    "parity",
-    "kernels",
-)
+# folder of the package -> the folders it may need to be imported
+FOLDERS = {
+    "activations": set(),
+    "kernels": {"activations"},
+    "precision": {"activations", "kernels"},
+    "data": {"activations"},
+    "preconditioners": {"activations", "kernels"},
+    "operators": {"activations", "kernels", "data"},
+    "certificates": {"kernels", "operators", "preconditioners", "solvers"},
+    "solvers": {"kernels", "operators", "preconditioners", "certificates", "precision", "planning"},
+    "planning": {
+        "activations",
+        "kernels",
+        "operators",
+        "preconditioners",
+        "certificates",
+        "precision",
+        "solvers",
+    },
+    "studies": {"activations", "kernels", "data"},
+}
+MATHEMATICS = ("activations", "kernels", "precision")
 # What a function, when called, may ask for: the extras, and SciPy to hand a LinearOperator over.
 OPTIONAL = {"flint", "matplotlib", "scipy", "tqdm"}
 
@@ -68,7 +79,15 @@ def includes(path: Path) -> Iterator[tuple[str, Path | None]]:
 
 
 def python_modules() -> list[Path]:
-    return sorted(PACKAGE.glob("*.py"))
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def mathematics() -> list[Path]:
+    return [path for path in python_modules() if path.parent.name in MATHEMATICS]
+
+
+def module(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").as_posix()
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[str, list[str]]]:
@@ -102,7 +121,8 @@ def top_level(tree: ast.Module) -> ast.Module:
 
 def test_there_is_something_to_read():
     assert {layer(p) for p in cpp_files()} >= {"core", "kernel", "gram", "solve", "bindings"}
-    assert {p.stem for p in python_modules()} >= set(MATHEMATICS)
+    folders = {p.parent.name for p in python_modules() if p.parent != PACKAGE}
+    assert folders == set(FOLDERS), "every folder says in FOLDERS what it may need"
 
 
 @pytest.mark.parametrize("path", cpp_files(), ids=name)
@@ -130,7 +150,7 @@ def test_openmp_stays_in_one_header(path: Path):
     assert not found, f"{name(path)} uses OpenMP outside core/parallel.hpp: {found}"
 
 
-@pytest.mark.parametrize("path", python_modules(), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", python_modules(), ids=module)
 def test_numpy_is_the_only_dependency_of_import(path: Path):
     known = set(sys.stdlib_module_names) | {"numpy", "mehler"}
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -140,9 +160,9 @@ def test_numpy_is_the_only_dependency_of_import(path: Path):
     assert on_import <= known, f"{path.name} needs {on_import - known} as soon as it is imported"
 
 
-@pytest.mark.parametrize("stem", MATHEMATICS)
-def test_mathematics_knows_only_profiles(stem: str):
-    tree = ast.parse((PACKAGE / f"{stem}.py").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("path", mathematics(), ids=module)
+def test_mathematics_knows_only_profiles(path: Path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     used = {
         node.attr
         for node in ast.walk(tree)
@@ -150,20 +170,27 @@ def test_mathematics_knows_only_profiles(stem: str):
         and isinstance(node.value, ast.Name)
         and node.value.id == "_core"
     }
-    for module, names in imports(tree):
-        if module in {"._core", "mehler._core"}:
+    for source, names in imports(tree):
+        if source.lstrip(".") == "_core" or source == "mehler._core":
             used |= set(names)
     assert used <= {"Profile"}, (
-        f"{stem}.py uses _core.{used - {'Profile'}}; it may use Profile only"
+        f"{module(path)} uses _core.{used - {'Profile'}}; it may use Profile only"
     )
 
 
-@pytest.mark.parametrize("stem", MATHEMATICS)
-def test_mathematics_comes_first(stem: str):
-    tree = ast.parse((PACKAGE / f"{stem}.py").read_text(encoding="utf-8"))
-    later = {".gram", ".eigen", ".tail_bound", ".study", ".plots", ".data"}
-    found = {module for module, _ in imports(top_level(tree))} & later
-    assert not found, f"{stem}.py needs {found} to be imported: mathematics comes first"
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_folders_point_one_way(folder: str):
+    for path in sorted((PACKAGE / folder).rglob("*.py")):
+        tree = top_level(ast.parse(path.read_text(encoding="utf-8")))
+        for source, names in imports(tree):
+            above = source.removeprefix("..")
+            if not source.startswith("..") or source.startswith("..."):
+                continue
+            needed = {above.partition(".")[0]} if above else set(names)
+            foreign = (needed & set(FOLDERS)) - FOLDERS[folder]
+            assert not foreign, (
+                f"{module(path)} needs {foreign} to be imported; it may need {FOLDERS[folder]} only"
+            )
 
 
 def test_import_loads_no_optional_package():

@@ -17,7 +17,7 @@ import pytest
 
 import mehler as mh
 from mehler._arrays import MOST_THREADS
-from mehler.preconditioners import choose
+from mehler.preconditioners.choice import choose
 from spectra import sphere, with_spectrum
 
 SIZES = (1, 255, 256, 257, 1300)  # around one tile, and several panels
@@ -90,7 +90,7 @@ def test_coinciding_pairs_beyond_what_is_listed(storage):
 def test_kernel_between_two_sets(name):
     X, Y = sphere(300, 6), sphere(257, 6, seed=1)
     ker = mh.gradient_kernel(name)
-    from mehler.gram import cross_gram
+    from mehler.operators.gram import cross_gram
 
     one = bits(cross_gram(X, Y, ker, threads=1))
     assert all(bits(cross_gram(X, Y, ker, threads=t)) == one for t in MANY)

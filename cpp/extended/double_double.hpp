@@ -141,7 +141,7 @@ inline DD root(DD a) { // a > 0: a Newton step from the double
 
 // sum_k a_k b_k. Eight terms at a time go into a running (hi, lo) whose lo may grow to a few units
 // of hi, at twelve operations a term instead of thirty; groups are added in full. A term of n
-// passes through 3 n / 8 + dd_group u^2 of rounding (python/mehler/extended.py counts it).
+// passes through 3 n / 8 + dd_group u^2 of rounding (python/mehler/solvers/extended.py counts it).
 inline constexpr long dd_group = 8;
 
 template <class V>

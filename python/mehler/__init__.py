@@ -12,15 +12,15 @@ from importlib.metadata import version as _version
 
 from ._build import build_info
 from .activations import Activation, activation, activations
-from .data import DataSummary, describe, normalize
-from .definite import Definiteness, check_psd
+from .certificates.definite import Definiteness, check_psd
+from .data.files import load
+from .data.generated import generate
+from .data.points import DataSummary, describe, normalize
 from .eigen import eigsh, min_eig
 from .errors import ConvergenceWarning, PrecisionWarning
-from .files import load
-from .finite_width import FeatureGram, SpectrumBounds, feature_gram
-from .generated import generate
-from .gram import Gram, gram
 from .kernels import Kernel, gradient_kernel, nngp, ntk
+from .operators.finite_width import FeatureGram, SpectrumBounds, feature_gram
+from .operators.gram import Gram, gram
 from .planning import Plan
 from .planning.ask import plan
 from .plots import plot_dimension, plot_spectrum

@@ -200,7 +200,7 @@ def _say_norms(X: Any, normalize: bool, say: Say) -> None:
 
 
 def _describe(options: argparse.Namespace, say: Say) -> int:
-    from .data import describe
+    from .data.points import describe
 
     summary = describe(_points(options, say))
     if options.json:
@@ -211,7 +211,7 @@ def _describe(options: argparse.Namespace, say: Say) -> int:
 
 
 def _study(options: argparse.Namespace, say: Say) -> int:
-    from .study import run_study, save
+    from .studies.activations import run_study, save
 
     folder = Path(options.out)
     if folder.exists() and not folder.is_dir():  # said before the work, not after it
@@ -248,18 +248,19 @@ def _info(options: argparse.Namespace, say: Say) -> int:
 
 
 def _activations(options: argparse.Namespace, say: Say) -> int:
-    from .activations import _ALIASES, _CATALOGUE, activations
+    from .activations import activations
+    from .activations.lookup import ALIASES, ENTRIES
 
     rows = []
     for name in activations():
-        parameters = inspect.signature(_CATALOGUE[name]).parameters.values()
+        parameters = inspect.signature(ENTRIES[name]).parameters.values()
         needed = [p.name for p in parameters if p.default is p.empty]
-        entry = _CATALOGUE[name](**{k: (0.0, 1.0) if k == "coefficients" else 1 for k in needed})
+        entry = ENTRIES[name](**{k: (0.0, 1.0) if k == "coefficients" else 1 for k in needed})
         words = [p.name if p.name in needed else f"{p.name}={p.default:g}" for p in parameters]
         text = {key: str(entry.get(key, "")) for key in ("formula", "source")}
         other = [
             alias + "".join(f" ({k}={v:g})" for k, v in given.items())
-            for alias, (target, given) in _ALIASES.items()
+            for alias, (target, given) in ALIASES.items()
             if target == name
         ]
         rows.append(
@@ -280,7 +281,7 @@ def _activations(options: argparse.Namespace, say: Say) -> int:
 
 def _points(options: argparse.Namespace, say: Say) -> Any:
     """The points of DATA; '-' is delimited text on stdin."""
-    from .files import _count, load, read_text
+    from .data.files import _count, load, read_text
 
     start = time.perf_counter()
     if options.data == "-":
@@ -478,7 +479,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder for study.csv and study.png; default ./mehler-study",
     )
-    from .study import POINTS, QUICK_POINTS, SEED
+    from .studies.activations import POINTS, QUICK_POINTS, SEED
 
     sub.add_argument("--n", type=int, help=f"points; default {POINTS}, {QUICK_POINTS} when quick")
     sub.add_argument("--seed", type=int, default=SEED, help=f"of the points; default {SEED}")

@@ -16,19 +16,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import (
-    _core,
-    certificate,
-    copies,
-    deflated_certificate,
-    dense,
-    factored,
-    iterative,
-    ladder,
-    planning,
-    shift_invert,
-    sparse_inverse,
-)
+from . import _core, planning
 from ._arrays import (
     Array,
     beyond,
@@ -43,14 +31,17 @@ from ._arrays import (
 )
 from ._progress import Reporter, State
 from .activations import Activation
+from .certificates import deflated as deflated_certificate
+from .certificates import factorisation as certificate
 from .errors import ConvergenceWarning, PrecisionWarning
-from .finite_width import FeatureGram
-from .gram import Gram, core_points
 from .kernels import Kernel
-from .operators import as_operator, columns
-from .outcome import Task, ended, replace, unknown
+from .operators.finite_width import FeatureGram
+from .operators.foreign import as_operator, columns
+from .operators.gram import Gram, core_points
 from .question import kernel_of, posed
 from .result import EigenResult
+from .solvers import copies, dense, factored, iterative, ladder, shift_invert, sparse_inverse
+from .solvers.outcome import Task, ended, replace, unknown
 
 EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned")
 EIGSH_CERTIFICATES = ("auto", "rigorous", "none")

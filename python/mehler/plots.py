@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .hermite import Array
+from .activations.hermite import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

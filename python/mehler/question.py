@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from . import _core, ladder
+from . import _core
 from ._arrays import Array, as_points, choice, flag, memory_limit, thread_count, tolerance
 from .activations import Activation
 from .kernels import Kernel, gradient_kernel, nngp, ntk
 from .planning.problem import Problem, problem_of
+from .solvers import ladder
 
 METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned", "sparse-inverse")
 PRECISIONS = ("auto", "single", "double", *ladder.BEYOND)
@@ -104,7 +105,7 @@ def posed(
     count, limit = thread_count(threads), memory_limit(max_memory)
     A = as_points(X)
     if flag("normalize", normalize):
-        from .data import normalize as to_unit_norm
+        from .data.points import normalize as to_unit_norm
 
         A = to_unit_norm(A)
     A, scale = near_one(A, ker)

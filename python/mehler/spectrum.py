@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _core, balls, dense, exact, extended, ladder
+from . import _core
 from ._arrays import (
     Array,
     as_points,
@@ -29,12 +29,14 @@ from ._arrays import (
 )
 from ._progress import Reporter
 from .activations import Activation
-from .coefficients import kernel_refusal
-from .dense import dense_pairs
-from .gram import core_points
 from .kernels import Kernel
-from .outcome import EPS, Task, largest_scale, rounding_of
+from .operators.gram import core_points
+from .precision import balls
+from .precision.coefficients import kernel_refusal
 from .question import kernel_of, near_one
+from .solvers import dense, exact, extended, ladder
+from .solvers.dense import dense_pairs
+from .solvers.outcome import EPS, Task, largest_scale, rounding_of
 
 PRECISIONS = ("auto", "double", *ladder.BEYOND)
 EXTENDED_UP_TO, EXACT_UP_TO = 600, 100  # points that 'auto' takes so far
@@ -157,7 +159,7 @@ def eigvalsh(
     given = as_points(X)
     A = given
     if flag("normalize", normalize):
-        from .data import normalize as to_unit_norm
+        from .data.points import normalize as to_unit_norm
 
         A = to_unit_norm(A)
     A, scale = near_one(A, ker)

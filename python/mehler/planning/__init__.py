@@ -11,7 +11,7 @@ import math
 from typing import Protocol
 
 from .._arrays import beyond, enough, size_text
-from ..coefficients import kernel_refusal
+from ..precision.coefficients import kernel_refusal
 from . import dense, lanczos, parts, preconditioned, shift_invert, sparse_inverse
 from .cost import NOMINAL, Cost, Rates, Refusal, Work
 from .plan import Candidate, Plan, seconds_text

@@ -10,11 +10,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from .. import ladder
 from ..activations import Activation
-from ..gram import core_points
 from ..kernels import Kernel
+from ..operators.gram import core_points
 from ..question import posed
+from ..solvers import ladder
 from . import plan_of
 from .plan import Plan
 from .rates import rates

@@ -1,8 +1,8 @@
-"""What all eigenpairs by LAPACK cost (``mehler.dense``)."""
+"""What all eigenpairs by LAPACK cost (``mehler.solvers.dense``)."""
 
 from __future__ import annotations
 
-from .. import dense
+from ..solvers import dense
 from .cost import Cost, Refusal, Work
 from .parts import filling
 from .problem import Problem

@@ -1,10 +1,10 @@
-"""What block Lanczos costs (``mehler.iterative``): products with a stored or recomputed matrix."""
+"""What block Lanczos costs (``mehler.solvers.iterative``): products with a stored or recomputed matrix."""
 
 from __future__ import annotations
 
-from .. import iterative
 from .._arrays import thread_count
-from ..gram import storage_bytes
+from ..operators.gram import storage_bytes
+from ..solvers import iterative
 from .cost import Cost, Refusal, Work
 from .ladder import Rung, climb
 from .parts import BLOCK, Law, basis, filling, product, recomputed, single_noise, stored

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .. import certificate
-from ..gram import storage_bytes
-from ..outcome import EPS
-from ..shift_invert import factor_bytes
+from ..certificates import factorisation as certificate
+from ..operators.gram import storage_bytes
+from ..solvers.outcome import EPS
+from ..solvers.shift_invert import factor_bytes
 from .cost import Work
 from .problem import Problem
 from .rates import OVERHEAD, entries

@@ -1,4 +1,4 @@
-"""What generalised Davidson costs (``mehler.iterative``, ``mehler.preconditioners``).
+"""What generalised Davidson costs (``mehler.solvers.iterative``, ``mehler.preconditioners``).
 
 Fewer products than Lanczos, each with an approximate inverse, which has to be made first.
 """
@@ -8,9 +8,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from .. import deflated_certificate, iterative, preconditioners, sparse
 from .._arrays import thread_count
-from ..gram import storage_bytes
+from ..certificates import deflated as deflated_certificate
+from ..operators.gram import storage_bytes
+from ..preconditioners import choice as preconditioners
+from ..preconditioners import sparse
+from ..solvers import iterative
 from . import lanczos, parts
 from .cost import Cost, Refusal, Work
 from .ladder import Rung, climb
@@ -164,7 +167,7 @@ CERTIFYING = 45.0  # products with one vector
 
 
 def sharpened(problem: Problem, method: str, status: str) -> bool:
-    """Whether ``certify`` will take the certificate of ``mehler.deflated_certificate``."""
+    """Whether ``certify`` will take the certificate of ``mehler.certificates.deflated``."""
     if problem.certify == "preconditioned":
         return deflated_certificate.possible(problem.ker, problem.n)
     return (

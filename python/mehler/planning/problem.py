@@ -16,8 +16,8 @@ import numpy as np
 from .. import _core
 from .._arrays import Array
 from ..kernels import Kernel
-from ..outcome import EPS, largest_scale
-from ..sparse import Sight
+from ..preconditioners.sparse import Sight
+from ..solvers.outcome import EPS, largest_scale
 
 PROBE = 256
 
@@ -160,7 +160,7 @@ def probe(X: Array, ker: Kernel) -> Probe:
     X, ker
         The points and the kernel.
     """
-    from ..gram import dense_gram
+    from ..operators.gram import dense_gram
 
     n = len(X)
     m = min(n, PROBE)

@@ -1,10 +1,10 @@
-"""What shift-invert costs (``mehler.shift_invert``): a Cholesky factor, then few solves."""
+"""What shift-invert costs (``mehler.solvers.shift_invert``): a Cholesky factor, then few solves."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from .. import shift_invert
+from ..solvers import shift_invert
 from .cost import Cost, Refusal, Work
 from .ladder import Rung, climb
 from .parts import BLOCK, Law, basis, factored, filling, recomputed, single_noise, solve

@@ -1,11 +1,12 @@
-"""What the sparse inverse by itself costs (``mehler.sparse_inverse``): no dense product at all.
+"""What the sparse inverse by itself costs (``mehler.solvers.sparse_inverse``): no dense product at all.
 
 It estimates, and so ``auto`` does not take it; the plan shows what it would cost.
 """
 
 from __future__ import annotations
 
-from .. import sparse, sparse_inverse
+from ..preconditioners import sparse
+from ..solvers import sparse_inverse
 from .cost import Cost, Refusal, Work
 from .parts import terms
 from .preconditioned import sparse_split

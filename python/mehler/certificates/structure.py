@@ -1,0 +1,102 @@
+"""Zero eigenvalues that the points force, whatever a solver would say.
+
+Two points of one direction give proportional rows of K. Two opposite points do when
+|h(-1)| = h(1) (odd or even activations). And when the odd part of h is linear (one layer of ReLU, leaky ReLU,
+GELU, SiLU, softplus: phi = c z + even), e_i - e_j of an opposite pair sees that linear part alone:
+more opposite pairs than the dimension that they span are linearly dependent. When the even part is
+constant (nngp of phi = c + odd: sigmoid), every e_i + e_j sees that constant alone: two pairs suffice.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._arrays import Array
+from ..kernels import Kernel
+from ..kernels.parity import SIMPLE
+
+ROUNDING = 1e-14  # of h at angles below 2e-15, and of h(1) - |h(-1)|
+
+
+class Zero(NamedTuple):
+    """A null vector of K and the reason for it."""
+
+    vector: Array
+    reason: str
+    upper: float  # of the eigenvalue: 0 where the points are proportional to the last bit
+
+
+def forced_zero(pairs: dict[str, Any], X: Array, norms: Array, kernel: Kernel) -> Zero | None:
+    """A null vector that coinciding or opposite points force, or None."""
+    n, q = len(X), kernel.homogeneity or 0.0
+    scale = norms**q if q else np.ones(n)
+
+    def combine(indices: list[int], weights: list[float]) -> Array:
+        v = np.zeros(n)
+        for i, w in zip(indices, weights, strict=True):
+            v[i] += w / scale[i]
+        return np.asarray(v / np.linalg.norm(v))
+
+    def upper(chosen: list[tuple[int, int]], exact: bool = True) -> float:
+        if exact and all(_proportional(X[i], X[j]) for i, j in chosen):
+            return 0.0
+        return ROUNDING * float(kernel.h.ends[0]) * float(np.max(scale)) ** 2
+
+    ours = all(act.source != "user" for act in kernel.layers)
+    declared = ours and kernel.error <= ROUNDING * kernel.h.ends[0]
+    if pairs["equal"]:
+        i, j = pairs["equal"][0]
+        more = f"; {pairs['equal_count']} such pairs" if pairs["equal_count"] > 1 else ""
+        return Zero(
+            combine([i, j], [1.0, -1.0]),
+            f"points {j} and {i} have the same direction{more}",
+            upper([(i, j)]),
+        )
+    if not pairs["opposite"]:
+        return None
+    plus, minus = map(float, kernel.h.ends)
+    if abs(plus - abs(minus)) <= 1e-15 * plus:
+        i, j = pairs["opposite"][0]
+        parity = "odd" if minus < 0 else "even"
+        more = f"; {pairs['opposite_count']} such pairs" if pairs["opposite_count"] > 1 else ""
+        return Zero(
+            combine([i, j], [1.0, 1.0 if minus < 0 else -1.0]),
+            f"points {j} and {i} are opposite, and the kernel is {parity}{more}",
+            upper([(i, j)], declared),
+        )
+    odd, even = kernel.parity
+    if even <= SIMPLE and len(pairs["opposite"]) > 1:
+        (i, j), (k, m) = pairs["opposite"][:2]
+        return Zero(
+            combine([i, j, k, m], [1.0, 1.0, -1.0, -1.0]),
+            f"{pairs['opposite_count']} opposite pairs of points, "
+            "and the even part of the kernel is constant",
+            upper([(i, j), (k, m)]),
+        )
+    if odd > SIMPLE:
+        return None
+    U = X / norms[:, None]
+    chosen = pairs["opposite"][: X.shape[1] + 1]
+    A = np.array([U[i] for i, _ in chosen])
+    left, singular, _ = np.linalg.svd(A)
+    if len(chosen) <= X.shape[1] and singular[-1] > 1e-14 * singular[0]:
+        return None
+    c = left[:, -1]
+    indices = [index for pair in chosen for index in pair]
+    weights = [float(s * w) for w in c for s in (1.0, -1.0)]
+    return Zero(
+        combine(indices, weights),
+        f"{pairs['opposite_count']} opposite pairs of points, more than the dimension they span, "
+        "and the odd part of the kernel is linear",
+        upper(chosen, len(chosen) > X.shape[1]),
+    )
+
+
+def _proportional(x: Array, y: Array) -> bool:
+    """x = c y, exactly."""
+    k = int(np.argmax(np.abs(x)))
+    a, b = Fraction(float(x[k])), Fraction(float(y[k]))
+    return all(Fraction(float(s)) * b == Fraction(float(t)) * a for s, t in zip(x, y, strict=True))

@@ -1,0 +1,10 @@
+"""Kernels: which layers are trained, how deep, compiled to one function h of the cosine.
+
+``kernel.py`` the three public kernels, ``duals.py`` one layer near rho = +-1, ``layers.py`` and ``shapes.py``
+many, ``series.py`` and ``layer_series.py`` powers of rho, ``parity.py`` which there are, ``compiled.py``
+from duals to ``profile.py``, the table that the core evaluates.
+"""
+
+from .kernel import Kernel, gradient_kernel, nngp, ntk
+
+__all__ = ["Kernel", "gradient_kernel", "nngp", "ntk"]

@@ -1,0 +1,511 @@
+"""Kernels of wide layers as functions of the cosine, ready for points and for the compiled core.
+
+Preactivations of layer l = 1..depth have the covariance L_l = weight_var S_{l-1} + bias_var, S_0 = rho for
+unit vectors, and for (u, v) Gaussian with that covariance S_l = E[phi(u) phi(v)], D_l = E[phi'(u) phi'(v)]:
+
+    nngp(rho)            = S_depth                                (train the read-out)
+    gradient_kernel(rho) = L_depth D_depth                        (train the last hidden layer)
+    ntk(rho)             = T_depth D_depth + S_depth              (train everything)
+                           T_1 = L_1,  T_{l+1} = weight_var T_l D_l + L_{l+1}.
+
+``normalized=True`` divides S_l and D_l by E[phi(u)^2] of their layer. ``compiled`` makes h of it, ``series`` and ``layer_series``
+the powers of rho.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..activations import Activation, activation
+from ..activations.hermite import Array
+from ..errors import PrecisionWarning
+from .compiled import profile_of
+from .layer_series import deep_tails, longest, series_of
+from .parity import Parity, parity_of
+from .profile import ProfileTable
+from .series import MAX_SERIES, coefficients, mixed_by_bias, tails_of
+
+OVERSHOOT = 1e-12
+PRECISION_GOAL = 1e-12
+MAX_DEPTH = 1000
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """h(cos) of a network, as a value: equal parameters, equal kernels.
+
+    Parameters
+    ----------
+    activation
+        The activation phi; a tuple of them, one a layer, where they differ.
+    kind
+        'gradient', 'nngp' or 'ntk'.
+    depth
+        Number of hidden layers.
+    weight_var, bias_var
+        Variances of weights and biases.
+    normalized
+        Divide each layer by E[phi(u)^2].
+    """
+
+    activation: Activation | tuple[Activation, ...]
+    kind: str
+    depth: int = 1
+    weight_var: float = 1.0
+    bias_var: float = 0.0
+    normalized: bool = False
+
+    @cached_property
+    def h(self) -> ProfileTable:
+        """The profile: h on an array of cosines."""
+        return profile_of(self)
+
+    @property
+    def error(self) -> float:
+        """Estimated largest absolute error of h."""
+        return self.h.error
+
+    @property
+    def layers(self) -> tuple[Activation, ...]:
+        """The activations, one a hidden layer."""
+        one = self.activation
+        return one if isinstance(one, tuple) else (one,) * self.depth
+
+    @property
+    def name(self) -> str:
+        """The activation's name, or the names of all layers."""
+        if isinstance(self.activation, tuple):
+            return ", ".join(act.name for act in self.activation)
+        return self.activation.name
+
+    @property
+    def kinked(self) -> bool:
+        """Whether some derivative of an activation jumps: h is then singular at rho = +-1."""
+        return any(act.kinks for act in self.layers)
+
+    @property
+    def homogeneity(self) -> float | None:
+        """q when K_ij = (|x_i| |x_j|)^q h(cos_ij) for points of any norm, else None.
+
+        The product of the layers' degrees, for all three kernels: L_l has the degree p of the layers
+        before, S_l has p q_l, D_l has p (q_l - 1), and T_l has p.
+        """
+        degrees = [act.homogeneity for act in self.layers]
+        if self.bias_var != 0.0 or any(q is None for q in degrees):
+            return None
+        return math.prod(q for q in degrees if q is not None)
+
+    def single_layers(self) -> tuple[Kernel, ...]:
+        """Kernels of one layer, of unit variance, that h is made of: as singular at rho = 1 as h.
+
+        Returns
+        -------
+        tuple of Kernel
+            Each once: nngp of the layers below, gradient of those that are derived.
+        """
+        layers = self.layers
+        phi = layers[: len(layers) - (self.kind == "gradient")]
+        dphi = {"gradient": layers[-1:], "ntk": layers, "nngp": ()}[self.kind]
+        parts = [("nngp", act) for act in phi] + [("gradient", act) for act in dphi]
+        return tuple(Kernel(act, kind) for kind, act in dict.fromkeys(parts))
+
+    @property
+    def parity(self) -> Parity:
+        """Which powers of rho h has."""
+        return parity_of(self.kind, self.layers, self.bias_var != 0.0)
+
+    def __call__(self, X: Any, Y: Any = None) -> Any:
+        """h of cosines (0-D or 1-D input), or the dense kernel matrix of points (2-D input).
+
+        Parameters
+        ----------
+        X
+            Cosines (a number or 1-D), or points (n, d), one a row, of unit norm (to 1e-12) unless the
+            activation is positively homogeneous. Cosines beyond +-1 by at most 1e-12 are taken as +-1.
+        Y
+            More points, (m, d).
+
+        Returns
+        -------
+        float or numpy.ndarray
+            float64: h of each cosine; K(X, X) (n, n), symmetric to the bit; or K(X, Y) (n, m).
+
+        Raises
+        ------
+        TypeError
+            X or Y is no array of real numbers.
+        ValueError
+            Cosines outside [-1, 1]; points that are not 2-D, not finite, zero, of different dimensions, or of
+            norms other than one for an activation that is not homogeneous.
+        """
+        from .._arrays import as_array
+
+        X = as_array(X, "X")
+        if Y is None and X.ndim < 2:
+            return self.h(_cosines(X))[()]
+        from ..operators.gram import cross_gram, dense_gram
+
+        return dense_gram(X, self) if Y is None else cross_gram(X, Y, self)
+
+    def diag(self, X: Any) -> Array:
+        """K_ii = |x_i|^(2q) h(1) in O(n d).
+
+        Parameters
+        ----------
+        X
+            Points, (n, d), as for the kernel itself.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n,), float64.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Bad points, as for the kernel itself.
+        """
+        from .._arrays import as_points
+        from ..operators.gram import core_diagonal, core_points
+
+        return core_diagonal(core_points(as_points(X), self, None), self)
+
+    def coefficients(self, kmax: int) -> Array:
+        """A_0, ..., A_kmax of the power series h(rho) = sum_p A_p rho^p, all A_p >= 0, sum_p A_p = h(1).
+
+        Parameters
+        ----------
+        kmax
+            The last index, >= 0.
+
+        Returns
+        -------
+        numpy.ndarray
+            (kmax + 1,), float64.
+
+        Raises
+        ------
+        TypeError, ValueError
+            kmax is not an integer >= 0.
+
+        Warns
+        -----
+        PrecisionWarning
+            With a bias they are sums of very many terms when weight_var << bias_var; says what they may lack.
+        """
+        from .._arrays import integer
+
+        kmax = integer(kmax, "kmax")
+        if kmax < 0:
+            raise ValueError(f"kmax must be >= 0; got {kmax}.")
+        out = known_coefficients(self, kmax)
+        lack, top = 0.0, float(self.h.ends[0])
+        why = f"weight_var={self.weight_var:g} is small beside bias_var={self.bias_var:g}"
+        if self.deep:
+            lack, why = top * series_of(self, kmax).lack, "so near to a constant are its layers"
+        elif self.bias_var != 0.0:
+            lack = float(mixed_by_bias(self, kmax)[1][-1])
+        if lack > 1e-12 * top:
+            warnings.warn(
+                f"the first {kmax + 1} coefficients of {self!r} may lack {lack / top:.0e} h(1) in all: {why}.",
+                PrecisionWarning,
+                stacklevel=2,
+            )
+        return out
+
+    @property
+    def last_tail(self) -> int:
+        """N beyond which ``tail`` is known to give nothing."""
+        return longest(self) if self.deep else MAX_SERIES
+
+    @property
+    def deep(self) -> bool:
+        """Whether h is a :class:`layers.Network`."""
+        return self.depth > 1 or self.kind == "ntk"
+
+    def tail(self, N: Any) -> Any:
+        """Lower bounds of sum_{p >= N} A_p = h(1) - sum_{p < N} A_p, safe against rounding.
+
+        For a gradient kernel with weight_var=1 and bias_var=0, tail(N + 1) is the T_N of the
+        Hermite-tail bound: sum_{k >= N} mu_k(phi')^2.
+
+        Parameters
+        ----------
+        N
+            A non-negative integer or an array of them.
+
+        Returns
+        -------
+        float or numpy.ndarray
+            A float for an integer, else an array of the shape of N; 0 where nothing is known.
+
+        Raises
+        ------
+        ValueError
+            An N that is not an integer >= 0.
+        """
+        index = np.asarray(N)
+        if index.dtype.kind not in "iu" or (index.size and index.min() < 0):
+            raise ValueError(f"N must hold integers >= 0; got {N!r}.")
+        if index.size == 0:
+            return np.zeros(index.shape)
+        most = int(index.max())
+        tails = (deep_tails(self, most) if self.deep else tails_of(self, most))[index]
+        return float(tails) if index.ndim == 0 else tails
+
+    def __repr__(self) -> str:
+        name = {"gradient": "gradient_kernel"}.get(self.kind, self.kind)
+        several = isinstance(self.activation, tuple)
+        words = [repr(list(self.layers) if several else self.activation)]
+        if self.depth != 1 and not several:
+            words.append(f"depth={self.depth}")
+        if self.weight_var != 1.0:
+            words.append(f"weight_var={self.weight_var!r}")
+        if self.bias_var != 0.0:
+            words.append(f"bias_var={self.bias_var!r}")
+        if self.normalized:
+            words.append("normalized=True")
+        call = f"{name}({', '.join(words)})"
+        return f"<{call}: h(1)={self.h.ends[0]:.6g}, {self.h.form}, error {self.error:.1e}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "h"}
+
+
+def gradient_kernel(
+    act: str | Activation | Sequence[str | Activation],
+    depth: int | None = None,
+    weight_var: float = 1.0,
+    bias_var: float = 0.0,
+    normalized: bool = False,
+) -> Kernel:
+    """h = L_depth D_depth: train the last hidden layer only.
+
+    At depth 1 (weight_var rho + bias_var) E[phi'(s u) phi'(s v)], s^2 = weight_var + bias_var: the
+    G-matrix of Panigrahi, Shetty and Goyal (2020) at infinite width. L_l = weight_var S_{l-1} + bias_var is the
+    covariance of the preactivations (u, v) of layer l, S_0 = rho, S_l = E[phi(u) phi(v)], D_l = E[phi'(u) phi'(v)].
+
+    Parameters
+    ----------
+    act
+        The activation phi: a name, or an Activation; or a list of them, one a layer.
+    depth
+        Number of hidden layers; default 1, or the length of the list.
+    weight_var, bias_var
+        Variances of weights and biases, of every layer.
+    normalized
+        Divide S_l and D_l by E[phi(u)^2] of their layer.
+
+    Returns
+    -------
+    Kernel
+        A value: kernel(cosines), kernel(X) (n, n), kernel(X, Y) (n, m), kernel.diag(X), and its power
+        series. Divided neither by n nor by a width: the limit of averages over hidden units.
+
+    Raises
+    ------
+    TypeError
+        An activation that is neither a name nor an Activation, variances that are no numbers.
+    ValueError
+        Unknown activation, variances out of range, a list whose length is not depth, an activation of the last
+        layer that jumps, h(1) beyond the range of doubles.
+
+    Warns
+    -----
+    PrecisionWarning
+        The profile is known less precisely than 1e-12 h(1); ``kernel.error`` says to what.
+
+    References
+    ----------
+    Panigrahi, Shetty, Goyal, ICLR 2020, arXiv 1908.05660.
+    """
+    return _kernel("gradient", act, depth, weight_var, bias_var, normalized)
+
+
+def nngp(
+    act: str | Activation | Sequence[str | Activation],
+    depth: int | None = None,
+    weight_var: float = 1.0,
+    bias_var: float = 0.0,
+    normalized: bool = False,
+) -> Kernel:
+    """h = S_depth: train the read-out only (the conjugate kernel).
+
+    At depth 1 E[phi(s u) phi(s v)], s^2 = weight_var + bias_var. S_l = E[phi(u) phi(v)] for (u, v) Gaussian with
+    covariance weight_var S_{l-1} + bias_var, S_0 = rho.
+
+    Parameters
+    ----------
+    act
+        The activation phi: a name, or an Activation; or a list of them, one a layer.
+    depth
+        Number of hidden layers; default 1, or the length of the list.
+    weight_var, bias_var
+        Variances of weights and biases, of every layer.
+    normalized
+        Divide S_l by E[phi(u)^2] of its layer.
+
+    Returns
+    -------
+    Kernel
+        A value: kernel(cosines), kernel(X) (n, n), kernel(X, Y) (n, m), kernel.diag(X), and its power
+        series. Divided neither by n nor by a width: the limit of averages over hidden units.
+
+    Raises
+    ------
+    TypeError
+        An activation that is neither a name nor an Activation, variances that are no numbers.
+    ValueError
+        Unknown activation, variances out of range, a list whose length is not depth, h(1) beyond the
+        range of doubles.
+
+    Warns
+    -----
+    PrecisionWarning
+        The profile is known less precisely than 1e-12 h(1); ``kernel.error`` says to what.
+
+    References
+    ----------
+    Neal, Bayesian Learning for Neural Networks, 1996, chapter 2 (the limit of wide layers). Daniely,
+    Frostig, Singer, NIPS 2016, arXiv 1602.05897 (as dual of an activation).
+    """
+    return _kernel("nngp", act, depth, weight_var, bias_var, normalized)
+
+
+def ntk(
+    act: str | Activation | Sequence[str | Activation],
+    depth: int | None = None,
+    weight_var: float = 1.0,
+    bias_var: float = 0.0,
+    normalized: bool = False,
+) -> Kernel:
+    """h = T_depth D_depth + S_depth: train everything (the neural tangent kernel).
+
+    T_1 = L_1, T_{l+1} = weight_var T_l D_l + L_{l+1}; L_l, S_l, D_l as in :func:`gradient_kernel`.
+
+    Parameters
+    ----------
+    act
+        The activation phi: a name, or an Activation; or a list of them, one a layer.
+    depth
+        Number of hidden layers; default 1, or the length of the list.
+    weight_var, bias_var
+        Variances of weights and biases, of every layer but the read-out (1 and 0).
+    normalized
+        Divide S_l and D_l by E[phi(u)^2] of their layer.
+
+    Returns
+    -------
+    Kernel
+        A value: kernel(cosines), kernel(X) (n, n), kernel(X, Y) (n, m), kernel.diag(X), and its power
+        series. Divided neither by n nor by a width: the limit of averages over hidden units.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Unknown activation, variances out of range, a list whose length is not depth, an activation that jumps,
+        h(1) beyond the range of doubles.
+
+    Warns
+    -----
+    PrecisionWarning
+        The profile is known less precisely than 1e-12 h(1); ``kernel.error`` says to what.
+
+    References
+    ----------
+    Jacot, Gabriel, Hongler, NeurIPS 2018, arXiv 1806.07572.
+    """
+    return _kernel("ntk", act, depth, weight_var, bias_var, normalized)
+
+
+def known_coefficients(kernel: Kernel, kmax: int) -> Array:
+    """``kernel.coefficients`` without a word about what they lack."""
+    if kernel.deep:
+        return float(kernel.h.ends[0]) * series_of(kernel, kmax).middle[: kmax + 1]
+    return coefficients(kernel, kmax)[: kmax + 1]
+
+
+def _kernel(
+    kind: str,
+    act: str | Activation | Sequence[str | Activation],
+    depth: int | None,
+    weight_var: float,
+    bias_var: float,
+    normalized: bool,
+) -> Kernel:
+    from .._arrays import flag
+
+    layers = _layers(act, depth)
+    for name, value in (("weight_var", weight_var), ("bias_var", bias_var)):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise TypeError(f"{name} must be a number; got {value!r}.")
+    if not (math.isfinite(weight_var) and weight_var > 0.0):
+        raise ValueError(f"weight_var must be positive and finite; got {weight_var!r}.")
+    if not (math.isfinite(bias_var) and bias_var >= 0.0):
+        raise ValueError(f"bias_var must be >= 0 and finite; got {bias_var!r}.")
+    for one in {"gradient": layers[-1:], "ntk": layers, "nngp": ()}[kind]:
+        one.derivative()  # refuses an activation that jumps
+    alike = all(one == layers[0] for one in layers)
+    kernel = Kernel(
+        layers[0] if alike else layers,
+        kind,
+        len(layers),
+        float(weight_var),
+        float(bias_var),
+        flag("normalized", normalized),
+    )
+    if kernel.error > PRECISION_GOAL * abs(float(kernel.h.ends[0])):
+        relative = kernel.error / abs(float(kernel.h.ends[0]))
+        why = "Declare every kink (kinks=...) and give the derivative (df=...)."
+        if all(one.source != "user" for one in layers):
+            why = (
+                "From layer to layer it changes ever faster near rho = 1, or errors add up; a smaller weight_var, "
+                "fewer layers or normalized=True help."
+            )
+        warnings.warn(
+            f"the kernel of {kernel.name!r} is known to {relative:.1e} h(1) only, more than "
+            f"{PRECISION_GOAL:.0e}; kernel.error says so. {why}",
+            PrecisionWarning,
+            stacklevel=3,
+        )
+    return kernel
+
+
+def _layers(
+    act: str | Activation | Sequence[str | Activation], depth: int | None
+) -> tuple[Activation, ...]:
+    """One activation a hidden layer."""
+    from .._arrays import integer
+
+    count = None if depth is None else integer(depth, "depth")
+    if count is not None and not 1 <= count <= MAX_DEPTH:
+        raise ValueError(f"depth must satisfy 1 <= depth <= {MAX_DEPTH}; got {depth!r}.")
+    if isinstance(act, (str, Activation)) or not isinstance(act, Sequence):
+        return (activation(act),) * (count or 1)
+    layers = tuple(activation(one) for one in act)
+    if not layers:
+        raise ValueError("a list of activations must have one a hidden layer; got none.")
+    if count not in (None, len(layers)):
+        raise ValueError(
+            f"depth must be the number of activations, {len(layers)}; got {depth!r}. Leave it out."
+        )
+    return layers
+
+
+def _cosines(rho: Any) -> Array:
+    rho = np.asarray(rho, dtype=np.float64)
+    largest = float(np.max(np.abs(rho))) if rho.size else 0.0
+    if not largest <= 1.0 + OVERSHOOT:
+        raise ValueError(
+            f"cosines must lie in [-1, 1]; found {largest!r} in absolute value. "
+            "Pass points as a 2-D array."
+        )
+    return np.asarray(np.clip(rho, -1.0, 1.0))

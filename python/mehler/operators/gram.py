@@ -1,0 +1,395 @@
+"""Gram operators: kernel matrices of points, stored or not, that multiply blocks of vectors.
+
+    K_ij = (|x_i| |x_j|)^q h(cos_ij)
+
+``gram`` makes one. Whatever the storage: ``K @ V``, ``K.shape``, ``K.dtype``, ``K.diagonal()``,
+``K.nbytes``, ``K.toarray()``, ``K.as_linear_operator()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from .._arrays import (
+    UNIT,
+    Array,
+    as_array,
+    as_points,
+    choice,
+    flag,
+    memory_limit,
+    size_text,
+    thread_count,
+)
+from ..activations import Activation
+from ..kernels import Kernel, gradient_kernel
+
+STORAGES = ("auto", "dense", "packed", "matrix-free")
+DTYPES = ("float64", "float32")
+TILE = 256
+
+
+class Gram:
+    """The kernel matrix of n points as a linear operator. Make one with :func:`gram`.
+
+    Attributes
+    ----------
+    points, n
+        The points in the core, and their number: shape is (n, n).
+    kernel
+        The kernel.
+    storage
+        'dense', 'packed' or 'matrix-free'.
+    dtype
+        Of the stored entries.
+    threads
+        As given: None asks OpenMP at each product.
+    ask
+        Listener of the fill, or None.
+    pairs
+        What the fill saw of the pairs: ``nearest`` and ``antipodal`` as (i, j, deficit) with
+        deficit 1 - cos or 1 + cos, ``equal`` and ``opposite`` lists of coinciding pairs, and their
+        counts. None for matrix-free.
+    """
+
+    def __init__(
+        self,
+        points: _core.Points,
+        n: int,
+        kernel: Kernel,
+        storage: str,
+        dtype: str,
+        threads: int | None,
+        ask: Callable[[str, int, int, float, float], bool] | None = None,
+    ) -> None:
+        self.kernel, self.storage, self.threads = kernel, storage, threads
+        self.shape = (n, n)
+        self.dtype = np.dtype(dtype)
+        self._points = points
+        self._array: np.ndarray[Any, Any] | None = None
+        self.pairs: dict[str, Any] | None = None
+        profile, count = kernel.h.compiled, thread_count(threads)
+        self.op: _core.Operator
+        if storage == "packed":
+            make = _core.Packed64 if dtype == "float64" else _core.Packed32
+            packed = make(points, profile, count, ask)
+            self.op, self.pairs = packed, packed.pairs()
+        elif storage == "dense":
+            self._array, self.pairs = _core.dense_gram(points, profile, dtype, count, ask)
+            self.op = _core.DenseOperator(np.ascontiguousarray(self._array, dtype=np.float64))
+        else:
+            self.op = _core.Recomputed(points, profile)
+
+    def exact(self) -> _core.Operator:
+        """The same matrix in float64, stored or recomputed tile by tile.
+
+        Returns
+        -------
+        operator
+            ``multiply(V, threads)`` for V (n, b) in Fortran order.
+        """
+        if self.dtype == np.float64:
+            return self.op
+        return _core.Recomputed(self._points, self.kernel.h.compiled)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the storage takes."""
+        return int(self._array.nbytes if self._array is not None else self.op.nbytes)
+
+    def __matmul__(self, V: Any) -> Array:
+        """K V.
+
+        Parameters
+        ----------
+        V
+            A vector (n,) or a block of them (n, b).
+
+        Returns
+        -------
+        numpy.ndarray
+            float64, of the shape of V.
+
+        Raises
+        ------
+        TypeError
+            V is no array of real numbers.
+        ValueError
+            V is of another shape.
+        """
+        A = as_array(V, "V")
+        if A.ndim not in (1, 2) or A.shape[0] != self.shape[0]:
+            raise ValueError(
+                f"V must have the shape ({self.shape[0]},) or ({self.shape[0]}, b); got {A.shape}."
+            )
+        columns = np.asfortranarray(A.reshape(len(A), -1), dtype=np.float64)
+        if columns.shape[1] == 0:
+            return np.zeros(A.shape)
+        Y = self.op.multiply(columns, thread_count(self.threads))
+        return Y[:, 0] if A.ndim == 1 else Y
+
+    def diagonal(self) -> Array:
+        """K_ii = h(1) |x_i|^(2q).
+
+        Returns
+        -------
+        numpy.ndarray
+            (n,), as it is stored.
+        """
+        if isinstance(self.op, (_core.Packed64, _core.Packed32)):
+            return self.op.diagonal()
+        return core_diagonal(self._points, self.kernel)
+
+    def toarray(self) -> np.ndarray[Any, Any]:
+        """The full matrix.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n, n), symmetric to the bit, in the operator's dtype; a copy.
+        """
+        if self._array is not None:
+            return self._array.copy()
+        count = thread_count(self.threads)
+        if isinstance(self.op, (_core.Packed64, _core.Packed32)):
+            return self.op.dense(count)
+        return _core.dense_gram(self._points, self.kernel.h.compiled, str(self.dtype), count)[0]
+
+    def as_linear_operator(self) -> Any:
+        """The same for SciPy, with a true block product.
+
+        Returns
+        -------
+        scipy.sparse.linalg.LinearOperator
+            (n, n), float64, symmetric.
+
+        Raises
+        ------
+        ImportError
+            SciPy is not installed.
+        """
+        from scipy.sparse.linalg import LinearOperator
+
+        return LinearOperator(
+            self.shape,
+            matvec=lambda v: self @ np.ravel(v),
+            matmat=lambda V: self @ V,
+            rmatvec=lambda v: self @ np.ravel(v),
+            rmatmat=lambda V: self @ V,
+            dtype=np.dtype(np.float64),
+        )
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a Gram operator cannot be pickled; send the points and the kernel and call gram there, "
+            "or send K.toarray()."
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"<Gram {self.shape[0]} x {self.shape[1]}, {self.storage} {self.dtype}, "
+            f"{size_text(self.nbytes)}, {self.kernel!r}>"
+        )
+
+
+def as_kernel(kernel: Kernel | Activation | str) -> Kernel:
+    """A kernel; an activation or its name means its gradient kernel."""
+    return kernel if isinstance(kernel, Kernel) else gradient_kernel(kernel)
+
+
+def core_points(
+    X: Array, kernel: Kernel, threads: int | None, *, normalize: bool = False
+) -> _core.Points:
+    """Points in the core, checked to have unit norm unless the kernel is homogeneous."""
+    count = thread_count(threads)
+    if normalize:
+        from ..data.points import normalize as to_unit_norm
+
+        X = to_unit_norm(X)
+    q = kernel.homogeneity
+    points = _core.Points(X, 0.0 if q is None else float(q), False, count)
+    norms = points.norms()
+    if not np.isfinite(norms).all():
+        raise ValueError(
+            "X holds points whose norm overflows; divide X by a constant, or pass normalize=True."
+        )
+    off = np.abs(norms - 1.0) > UNIT
+    if not off.any():
+        if not q:
+            return points
+        del points  # not two copies of the points at a time
+        return _core.Points(X, 0.0, True, count)
+    if q is None:
+        i = int(np.flatnonzero(off)[0])
+        raise ValueError(
+            f"points must have unit norm for {kernel.name!r}, which is not homogeneous; "
+            f"found {int(off.sum())} of {len(norms)} that have not (row {i} has norm {norms[i]:.6g}). "
+            "Pass normalize=True, or divide each point by its norm."
+        )
+    with np.errstate(over="ignore", under="ignore"):
+        power = norms ** (2.0 * q)
+    if not ((power >= 1e-280).all() and (power <= 1e280).all()):
+        raise ValueError(
+            f"the norms of X raised to {2.0 * q:g} leave the range of doubles; rescale X, or pass normalize=True."
+        )
+    return points
+
+
+def core_diagonal(points: _core.Points, kernel: Kernel) -> Array:
+    """K_ii = (|x_i|^q)^2 h(1), as the core has it: norms that are one but for rounding are one."""
+    norms, top, q = points.norms(), float(kernel.h.ends[0]), kernel.homogeneity
+    if q is None or not (np.abs(norms - 1.0) > UNIT).any():
+        return np.full(len(norms), top)
+    scale = norms**q
+    return np.asarray(scale * scale * top)
+
+
+def storage_bytes(n: int, storage: str, dtype: str) -> int:
+    """Bytes that a storage will take for n points."""
+    size = np.dtype(dtype).itemsize
+    if storage == "dense":
+        return n * n * (8 if size == 8 else 12)
+    panels = -(-n // TILE)
+    if storage == "packed":
+        last = n - (panels - 1) * TILE
+        full = (panels - 1) * panels // 2 * TILE * TILE
+        height, width = -(-last // 2) * 2, (panels - 1) * TILE + -(-last // 16) * 16
+        return size * (full + height * width)
+    return 2 * TILE * TILE * 8 * thread_count(None)
+
+
+def gram(
+    X: Any,
+    kernel: Kernel | Activation | str = "relu",
+    storage: str = "auto",
+    dtype: str = "float64",
+    max_memory: int | float | str | None = None,
+    threads: int | None = None,
+    normalize: bool = False,
+    progress: bool | None = None,
+    callback: Callable[[Any], Any] | None = None,
+) -> Gram:
+    """K_ij = (|x_i| |x_j|)^q h(cos_ij) as an operator that multiplies blocks of vectors.
+
+    Parameters
+    ----------
+    X
+        Points, (n, d). Of unit norm (to 1e-12) unless the activation is positively homogeneous.
+    kernel
+        A kernel, or an activation (its gradient kernel is taken).
+    storage
+        'dense', 'packed' (lower tiles), 'matrix-free' (tiles recomputed in every product), or
+        'auto': packed when it fits into ``max_memory``, else matrix-free.
+    dtype
+        'float64' or 'float32', of the stored entries; they are computed in float64. Products are
+        returned in float64.
+    max_memory
+        Bytes, or a text such as '10GB'. Default: 80 % of what the system has free.
+    threads
+        Number of threads; default OpenMP's, asked at call time. The result does not depend on it.
+    normalize
+        Divide each point by its norm first.
+    progress
+        True: a progress bar (tqdm if installed, else lines on stderr).
+    callback
+        Called at most ten times a second with a state; a true return value stops the work
+        (KeyboardInterrupt), an exception propagates.
+
+    Returns
+    -------
+    Gram
+        ``K @ V`` for V (n,) or (n, b), ``K.shape``, ``K.nbytes``, ``K.diagonal()``, ``K.toarray()``.
+
+    Raises
+    ------
+    TypeError
+        X is no array of real numbers, normalize no bool, threads no integer.
+    ValueError
+        Bad points, unknown storage or dtype, norms other than one for an activation that is not
+        homogeneous.
+    MemoryError
+        The storage does not fit into ``max_memory``; raised before anything is allocated.
+    """
+    from .._progress import Reporter
+
+    kernel = as_kernel(kernel)
+    choice("storage", storage, STORAGES)
+    try:
+        dtype = str(np.dtype(dtype))
+    except TypeError:
+        raise ValueError(f"dtype must be one of {DTYPES}; got {dtype!r}.") from None
+    choice("dtype", dtype, DTYPES)
+    flag("normalize", normalize)
+    A = as_points(X)
+    n = len(A)
+    limit = memory_limit(max_memory)
+    if storage == "auto":
+        storage = "packed" if storage_bytes(n, "packed", dtype) <= limit else "matrix-free"
+    need = storage_bytes(n, storage, dtype)
+    if need > limit:
+        fits = [
+            f"storage={s!r}, dtype={t!r} takes {size_text(storage_bytes(n, s, t))}"
+            for s, t in (("packed", "float64"), ("packed", "float32"), ("matrix-free", "float64"))
+            if storage_bytes(n, s, t) <= limit
+        ]
+        raise MemoryError(
+            f"{storage} {dtype} of n={n} takes {size_text(need)}, more than max_memory="
+            f"{size_text(limit)}. "
+            + ("What fits: " + "; ".join(fits) + "." if fits else "Nothing smaller fits.")
+        )
+    if storage == "matrix-free" and dtype != "float64":
+        raise ValueError("matrix-free products are computed in float64; drop dtype='float32'.")
+    points = core_points(A, kernel, threads, normalize=normalize)
+    if dtype == "float32" and kernel.homogeneity:
+        sizes = float(kernel.h.ends[0]) * points.norms() ** (2.0 * kernel.homogeneity)
+        if not (sizes.max() <= 1e38 and sizes.min() >= 1e-37):
+            raise ValueError(
+                f"diagonal entries from {sizes.min():.1e} to {sizes.max():.1e} leave the range of "
+                "float32; rescale X, pass normalize=True, or dtype='float64'."
+            )
+    with Reporter(progress, callback) as report:
+        try:
+            return Gram(points, n, kernel, storage, dtype, threads, report.ask)
+        except _core.Interrupted:
+            raise KeyboardInterrupt(report.why) from None
+
+
+def dense_gram(X: Any, kernel: Kernel, threads: int | None = None) -> Array:
+    """K(X, X) as a dense float64 array (n, n), symmetric to the bit.
+
+    Parameters
+    ----------
+    X
+        Points, (n, d).
+    kernel
+        The kernel.
+    threads
+        Number of threads; default OpenMP's.
+    """
+    A = as_points(X)
+    points = core_points(A, kernel, threads)
+    K: Array = _core.dense_gram(points, kernel.h.compiled, "float64", thread_count(threads))[0]
+    return K
+
+
+def cross_gram(X: Any, Y: Any, kernel: Kernel, threads: int | None = None) -> Array:
+    """K(X, Y) as a dense float64 array (n, m).
+
+    Parameters
+    ----------
+    X, Y
+        Points, (n, d) and (m, d).
+    kernel
+        The kernel.
+    threads
+        Number of threads; default OpenMP's.
+    """
+    A, B = as_points(X), as_points(Y, name="Y")
+    if A.shape[1] != B.shape[1]:
+        raise ValueError(f"X and Y must have one dimension d; got {A.shape[1]} and {B.shape[1]}.")
+    P, Q = core_points(A, kernel, threads), core_points(B, kernel, threads)
+    return _core.cross_gram(P, Q, kernel.h.compiled, thread_count(threads))

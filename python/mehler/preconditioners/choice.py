@@ -1,0 +1,128 @@
+"""Approximate inverses of a Gram matrix: what the preconditioned eigensolver divides residuals by.
+
+``sparse``, for activations with a kink in few dimensions: the first terms of the kernel, exactly, and
+a sparse inverse of the rest (``sparse.py``). Elsewhere
+
+    P = D (C^T M^-1 C + tau I) D,    D = diag(|x_i|^q),
+
+a low-rank part of K and the mean of the rest, by one of two choices of the low-rank part:
+
+- ``low_degree``: the first terms of h(rho) = sum_k A_k rho^k, whose features are the monomials of
+  the points (few in few dimensions);
+- ``landmarks``: K between r of the points and all (Nystrom), for any kernel and dimension.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import _core
+from .._arrays import Array
+from ..kernels import Kernel
+from ..kernels.kernel import known_coefficients
+from . import features, sparse
+
+MOST_FEATURES = 1500
+MOST_DEGREE = 12
+
+
+def choose(ker: Kernel, n: int, d: int) -> str:
+    """'sparse' for a kink in few dimensions, 'low-degree' where the quadratic terms fit, else 'landmarks'."""
+    if sparse.local(ker) and d <= sparse.TREE_UP_TO and n >= 64:
+        return "sparse"
+    return "low-degree" if low_degree_rank(ker, n, d)[0] >= 2 else "landmarks"
+
+
+def rank(choice: str, ker: Kernel, n: int, d: int) -> int:
+    """Rank of the low-rank part."""
+    if choice == "sparse":
+        return sparse.low_degree(ker, n, d)[1]
+    return low_degree_rank(ker, n, d)[1] if choice == "low-degree" else features.landmark_count(n)
+
+
+def nbytes(choice: str, ker: Kernel, n: int, d: int) -> int:
+    """Bytes while the preconditioner is made."""
+    if choice == "sparse":
+        return sparse.nbytes(ker, n, d)
+    r = rank(choice, ker, n, d)
+    return 4 * r * (n + _core.Woodbury.chunk) + 32 * r * r
+
+
+def held(choice: str, ker: Kernel, n: int, d: int) -> int:
+    """Bytes of the preconditioner once it is made."""
+    r = rank(choice, ker, n, d)
+    if choice == "sparse":
+        m = sparse.neighbours(d)
+        return int(_core.SparseInverse.bytes_for(n, m)) + 24 * n * r
+    return 4 * r * (n + _core.Woodbury.chunk) + 8 * r * r
+
+
+class Preconditioner(NamedTuple):
+    """P^-1, the vectors that a block should have (None: the solver's own choice), bytes, words."""
+
+    inverse: _core.Operator
+    block: int | None
+    nbytes: int
+    words: str
+
+
+def make(choice: str, ker: Kernel, points: _core.Points, task: Any) -> Preconditioner:
+    """The preconditioner; task gives seed, threads and report."""
+    if choice == "sparse":
+        parts = sparse.split(ker, task.seen(ker, points), task.seed, task.threads, task.report.ask)
+        return Preconditioner(parts.inverse, 4, parts.nbytes, parts.words)
+    inverse = _low_rank(choice, ker, points, task)
+    return Preconditioner(inverse, None, inverse.nbytes, f"{choice} part")
+
+
+def _low_rank(choice: str, ker: Kernel, points: _core.Points, task: Any) -> _core.Woodbury:
+    U, norms = points.unit, points.norms()  # no copy of the points
+    if choice == "low-degree":
+        return low_degree(ker, U, norms, task.threads, task.report.ask)
+    return landmarks(ker, U, norms, task.seed, task.threads, task.report.ask)
+
+
+def low_degree_rank(ker: Kernel, n: int, d: int) -> tuple[int, int]:
+    """(degree, number of features): the highest degree that stays below n / 5 and 1500 features."""
+    A, top = known_coefficients(ker, MOST_DEGREE), float(ker.h.ends[0])
+    return features.highest(A, top, d, min(MOST_FEATURES, n // 5))
+
+
+def low_degree(
+    ker: Kernel, U: Array, norms: Array, threads: int, ask: Any = None
+) -> _core.Woodbury:
+    """P^-1 with the terms of h up to the degree that ``low_degree_rank`` gives."""
+    degree, _ = low_degree_rank(ker, *U.shape)
+    A = features.kept(known_coefficients(ker, degree), float(ker.h.ends[0]))
+    tau = max(float(ker.h.ends[0] - A.sum()), 1e-10 * float(ker.h.ends[0]))
+    return _core.Woodbury(
+        features.chunks(U, A, threads), len(U), None, tau, _scale(ker, norms), threads, ask
+    )
+
+
+def landmarks(
+    ker: Kernel, U: Array, norms: Array, seed: int, threads: int, ask: Any = None
+) -> _core.Woodbury:
+    """P^-1 with K_nr K_rr^-1 K_rn, r random points."""
+    n = len(U)
+    chosen = features.landmarks_of(n, seed)
+    r = len(chosen)
+    C = features.chunked(n, r)
+    chunk = C.shape[2]
+    for p in range(len(C)):
+        points = U[p * chunk : (p + 1) * chunk]
+        C[p, :, : len(points)] = ker(U[chosen], points)
+    M = ker(U[chosen])
+    M[np.diag_indices(r)] += 1e-7 * n * M[0, 0] / r
+    some = C[:, :, :: max(1, n // 256)].astype(np.float64).transpose(1, 0, 2).reshape(r, -1)
+    some = some[:, np.any(some != 0.0, axis=0)]
+    captured = np.einsum("ij,ij->j", some, np.linalg.solve(M, some))
+    tau = max(float(np.mean(ker.h.ends[0] - captured)), 1e-10 * float(ker.h.ends[0]))
+    return _core.Woodbury(C, n, M, tau, _scale(ker, norms), threads, ask)
+
+
+def _scale(ker: Kernel, norms: Array) -> Array | None:
+    q = ker.homogeneity
+    return norms**q if q and np.ptp(norms) > 0.0 else None

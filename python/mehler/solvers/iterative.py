@@ -1,0 +1,427 @@
+"""The iterative routes: block Lanczos or preconditioned Davidson on a Gram operator.
+
+Precision starts low and climbs: float32 storage first, whose answer a float64 residual computed tile
+by tile has to confirm; float64 storage when float32 cannot see the value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from .._arrays import Array, beyond, enough, size_text, thread_count
+from ..certificates.structure import forced_zero
+from ..kernels import Kernel
+from ..operators.foreign import check_size
+from ..operators.gram import Gram, storage_bytes
+from ..preconditioners import choice as preconditioners
+from ..result import EigenResult
+from . import budget
+from .outcome import (
+    EPS,
+    LOOSEST,
+    Task,
+    ended,
+    largest_scale,
+    nothing,
+    remedy,
+    result_of,
+    rounding_of,
+    structural,
+    unknown,
+    with_theory,
+)
+
+MOST_BASIS = 3000  # then a restart, whatever the memory
+LEAST_BASIS = 64
+MOST_PRODUCTS = 3000  # block products of Lanczos
+SEARCH_BASIS = 64  # of the search for more of a cluster, which float32 storage may ask for
+DAVIDSON_BASIS = 1200  # vectors and their images
+DAVIDSON_PRODUCTS = 300  # beyond, plain Lanczos is better
+
+
+BLOCK = 2  # vectors in a block, for one pair
+
+
+def work(n: int, k: int, block: int, threads: int) -> int:
+    """Bytes of a solver for k pairs beside its basis: products, blocks, refinement, guards."""
+    return budget.product(n, threads) + budget.vectors(n, 2 * block + 10 + 4 * k + 3 * 16)
+
+
+def least_basis(n: int, k: int, block: int, single: bool) -> int:
+    """Bytes of the smallest basis that a solver for k pairs is given."""
+    search = budget.basis(n, SEARCH_BASIS + block) if single else 0
+    least = max(LEAST_BASIS, 2 * k + 8 * block)
+    return budget.basis(n, least + block) + budget.restart(least) + search
+
+
+def needed(n: int, k: int, block: int, single: bool, threads: int, images: bool = False) -> int:
+    """Bytes that a solver for k pairs takes at least beside the matrix; ``images``: Davidson's, of its basis."""
+    least = least_basis(n, k, block, single)
+    if images:
+        least = max(least, 2 * budget.basis(n, 5 * max(k, block) + 2 * block))
+    return work(n, k, block, threads) + least
+
+
+def most_basis(n: int, free: int, k: int, block: int, single: bool) -> int:
+    """Columns of a basis for k pairs that ``free`` bytes beside ``work`` allow, at most MOST_BASIS."""
+    if single:  # a quarter of the basis more, for the search
+        free -= max(free // 5, budget.basis(n, SEARCH_BASIS + block))
+    bound = max(MOST_BASIS, 20 * k)
+    most = budget.columns(n, free, bound + block) - block
+    return int(min(n, max(most, LEAST_BASIS, 2 * k + 8 * block), bound))
+
+
+def room(n: int, held: int) -> int:
+    """Bytes beside the matrix: work space, the least basis, and what is held already."""
+    return work(n, 1, BLOCK, thread_count(None)) + least_basis(n, 1, BLOCK, True) + held
+
+
+def _candidates(n: int, needed: int, precision: str, size: float) -> list[tuple[int, str, str]]:
+    """(bytes, storage, dtype), in the order in which they are tried.
+
+    Parameters
+    ----------
+    n, needed
+        Order, and bytes beside the matrix.
+    precision
+        As in :func:`min_eig`.
+    size
+        The largest entry of K.
+    """
+    ladder = {"auto": ["float32", "float64"], "single": ["float32"], "double": ["float64"]}[
+        precision
+    ]
+    if not 1e-25 <= size <= 1e37:  # float32 would hold zeros or infinities
+        if precision == "single":
+            raise ValueError(
+                f"entries of K up to {size:.1e} leave the range of float32; use precision='double' "
+                "or 'auto'."
+            )
+        ladder = ["float64"]
+    found = [(storage_bytes(n, "packed", t) + needed, "packed", t) for t in ladder]
+    if precision == "auto":  # entries computed again
+        found.append(
+            (storage_bytes(n, "matrix-free", "float64") + needed, "matrix-free", "float64")
+        )
+    return found
+
+
+def stages(n: int, needed: int, precision: str, size: float, limit: int) -> list[tuple[str, str]]:
+    """(storage, dtype) that fit into ``limit``, in the order in which they are tried; none: [].
+
+    Entries are computed again in every product only where nothing can be stored.
+    """
+    fits = [(s, t) for b, s, t in _candidates(n, needed, precision, size) if b <= limit]
+    return [f for f in fits if f[0] == "packed"] or fits
+
+
+def least(n: int, needed: int, precision: str, size: float) -> int:
+    """Bytes of the smallest of them."""
+    return min(b for b, _, _ in _candidates(n, needed, precision, size))
+
+
+def points_route(
+    A: Array,
+    points: _core.Points,
+    ker: Kernel,
+    task: Task,
+    certify: str,
+    precision: str,
+    method: str,
+    fallback: bool = False,
+) -> EigenResult:
+    """lambda_min of the kernel matrix of points, which fits: ``stages`` is not empty.
+
+    Parameters
+    ----------
+    A, points
+        The points, and the same in the core.
+    ker, task
+        The kernel; tolerance, threads, seed, memory, who listens.
+    certify, precision, method
+        As in :func:`min_eig`.
+    fallback
+        Whether Lanczos takes over where the preconditioner does not lead to the end.
+    """
+    n = len(A)
+    needed, low_rank = room(n, points.nbytes), "none"
+    if method == "preconditioned" and n >= 8:  # below, Lanczos ends after n products anyway
+        d = task.seen(ker, points).d
+        low_rank = preconditioners.choose(ker, n, d)
+        needed += preconditioners.nbytes(low_rank, ker, n, d)
+    size = float(ker.h.ends[0]) * largest_scale(points, ker)
+    plan = stages(n, needed, precision, size, task.limit)
+    result: EigenResult | None = None
+    inverse: preconditioners.Preconditioner | None = None
+    for step, (storage, dtype) in enumerate(plan):
+        last = step == len(plan) - 1
+        try:
+            K = Gram(points, n, ker, storage, dtype, task.threads, task.report.ask)
+            if step == 0:
+                pairs = K.pairs
+                zero = None if pairs is None else forced_zero(pairs, A, points.norms(), ker)
+                if zero is not None:
+                    v = np.asfortranarray(zero.vector[:, None])
+                    size = float(np.linalg.norm(K.exact().multiply(v, task.threads)))
+                    return structural(zero, size, n, task, K.nbytes)
+            if low_rank != "none" and inverse is None:
+                inverse = preconditioners.make(low_rank, ker, points, task)
+        except (KeyboardInterrupt, _core.Interrupted):
+            if result is None:
+                return unknown(n, ker, points, task, method)
+            result = ended(task)
+            break
+        result = _on(K, inverse, ker, task, last)
+        if inverse is not None and fallback and _gave_up(result, task):
+            low_rank, inverse = "none", None  # Lanczos is safer where its rank is not enough
+            result = _on(K, None, ker, task, last)
+        del K
+        if result.resolved:
+            break
+        if result.interrupted or task.report.stopped:
+            result = ended(task)
+            break
+    assert result is not None
+    return with_theory(result, task, ker, points, pairs, certify)
+
+
+def _on(
+    K: Gram,
+    inverse: preconditioners.Preconditioner | None,
+    ker: Kernel,
+    task: Task,
+    last: bool,
+) -> EigenResult:
+    """The smallest eigenvalue by what a storage of K holds; not the last: gives up on tiny values."""
+    points, single = K._points, K.dtype == np.float32
+    error = single_error(K, task.threads) if single else 0.0
+    noise = 0.5 * error / math.sqrt(K.shape[0])  # rounding errors are not aligned
+    return solve(
+        K.op,
+        K.exact(),
+        K.shape[0],
+        1,
+        False,
+        task,
+        None,
+        str(K.dtype),
+        K.nbytes + points.nbytes,
+        f"{'lanczos' if inverse is None else 'preconditioned'}, {K.storage}",
+        entry_error=ker.error * largest_scale(points, ker),
+        noise=noise,
+        error=error,
+        below=-math.inf if last else 10.0 * noise,
+        earlier=max((r.applications for r in task.known), default=0),
+        inverse=inverse,
+    )
+
+
+def solve(
+    op: _core.Operator,
+    exact: _core.Operator,
+    n: int,
+    k: int,
+    largest: bool,
+    task: Task,
+    block: int | None,
+    dtype: str,
+    nbytes: int,
+    method: str,
+    *,
+    entry_error: float = 0.0,
+    noise: float = 0.0,
+    error: float = math.inf,
+    below: float = -math.inf,
+    earlier: int = 0,
+    inverse: preconditioners.Preconditioner | None = None,
+) -> EigenResult:
+    """The k smallest (or largest) pairs: a solver on ``op``, then the float64 residual.
+
+    Parameters
+    ----------
+    op, exact
+        Products with K as stored, and in float64.
+    n, k, largest, task, block
+        As in ``eigsh``.
+    dtype, nbytes, method
+        Of the storage; the method's name.
+    entry_error
+        Error of each entry of K.
+    noise, error
+        What rounding in ``op`` does to a vector of norm one: about, and at most.
+    below
+        Values below end the work: ``op`` cannot see them.
+    earlier
+        Products made before.
+    inverse
+        An approximate inverse of K: generalised Davidson instead of block Lanczos.
+    """
+    if block is None:
+        block = 1 if n <= 200 else max(BLOCK, min(k, 4))
+        if inverse is not None and inverse.block is not None:
+            block = max(block, inverse.block)
+    single = dtype == "float32"
+    if inverse is not None:
+        nbytes += inverse.nbytes
+    beside = nbytes + work(n, k, block, task.threads)
+    need = nbytes + needed(n, k, block, single, task.threads, images=inverse is not None)
+    if need > task.limit:
+        raise MemoryError(
+            f"{k} pair{'s' * (k > 1)} at n={n} by {method} takes "
+            f"{beyond(need - task.apart, task.limit - task.apart)}; ask for fewer pairs, or use "
+            f"max_memory={enough(need - task.apart)!r}."
+        )
+    most = most_basis(n, task.limit - beside, k, block, single)
+    # Solvers see float32 entries only; refinement takes the residual on from there, in float64.
+    # Nor do they take a loose tol at its word: a Ritz value that far off may belong to any eigenvalue.
+    wanted = min(task.tol, LOOSEST)
+    tol, goal, floor, relative = 0.5 * wanted, 0.85 * wanted, 0.5 * noise, 0.0
+    if not single:
+        # what rounding leaves of a residual; more, where it has passed through an approximate inverse
+        relative = 0.5 * EPS if inverse is None else 16.0 * EPS
+    rounds = 8 if single else 1
+    window = 4.0 * error / math.sqrt(n) if single else 0.0  # float32 may have changed their order
+    if inverse is None:
+        found = _core.lanczos(
+            op, exact, k, block, most, tol, goal, floor, relative, below, task.seed, largest,
+            max(MOST_PRODUCTS, 20 * k), error, window, rounds, task.threads, task.report.ask,
+        )  # fmt: skip
+    else:
+        found = _core.davidson(
+            op, exact, inverse.inverse, k, block, min(most, DAVIDSON_BASIS) // 2, tol, goal, floor, relative,
+            below, task.seed, max(DAVIDSON_PRODUCTS, 40 * k), error, window, rounds, task.threads, task.report.ask,
+        )  # fmt: skip
+    check_size(found["norm"])
+    history = [(earlier + a, v, r) for a, v, r in found["history"]]
+    applications = (
+        earlier + found["applications"] + found["fast_applications"] + found["exact_applications"]
+    )
+    rounding = rounding_of(n, found["norm"], entry_error) + found["slack"]
+    bytes_used = nbytes + 8 * n * (found["basis"] + 3 * block)
+    interrupted = found["interrupted"]
+    stopped = interrupted or task.report.stopped
+    V = np.asfortranarray(found["vectors"])
+    values, residuals = found["ritz_values"], found["ritz_residuals"]
+    if len(values) == 0:
+        return nothing(
+            task,
+            n,
+            method,
+            "before the first Ritz value",
+            applications=applications,
+            floor=rounding,
+            dtype=dtype,
+            nbytes=bytes_used,
+            interrupted=interrupted,
+            history=history,
+        )
+    measured = len(found["values"]) == len(values) and not np.isnan(found["values"]).any()
+    if measured:
+        values, residuals = found["values"], found["residuals"]
+        order = np.argsort(-values if largest else values, kind="stable")
+        values, residuals, V = values[order], residuals[order], V[:, order]
+        history.append((applications, float(values[0]), float(np.max(residuals))))
+    else:
+        residuals = residuals + error  # of the rounded matrix: not yet measured in float64
+    value = float(values[0])
+    slack = 4.0 * rounding + (
+        0.0 if measured else error
+    )  # a quotient of n terms errs by more than one
+    resolved = (
+        measured
+        and found["complete"]
+        and bool(np.all(residuals + rounding <= task.tol * np.abs(values)))
+    )
+    message = ""
+    if resolved:
+        status = "resolved"
+    elif stopped:
+        status, message = (
+            "budget-limited",
+            "interrupted" if interrupted else task.report.why,
+        )
+    elif np.all(residuals <= np.maximum(8.0 * rounding, task.tol * np.abs(values))):
+        status, message = "rounding-limited", remedy(value, rounding)
+    elif found["end"] == "too many products":
+        status = "budget-limited"
+        message = (
+            f"too many products: {found['applications']} block products, with a basis of at most {most} "
+            f"vectors ({size_text(8 * n * most)}); raise max_memory, or tol"
+        )
+    elif single or found["end"] == "below":
+        status = "rounding-limited"
+        rounding = max(rounding, noise)
+        message = f"float32 storage knows it to about {rounding:.0e} only; use precision='double' or 'auto'"
+    elif not found["complete"]:
+        status = "budget-limited"
+        message = "several eigenvalues lie within the rounding of float32; use precision='double'"
+    else:
+        status = "budget-limited"
+        message = (
+            "K v - value v is larger than the recurrence says; is K symmetric and always the same?"
+        )
+    return result_of(
+        task,
+        values=values,
+        vectors=V,
+        residuals=residuals,
+        # a Rayleigh quotient bounds the smallest eigenvalue from above, the largest from below
+        lower=value - slack if largest else -math.inf,
+        upper=math.inf if largest else value + slack,
+        lower_kind="rayleigh" if largest else "none",
+        status=status,
+        method=f"{method} {dtype}, blocks of {block}" + (f", {inverse.words}" if inverse else ""),
+        applications=applications,
+        floor=rounding,
+        n=n,
+        dtype=dtype,
+        nbytes=bytes_used,
+        message=message,
+        interrupted=interrupted,
+        history=history,
+    )
+
+
+def inverse_of(K: Any, k: int, task: Task) -> preconditioners.Preconditioner | None:
+    """An approximate inverse of a Gram operator, for k pairs; None where K is too small to have one."""
+    if not isinstance(K, Gram):
+        raise TypeError(
+            f"method='preconditioned' needs the points of K: a Gram operator; got {type(K).__name__}. "
+            "Use method='lanczos', or pass mehler.gram(X, kernel)."
+        )
+    n = K.shape[0]
+    if n < 8:
+        return None
+    task = dataclasses.replace(task, sight=task.seen(K.kernel, K._points))
+    d = task.seen(K.kernel, K._points).d
+    low_rank = preconditioners.choose(K.kernel, n, d)
+    block = 4 if low_rank == "sparse" else 1 if n <= 200 else max(BLOCK, min(k, 4))
+    making = preconditioners.nbytes(low_rank, K.kernel, n, d) + work(n, k, block, task.threads)
+    using = preconditioners.held(low_rank, K.kernel, n, d)
+    using += needed(n, k, block, K.dtype == np.float32, task.threads, images=True)
+    need = max(making, using) + K.nbytes
+    if need > task.limit:
+        raise MemoryError(
+            f"method='preconditioned' at n={n} takes {beyond(need - K.nbytes, task.limit - K.nbytes)}. Use "
+            f"method='lanczos', or max_memory={enough(need - K.nbytes)!r}."
+        )
+    return preconditioners.make(low_rank, K.kernel, K._points, task)
+
+
+def single_error(K: Gram, threads: int) -> float:
+    """|E| <= |E|_F <= 2^-24 |K|_F, E what float32 storage leaves of K."""
+    if isinstance(K.op, _core.Packed32):
+        return 2.0**-24 * (1.0 + 1e-6) * K.op.frobenius(threads)
+    assert K._array is not None
+    return 2.0**-24 * (1.0 + 1e-6) * float(np.linalg.norm(K._array.astype(np.float64)))
+
+
+def _gave_up(result: EigenResult, task: Task) -> bool:
+    """Not resolved for want of products or basis, not because it was told to stop."""
+    stopped = result.interrupted or task.report.stopped
+    return result.status == "budget-limited" and not stopped

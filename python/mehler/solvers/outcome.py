@@ -1,0 +1,239 @@
+"""What all routes share: the task, what rounding and theory say, and the making of results."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from .._arrays import Array
+from .._progress import Reporter
+from ..certificates.structure import Zero
+from ..certificates.tail_bound import gershgorin_tail
+from ..kernels import Kernel
+from ..preconditioners.sparse import Sight
+from ..result import EigenResult
+
+EPS = float(np.finfo(np.float64).eps)
+LOOSEST = 1e-3  # of a solver: at a looser tol the first Ritz value may be any eigenvalue
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every route needs to know."""
+
+    tol: float
+    threads: int
+    seed: int
+    limit: int
+    report: Reporter
+    start: float
+    known: list[EigenResult] = field(default_factory=list)  # results so far
+    apart: int = 0  # bytes of ``limit`` beside the user's max_memory: of K, which is there already
+    sight: Sight | None = None  # of the points, if somebody has looked already
+
+    def seen(self, ker: Kernel, points: _core.Points) -> Sight:
+        """The points as an approximate inverse sees them."""
+        return self.sight or Sight(ker, points)
+
+
+# -- what is known beforehand -----------------------------------------------------------------------
+
+
+def rounding_of(n: int, size: float, entry_error: float) -> float:
+    """Absolute error of an eigenvalue from rounding: of products, and of entries (not aligned)."""
+    return EPS * size + 2.0 * math.sqrt(n) * entry_error
+
+
+def estimated_norm(exact: _core.Operator, n: int, task: Task, most: float = math.inf) -> float:
+    """|K|, at most ``most``, by the power method: three products, a tenth to spare."""
+    g = np.random.default_rng(task.seed).standard_normal((n, 1))
+    size = 0.0
+    for _ in range(3):
+        g = np.asfortranarray(g / np.linalg.norm(g))
+        g = exact.multiply(g, task.threads)
+        size = float(np.linalg.norm(g))
+        if size == 0.0:
+            break
+    return min(1.1 * size, most)
+
+
+def largest_scale(points: _core.Points, ker: Kernel) -> float:
+    q = ker.homogeneity
+    return float(np.max(points.norms())) ** (2.0 * q) if q else 1.0
+
+
+def remedy(value: float, floor: float) -> str:
+    """Why no more is known, and what to do."""
+    if abs(value) <= 20.0 * floor:
+        return (
+            f"not far above the rounding floor {floor:.1e} of double precision; more digits take "
+            "precision='extended', or 'exact', for activations without kinks"
+        )
+    return (
+        f"known to about {floor:.0e} only, the rounding of double precision; "
+        f"tol={2.0 * floor / abs(value):.0e} is within reach"
+    )
+
+
+def theory(
+    ker: Kernel, n: int, pairs: dict[str, Any] | None, points: _core.Points, certify: str
+) -> tuple[float, str]:
+    """The Hermite-tail bound from the nearest pairs; 0 when nothing positive can be shown (K is PSD)."""
+    if ker.error > 1e-12 * float(ker.h.ends[0]):  # an estimate is no ground for a proof
+        return -math.inf, "none"
+    if certify == "none" or pairs is None:
+        return 0.0, "none" if certify == "none" else "theory"
+    seen = [p[2] for p in (pairs["nearest"], pairs["antipodal"]) if p is not None]
+    deficit = max(min(seen) * (1.0 - 1e-9) - 4e-15 * (min(seen) >= 1e-3), 0.0) if seen else 1.0
+    value, _ = gershgorin_tail(ker, n, 1.0 - deficit, float(np.min(points.norms())), deficit)
+    return value, "theory"
+
+
+def diagonal_bound(ker: Kernel, points: _core.Points) -> float:
+    """The smallest diagonal entry: no smallest eigenvalue lies above it."""
+    q = ker.homogeneity or 0.0
+    return float(np.min(points.norms() ** (2.0 * q))) * float(ker.h.ends[0])
+
+
+def with_theory(
+    result: EigenResult,
+    task: Task,
+    ker: Kernel,
+    points: _core.Points,
+    pairs: dict[str, Any] | None,
+    certify: str,
+) -> EigenResult:
+    """The result of an iterative solver with the theory's lower and the diagonal's upper bound."""
+    lower, kind = theory(ker, result.n, pairs, points, certify)
+    upper = min(result.upper, diagonal_bound(ker, points))  # also when result.upper is infinite
+    seconds = time.perf_counter() - task.start
+    return replace(result, lower=lower, lower_kind=kind, upper=upper, seconds=seconds)
+
+
+# -- results ----------------------------------------------------------------------------------------
+
+
+def result_of(
+    task: Task, *, values: Array, vectors: Array | None, residuals: Array, **rest: Any
+) -> EigenResult:
+    history = rest.pop("history", ())
+    result = EigenResult(
+        value=float(values[0]),
+        residual=float(residuals[0]),
+        vector=None if vectors is None else np.ascontiguousarray(vectors[:, 0]),
+        values=np.asarray(values),
+        vectors=vectors,
+        residuals=np.asarray(residuals),
+        tol=task.tol,
+        threads=task.threads,
+        seconds=time.perf_counter() - task.start,
+        history=tuple((int(a), float(v), float(r)) for a, v, r in history),
+        **rest,
+    )
+    task.known.append(result)
+    return result
+
+
+def replace(result: EigenResult, **changes: Any) -> EigenResult:
+    return dataclasses.replace(result, **changes)
+
+
+def structural(zero: Zero, size: float, n: int, task: Task, nbytes: int) -> EigenResult:
+    """An eigenvalue that two points force to be zero; size: |K v|."""
+    return result_of(
+        task,
+        values=np.zeros(1),
+        vectors=zero.vector[:, None],
+        residuals=np.array([size]),
+        lower=0.0,
+        upper=zero.upper,
+        lower_kind="structure",
+        status="resolved",
+        method="structure",
+        applications=0,
+        floor=0.0,
+        n=n,
+        dtype="float64",
+        nbytes=nbytes,
+        message=f"{'exactly zero' if zero.upper == 0.0 else 'zero to rounding'}: {zero.reason}",
+    )
+
+
+def nothing(
+    task: Task,
+    n: int,
+    method: str,
+    when: str,
+    *,
+    upper: float = math.inf,
+    ker: Kernel | None = None,
+    applications: int = 0,
+    floor: float = math.nan,
+    dtype: str = "float64",
+    nbytes: int = 0,
+    **rest: Any,
+) -> EigenResult:
+    """Ended before the first Ritz value; the matrix of a kernel has no negative eigenvalue."""
+    rest.setdefault("interrupted", not task.report.stopped)
+    why = (
+        task.report.why
+        if task.report.stopped
+        else "interrupted"
+        if rest["interrupted"]
+        else "ended"
+    )
+    return result_of(
+        task,
+        values=np.array([math.nan]),
+        vectors=None,
+        residuals=np.array([math.inf]),
+        lower=-math.inf if ker is None else 0.0,
+        upper=upper,
+        lower_kind="none" if ker is None else "theory",
+        status="budget-limited",
+        method=method,
+        applications=applications,
+        floor=floor,
+        n=n,
+        dtype=dtype,
+        nbytes=nbytes,
+        message=f"{why} {when}",
+        **rest,
+    )
+
+
+def unknown(
+    n: int, ker: Kernel | None, points: _core.Points | None, task: Task, method: str
+) -> EigenResult:
+    """Ended in the fill: lambda_min lies between 0 and the smallest diagonal entry."""
+    upper = math.inf
+    if ker is not None and points is not None and "h" in ker.__dict__:
+        upper = diagonal_bound(ker, points)
+    nbytes = 0 if points is None else points.nbytes
+    return nothing(task, n, method, "while filling", upper=upper, ker=ker, nbytes=nbytes)
+
+
+def ended(task: Task) -> EigenResult | None:
+    """What is known when Ctrl-C or the callback ends the work: the lowest upper bound so far.
+
+    Not the last value: a solver that has just begun again in float64 knows less than float32 did.
+    """
+    if not task.known:
+        return None
+    known = [r for r in task.known if math.isfinite(r.value)] or task.known
+    best = min(reversed(known), key=lambda r: r.upper)
+    why = task.report.why or "interrupted"
+    return replace(
+        best,
+        status="resolved" if best.resolved else "budget-limited",
+        message=best.message if best.message.startswith(why) else why,
+        interrupted=not task.report.stopped,
+        applications=max(r.applications for r in task.known),
+        seconds=time.perf_counter() - task.start,
+    )
