@@ -50,6 +50,7 @@ FOLDERS = {
         "precision",
         "solvers",
     },
+    "bounds": {"activations", "kernels", "data", "certificates"},
     "studies": {"activations", "kernels", "data"},
 }
 MATHEMATICS = ("activations", "kernels", "precision")

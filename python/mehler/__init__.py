@@ -12,6 +12,7 @@ from importlib.metadata import version as _version
 
 from ._build import build_info
 from .activations import Activation, activation, activations
+from .bounds import Bound, Bounds, bounds
 from .certificates.definite import Definiteness, check_psd
 from .data.files import load
 from .data.generated import generate
@@ -34,6 +35,8 @@ except _NotFound:  # run from the source tree
 
 __all__ = [
     "Activation",
+    "Bound",
+    "Bounds",
     "ConvergenceWarning",
     "DataSummary",
     "Definiteness",
@@ -47,6 +50,7 @@ __all__ = [
     "SpectrumBounds",
     "activation",
     "activations",
+    "bounds",
     "build_info",
     "check_psd",
     "describe",

@@ -6,11 +6,11 @@ from fractions import Fraction
 
 import pytest
 from mpmath import mp, mpf
-from tests.reference import ANALYTIC
 
 import mehler as mh
 from mehler.precision.coefficients import coefficients, refusal
 from mehler.precision.digits import Digits
+from reference import ANALYTIC
 
 SMOOTH = [
     "arctan", "cos", "erf", "exp", "gaussian", "gelu", "mish", "sigmoid", "silu", "sin", "softplus", "tanh",

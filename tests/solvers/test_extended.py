@@ -10,9 +10,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from tests.test_exact import CIRCLE
 
 import mehler as mh
+from below_double import CIRCLE
 from mehler import _core
 
 U2 = 2.0**-106

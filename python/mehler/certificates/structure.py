@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import _core
 from .._arrays import Array
 from ..kernels import Kernel
 from ..kernels.parity import SIMPLE
@@ -93,6 +94,15 @@ def forced_zero(pairs: dict[str, Any], X: Array, norms: Array, kernel: Kernel) -
         "and the odd part of the kernel is linear",
         upper(chosen, len(chosen) > X.shape[1]),
     )
+
+
+def zero_in_any_precision(
+    X: Array, points: _core.Points, kernel: Kernel, threads: int, ask: Any
+) -> Zero | None:
+    """A null vector that is one to the last bit of the points: more digits do not change it."""
+    seen = _core.Packed32(points, kernel.h.compiled, threads, ask).pairs()
+    zero = forced_zero(seen, X, np.linalg.norm(X, axis=1), kernel)
+    return zero if zero is not None and zero.upper == 0.0 else None
 
 
 def _proportional(x: Array, y: Array) -> bool:

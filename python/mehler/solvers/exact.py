@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._arrays import Array
-from ..certificates.structure import forced_zero
+from .._arrays import Array, enough, size_text
+from ..certificates.structure import zero_in_any_precision
 from ..kernels import Kernel
 from ..precision.balls import Balls, down, flint, frobenius, up
 from ..precision.coefficients import Coefficients, compute
@@ -282,8 +282,8 @@ def check_memory(n: int, limit: int) -> None:
     need = bytes_for(n)
     if need > limit:
         raise MemoryError(
-            f"precision='exact' needs about {need:.2g} bytes for n={n}, and max_memory allows {limit:.2g}. "
-            f"Pass max_memory={1.01 * need:.2g}, fewer points, or precision='extended'."
+            f"precision='exact' needs about {size_text(need)} for n={n}, and max_memory allows {size_text(limit)}. "
+            f"Pass max_memory={enough(need)!r}, fewer points, or precision='extended'."
         )
 
 
@@ -310,16 +310,15 @@ def points_route(
     n = len(X)
     check_memory(n, task.limit)
     try:
-        seen = _core.Packed32(points, ker.h.compiled, task.threads, task.report.ask).pairs()
-        zero = forced_zero(seen, X, np.linalg.norm(X, axis=1), ker)
-        if zero is not None and zero.upper == 0.0:
+        zero = zero_in_any_precision(X, points, ker, task.threads, task.report.ask)
+        if zero is not None:
             return structural(zero, 0.0, n, task, points.nbytes)
         bits, digits, steps = FIRST_BITS, FIRST_DIGITS, 0
         while True:
             K = matrix(X, ker, bits, digits, normalize, task)
             found = enclose(K, bits, task.tol, task)
             steps += found.steps
-            result = _result(found, K, bits, n, steps, task, certify)
+            result = _result(found, K, bits, n, steps, task)
             if found.narrow or bits >= MOST_BITS:
                 return result
             if found.cut:  # how far the series has to go, the upper bound says
@@ -333,7 +332,7 @@ def points_route(
 
 
 def _result(
-    found: Enclosure, K: BallMatrix, bits: int, n: int, steps: int, task: Task, certify: str
+    found: Enclosure, K: BallMatrix, bits: int, n: int, steps: int, task: Task
 ) -> EigenResult:
     value = found.value
     # the float64 number nearest to the Rayleigh quotient may lie a bit outside of a narrow enclosure

@@ -26,8 +26,8 @@ from functools import lru_cache
 import numpy as np
 
 from .. import _core
-from .._arrays import Array, size_text
-from ..certificates.structure import forced_zero
+from .._arrays import Array, enough, size_text
+from ..certificates.structure import zero_in_any_precision
 from ..kernels import Kernel
 from ..precision.coefficients import Coefficients, coefficients, kernel_refusal
 from ..result import EigenResult
@@ -105,10 +105,8 @@ def series(ker: Kernel) -> Series:
         context.prec = DIGITS + 16
         a = [x / divisor for x in layer.squares]
         q = w + b
-        largest = max(a, default=Decimal(0))
-        least = (
-            largest * Decimal(10) ** -60
-        )  # odd functions have even coefficients of rounding only
+        # odd functions have even coefficients of rounding only
+        least = max(a, default=Decimal(0)) * Decimal(10) ** -60
         pairs = [pair(x) if x > least else (0.0, 0.0) for x in a]
         even, odd = _columns(pairs[0::2]), _columns(pairs[1::2])
         compiled = _core.ExtendedSeries(
@@ -165,7 +163,7 @@ def check_memory(n: int, d: int, limit: int) -> None:
     if need > limit:
         raise MemoryError(
             f"precision='extended' needs {size_text(need)} for n={n} (matrix and factor in double-double), and "
-            f"max_memory allows {size_text(limit)}. Pass max_memory='{size_text(1.01 * need)}', fewer points, or "
+            f"max_memory allows {size_text(limit)}. Pass max_memory={enough(need)!r}, fewer points, or "
             "precision='double'."
         )
 
@@ -265,14 +263,12 @@ def points_route(
     """
     n, d = X.shape
     check_memory(n, d, task.limit)
-    ask, threads = task.report.ask, task.threads
     try:
-        seen = _core.Packed32(points, ker.h.compiled, threads, ask).pairs()
-        zero = forced_zero(seen, X, np.linalg.norm(X, axis=1), ker)
-        if zero is not None and zero.upper == 0.0:
+        zero = zero_in_any_precision(X, points, ker, task.threads, task.report.ask)
+        if zero is not None:
             return structural(zero, 0.0, n, task, points.nbytes)
         K, h, scale = matrix(X, points, ker, task, normalize)
-        counted = rounding(h, n, d, scale, estimated_size(K, threads))
+        counted = rounding(h, n, d, scale, estimated_size(K, task.threads))
         return _solve(K, counted, task, certify, h, scale)
     except (KeyboardInterrupt, _core.Interrupted):
         early = ended(task) or unknown(n, ker, points, task, METHOD)
@@ -292,6 +288,9 @@ def _solve(
     floor, residual = counted.floor, found["residual"]
     upper = value + counted.quotient + counted.entries + counted.tail
     resolved = shift == 0.0 and residual + floor <= task.tol * abs(value)
+    status = "resolved" if resolved else "budget-limited"
+    if not resolved and (shift or floor > 0.5 * task.tol * abs(value)):
+        status = "rounding-limited"
     vector = found["vector"][0] / np.linalg.norm(found["vector"][0])
     result = result_of(
         task,
@@ -301,11 +300,7 @@ def _solve(
         lower=0.0,
         upper=min(upper * (1.0 + 1e-15) if upper > 0 else upper, scale * h.top * (1.0 + 1e-15)),
         lower_kind="none" if certify == "none" else "theory",
-        status="resolved"
-        if resolved
-        else "rounding-limited"
-        if shift or floor > 0.5 * task.tol * abs(value)
-        else "budget-limited",
+        status=status,
         method=METHOD,
         applications=found["solves"],
         floor=floor,
