@@ -189,6 +189,25 @@ def _plan(options: argparse.Namespace, say: Say) -> int:
     return OK
 
 
+def _bounds(options: argparse.Namespace, say: Say) -> int:
+    import mehler
+
+    from .activations import activation
+
+    name, given = parse_activation(options.activation, options.param)
+    act = activation(name, **given)
+    X = _points(options, say)
+    _say_norms(X, options.normalize, say)
+    names = ("kernel", "depth", "weight_var", "bias_var", "normalize", "threads")
+    asked = {key: getattr(options, key) for key in names}
+    found = mehler.bounds(X, act, **asked, measure=not options.no_measure)
+    if options.json:
+        _json({"data": options.data, "activation": _call(act)} | asked | found.to_dict())
+    else:
+        print(found)
+    return OK
+
+
 def _say_norms(X: Any, normalize: bool, say: Say) -> None:
     """A word when points are far from unit norm, as raw pixels are."""
     if normalize or X.ndim != 2 or X.size == 0:
@@ -383,7 +402,7 @@ def _parser() -> argparse.ArgumentParser:
 
     from .question import CERTIFICATES, METHODS, PRECISIONS
 
-    def question(sub: argparse.ArgumentParser) -> None:
+    def kernel(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(
             "--activation",
             default="relu",
@@ -411,6 +430,9 @@ def _parser() -> argparse.ArgumentParser:
             "--bias-var", type=float, default=0.0, help="variance of biases; default 0"
         )
         sub.add_argument("--normalize", action="store_true", help="divide every point by its norm")
+
+    def question(sub: argparse.ArgumentParser) -> None:
+        kernel(sub)
         sub.add_argument(
             "--tol", type=float, default=1e-6, help="largest relative error; default 1e-6"
         )
@@ -469,6 +491,14 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("plan", _plan, "What min-eig will do and take, method by method, before it does.")
     data(sub)
     question(sub)
+
+    sub = command(
+        "bounds", _bounds, "What theory says of the smallest eigenvalue, from both sides."
+    )
+    data(sub)
+    kernel(sub)
+    sub.add_argument("--no-measure", action="store_true", help="theory alone, no eigensolver")
+    sub.add_argument("--threads", type=int, metavar="N", help="threads; default OpenMP's")
 
     data(command("describe", _describe, "Size, rank, norms and nearest pairs of a data set."))
 

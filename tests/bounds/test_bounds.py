@@ -180,13 +180,13 @@ def test_depth_that_is_enough_is_enough(name: str):
     one = mh.nngp(centred)
     C = np.clip(rho, -1.0, 1.0)
     for _ in range(b.depth_needed):
-        C = one(C)
+        C = one(C.ravel()).reshape(20, 20)
     np.fill_diagonal(C, 1.0)
     assert np.linalg.eigvalsh(C)[0] >= 0.5
 
 
 def test_a_contradiction_is_an_error(monkeypatch):
-    monkeypatch.setattr("mehler.bounds.lower.hadamard_powers", lambda ker, U: (1e3, 1))
+    monkeypatch.setattr(lower, "hadamard_powers", lambda ker, U: (1e3, 1))
     with pytest.raises(
         RuntimeError, match=r"the lower bound 'Hadamard powers' is 1000\.0, and the"
     ):

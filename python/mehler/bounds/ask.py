@@ -127,7 +127,7 @@ def of_points(A: Array, ker: Kernel, scale: float = 1.0) -> Bounds:
     known = ker.error <= 1e-12 * top
     if known:
         cosine = seen.max_abs_cosine or 0.0
-        gap = 0.5 * seen.separation**2 * (1.0 - 1e-9) if seen.separation else 1.0
+        gap = 1.0 if seen.separation is None else 0.5 * seen.separation**2 * (1.0 - 1e-9)
         deficit = max(gap - 4e-15 * (gap >= 1e-3), 0.0) if n > 1 else None
         value, N = gershgorin_tail(ker, n, min(cosine, 1.0), float(np.min(norms)), deficit)
         add("Hermite tail", LOWER, value, f"N = {N}", "drop N terms, then Gershgorin")
