@@ -187,9 +187,7 @@ def test_depth_that_is_enough_is_enough(name: str):
 
 def test_a_contradiction_is_an_error(monkeypatch):
     monkeypatch.setattr(lower, "hadamard_powers", lambda ker, U: (1e3, 1))
-    with pytest.raises(
-        RuntimeError, match=r"the lower bound 'Hadamard powers' is 1000\.0, and the"
-    ):
+    with pytest.raises(RuntimeError, match=r"the lower bound 'Hadamard powers' is 999.*, and the"):
         mh.bounds(sphere(9, 3), "relu")
 
 

@@ -31,7 +31,7 @@ from .compiled import profile_of
 from .layer_series import deep_tails, longest, series_of
 from .parity import Parity, parity_of
 from .profile import ProfileTable
-from .series import MAX_SERIES, coefficients, mixed_by_bias, tails_of
+from .series import coefficients, last_known, mixed_by_bias, tails_of
 
 OVERSHOOT = 1e-12
 PRECISION_GOAL = 1e-12
@@ -224,7 +224,7 @@ class Kernel:
     @property
     def last_tail(self) -> int:
         """N beyond which ``tail`` is known to give nothing."""
-        return longest(self) if self.deep else MAX_SERIES
+        return longest(self) if self.deep else last_known(self)
 
     @property
     def deep(self) -> bool:
@@ -257,7 +257,8 @@ class Kernel:
             raise ValueError(f"N must hold integers >= 0; got {N!r}.")
         if index.size == 0:
             return np.zeros(index.shape)
-        most = int(index.max())
+        # few sizes, so that those which are known already serve
+        most = 1 << max(int(index.max()) - 1, 511).bit_length()
         tails = (deep_tails(self, most) if self.deep else tails_of(self, most))[index]
         return float(tails) if index.ndim == 0 else tails
 

@@ -80,13 +80,19 @@ def mixed_by_bias(kernel: Kernel, kmax: int) -> tuple[Array, Array, float]:
     return mixed, rest * before[: kmax + 1] * (1.0 + slack), slack
 
 
+def last_known(kernel: Kernel) -> int:
+    """The last coefficient that is computed: far where a recurrence has them, not where each is a quadrature."""
+    act = kernel.layers[0]
+    usual = kernel.weight_var + kernel.bias_var == 1.0 or act.homogeneity is not None
+    closed = act.series is not None and usual and kernel.bias_var == 0.0
+    return MAX_SERIES if closed else MAX_QUADRATURE_SERIES
+
+
 @lru_cache(maxsize=64)
 def tails_of(kernel: Kernel, nmax: int) -> Array:
     """Lower bounds of sum_{p >= N} A_p for N = 0..nmax."""
     top, eps = float(kernel.h.ends[0]), 2.3e-16
-    closed = kernel.layers[0].series is not None and kernel.bias_var == 0.0
-    limit = MAX_SERIES if closed else MAX_QUADRATURE_SERIES
-    known = min(max(nmax + 64, 512), limit)
+    known = min(max(nmax + 64, 512), last_known(kernel))
     a = np.asarray(coefficients(kernel, known))[: known + 1]
     # Each coefficient is a square of mu, known to 4e-15 sqrt(h(1)) absolutely.
     noise = 4e-15 * np.sqrt(top * a) + 2e-29 * top
