@@ -22,6 +22,7 @@ COLOURS = {
     "lanczos": "#1f77b4",
     "preconditioned": "#2ca02c",
     "shift-invert": "#d62728",
+    "sparse-inverse": "#9467bd",
     SCIPY: "#000000",
 }
 

@@ -125,7 +125,10 @@ def laws(rows: list[Row]) -> Iterator[str]:
     yield "preconditioned.py"
     yield law(
         "LOW_DEGREE",
-        of("preconditioned", "applications", taken("low-degree")),
+        (
+            (row, count / preconditioned.parity_factor(problem(row.cell)))
+            for row, count in of("preconditioned", "applications", taken("low-degree"))
+        ),
     )
     yield law(
         "LANDMARKS",
@@ -144,7 +147,7 @@ def laws(rows: list[Row]) -> Iterator[str]:
     yield law("RESOLVED", of("shift-invert", "solves", resolved))
     yield law(
         "ROUNDED",
-        of("shift-invert", "solves", lambda s: s.last and s.row.status == "rounding-limited"),
+        of("shift-invert", "solves", lambda s: s.last and shift_invert.hidden(problem(s.row.cell))),
     )
     for dtype in ("float32", "float64"):
         exact = [

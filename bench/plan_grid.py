@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -35,6 +35,7 @@ SMOOTH = ("tanh", "swish")
 PREFIX = "mehler-plan-row "
 SCIPY = "scipy"
 SCIPY_UP_TO = 10_000
+AROUND = 6  # rows before and after
 SHORT = 0.3  # seconds: shorter runs are made three times
 DENSE_UP_TO = 5000
 
@@ -93,7 +94,19 @@ def read(path: Path) -> list[Row]:
             }
             row = Row(**known)
             found[(*row.cell, row.method)] = row
-    return list(found.values())
+    return settled(list(found.values()))
+
+
+def settled(rows: list[Row]) -> list[Row]:
+    """Rates as the median of those of the rows around, in the order in which they ran: one measurement in ten is
+    spoiled by what else the machine does, and its speed changes over minutes, not from run to run."""
+    known = [json.loads(row.rates) for row in rows]
+    out = []
+    for k, row in enumerate(rows):
+        near = [r for r in known[max(k - AROUND, 0) : k + AROUND + 1] if r]
+        rates = {key: median(r[key] for r in near) for key in near[0]} if near else {}
+        out.append(replace(row, rates=json.dumps(rates)))
+    return out
 
 
 def append(path: Path, row: Row) -> None:

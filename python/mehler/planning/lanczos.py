@@ -13,16 +13,16 @@ from .problem import Problem
 NAME = "lanczos"
 
 # Numbers of products (bench/fit_plan.py)
-RESOLVED = Law(1.03, 0.343, 0.128, 0.251, -0.146)
-ROUNDED = Law(4.58, 0.199, -0.0445, 0.0, 0.194)  # until rounding, or a full basis, ends it
-GIVEN_UP = Law(6.33, 0.0, -0.099, 0.0, 0.0)  # until float32 is seen not to be enough
-REFINING = Law(-1.22, 0.777, 0.454, -1.14, -1.18)  # with float32 storage, to correct what it says
+RESOLVED = Law(1.3, 0.276, 0.162, 0.259, -0.206)
+ROUNDED = Law(6.59, 0.0885, -0.0404, 0.00898, -0.111)  # until rounding, or a full basis, ends it
+GIVEN_UP = Law(8.38, -0.0959, -0.136, -0.0992, 0.015)  # until float32 is seen not to be enough
+REFINING = Law(-1.07, 0.552, 0.421, -0.757, -0.849)  # with float32 storage, to correct what it says
 EXACT = 2.0  # with entries computed again
 
 RESTARTS = 1.5  # times as many, where the basis is shorter than that
 
 # What is spent beyond the count
-FILL, PRODUCT, BASIS, FIXED, STEP = 1.0, 1.0, 1.1, 3e-3, 1e-5
+FILL, PRODUCT, BASIS, FIXED, STEP = 1.6, 1.5, 2.2, 3.4e-3, 8.5e-5
 
 
 def _needed(problem: Problem) -> int:

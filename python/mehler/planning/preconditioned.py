@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from .._arrays import thread_count
 from ..certificates import deflated as deflated_certificate
+from ..kernels.parity import SIMPLE
 from ..operators.gram import storage_bytes
 from ..preconditioners import choice as preconditioners
 from ..preconditioners import sparse
@@ -23,15 +24,17 @@ from .problem import Problem
 NAME = "preconditioned"
 
 # Numbers of products (bench/fit_plan.py)
-LOW_DEGREE = Law(1.53, 0.0838, 0.138, 0.386, 0.0292)  # at least the quadratic terms are in P
-LANDMARKS = Law(1.22, 0.34, 0.0639, 0.234, 0.0957)
-REFINING = Law(
-    -0.663, -0.474, 0.557, 0.755, 0.0207
-)  # with float32 storage, to correct what it says
+LOW_DEGREE = Law(3.19, 0.391, 0.0715, -0.306, -0.514)  # at least the quadratic terms are in P
+LANDMARKS = Law(1.97, 0.234, 0.0569, 0.23, 0.166)
+REFINING = Law(-0.623, 0.123, 0.353, 0.187, -0.555)  # with float32 storage, to correct what it says
+NO_CUBIC = 0.6  # times as many
+GIVEN_UP = 5.0  # until float32 is seen not to be enough
 EXACT = 2.0  # with entries computed again
 
 # What is spent beyond the count
-MAKE, FILL, PRODUCT, INVERSE, BASIS, FIXED, STEP = 2.0, 1.0, 1.0, 1.0, 7.0, 3e-3, 2e-4
+# MAKE, FILL, PRODUCT, INVERSE, BASIS, RITZ, FIXED, STEP
+BEYOND = (2.8, 0.73, 1.1, 2.9, 18.0, 0.95, 0.0, 2.5e-4)
+SPARSE = (1.0, 1.0, 1.0, 1.0, 7.0, 0.0, 3e-3, 2e-4)  # the same with a sparse inverse
 
 
 SPARSE_REFINING = 8.0
@@ -82,7 +85,7 @@ def pieces(
     inverse = Work(stream=steps * (8.0 * n * rank + 8.0 * rank * rank))
     if preconditioner(problem)[0] == "sparse":
         m = sparse.neighbours(problem.span)
-        make = sparse_split(problem, m, int(rank)) * (1.0 / MAKE)
+        make = sparse_split(problem, m, int(rank))
         inverse = Work(stream=steps * n * (24.0 * m + 16.0 * rank))
     fill = filling(problem, exact)
     if storage == "packed":
@@ -93,9 +96,20 @@ def pieces(
         "PRODUCT": product(problem, storage, dtype) * (steps + refining),
         "INVERSE": inverse,
         "BASIS": Work(stream=steps * 8.0 * n * _held(steps)),
+        "RITZ": Work(gemm64=_ritz(steps)),
         "FIXED": Work(fixed=1.0),
         "STEP": Work(fixed=steps + refining),
     }
+
+
+def low_degree_steps(problem: Problem) -> float:
+    """Block products with the low-degree part; fewer where the kernel has no cubic term: the rest begins at rho^4."""
+    return LOW_DEGREE(problem) * parity_factor(problem)
+
+
+def parity_factor(problem: Problem) -> float:
+    """Of that number."""
+    return NO_CUBIC if problem.ker.parity.odd <= SIMPLE else 1.0
 
 
 def sparse_steps(problem: Problem) -> float:
@@ -109,17 +123,18 @@ def _held(steps: float) -> float:
     return min(BLOCK * steps, iterative.DAVIDSON_BASIS / 4.0)
 
 
-def spent(part: dict[str, Work]) -> Work:
+def _ritz(steps: float) -> float:
+    """sum of k^3 over the steps: a projected matrix of order k is factored in each."""
+    k = min(BLOCK * steps, float(iterative.DAVIDSON_BASIS))
+    return k**4 / (4.0 * BLOCK) + max(steps - k / BLOCK, 0.0) * k**3 / 2.0
+
+
+def spent(part: dict[str, Work], choice: str) -> Work:
     """All of them, with what is spent beyond the count."""
-    return (
-        part["MAKE"] * MAKE
-        + part["FILL"] * FILL
-        + part["PRODUCT"] * PRODUCT
-        + part["INVERSE"] * INVERSE
-        + part["BASIS"] * BASIS
-        + part["FIXED"] * FIXED
-        + part["STEP"] * STEP
-    )
+    total = Work()
+    for work, factor in zip(part.values(), SPARSE if choice == "sparse" else BEYOND, strict=True):
+        total += work * factor
+    return total
 
 
 def cost(problem: Problem) -> Cost:
@@ -139,11 +154,11 @@ def cost(problem: Problem) -> Cost:
 
 def _rung(problem: Problem, storage: str, dtype: str) -> Rung:
     n, (choice, _, extra) = problem.n, preconditioner(problem)
-    law: Callable[[Problem], float] = LOW_DEGREE if choice == "low-degree" else LANDMARKS
+    law: Callable[[Problem], float] = low_degree_steps if choice == "low-degree" else LANDMARKS
     if choice == "sparse":
         law = sparse_steps
     lost = dtype == "float32" and lanczos.beyond_single(problem)
-    steps = lanczos.GIVEN_UP(problem) if lost else law(problem)
+    steps = GIVEN_UP if lost else law(problem)
     most = float(iterative.DAVIDSON_PRODUCTS)
     exhausted = steps >= most or (problem.out_of_reach and not lost)
     if exhausted:
@@ -152,7 +167,7 @@ def _rung(problem: Problem, storage: str, dtype: str) -> Rung:
     refining, exact = (REFINING(problem), EXACT) if single else (0.0, 0.0)
     if single and choice == "sparse":
         refining = SPARSE_REFINING
-    work = spent(pieces(problem, storage, dtype, steps, refining, exact))
+    work = spent(pieces(problem, storage, dtype, steps, refining, exact), choice)
     running = preconditioners.held(choice, problem.ker, n, problem.span)
     running += 16 * n * int(_held(steps)) + (recomputed(n) if single else 0)
     taken = storage_bytes(n, storage, dtype) + problem.held

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from ..solvers import shift_invert
+from ..solvers.outcome import EPS
 from .cost import Cost, Refusal, Work
 from .ladder import Rung, climb
 from .parts import BLOCK, Law, basis, factored, filling, recomputed, single_noise, solve
@@ -13,12 +14,12 @@ from .problem import Problem
 NAME = "shift-invert"
 
 # Numbers of solves (bench/fit_plan.py)
-RESOLVED = Law(-0.0952, 0.496, 0.0378, 0.15, -0.364)
-ROUNDED = Law(-5.96, 0.573, 0.209, 0.363, -0.311)
-EXACT = {"float32": 2.0, "float64": 1.0}  # products with entries computed again
+RESOLVED = Law(0.525, 0.434, 0.00368, 0.132, -0.277)
+ROUNDED = Law(-0.311, 0.811, 0.0, 0.322, -0.198)
+EXACT = {"float32": 2.9, "float64": 1.0}  # products with entries computed again
 
 # What is spent beyond the count
-FACTOR, SOLVE, BASIS, FIXED, STEP = 1.0, 0.9, 0.8, 3e-3, 1e-5
+FACTOR, SOLVE, BASIS, FIXED, STEP = 0.92, 2.1, 2.5, 3.4e-3, 1.4e-4
 BREAKS = 0.6  # of a factorisation that does not complete, done before it breaks down
 
 
@@ -70,14 +71,19 @@ def _rung(problem: Problem, dtype: str, last: bool) -> Rung:
     breaks = lost and not last
     solves = exact = 0.0
     if not breaks:
-        solves = (ROUNDED if problem.out_of_reach else RESOLVED)(problem)
+        solves = (ROUNDED if hidden(problem) else RESOLVED)(problem)
         exact = EXACT[dtype]
-    # where rounding hides the value, a factor that breaks down is made again at a shift
-    factors = BREAKS if breaks else 1.0 + BREAKS * problem.out_of_reach
+    # a factor that breaks down is made again at a shift
+    factors = BREAKS if breaks else 1.0 + BREAKS * hidden(problem)
     work = spent(pieces(problem, dtype, factors, solves, exact))
     held = shift_invert.factor_bytes(n, dtype) + problem.held + recomputed(n)
     nbytes = held + 8 * n * (BLOCK * int(solves) + 16)
     return Rung(work, solves + exact, nbytes, dtype, dtype, lost)
+
+
+def hidden(problem: Problem) -> bool:
+    """Whether K is expected not to be positive definite to rounding: a shift above lambda_min leaves many values near."""
+    return problem.probe.condition(problem.n) > 10.0 / EPS
 
 
 def beyond_single(problem: Problem) -> bool:
