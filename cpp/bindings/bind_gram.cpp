@@ -8,13 +8,18 @@ namespace mehler {
 
 namespace {
 
-HeldPoints make_points(const py::array& X, double exponent, bool unit, int threads) {
+HeldPoints make_points(const py::array& X, double exponent, bool unit, int threads,
+                       std::shared_ptr<PointLayers> layers) {
     const double* x = rows(X, 2, "X");
     PythonMonitor monitor{py::none()};
     HeldPoints held{nullptr, X};
+    if (layers && layers->n() != X.shape(0))
+        throw py::value_error("layers must be those of the n points");
     monitor.run([&](Monitor& m) {
-        held.points =
+        auto points =
             std::make_shared<Points>(x, X.shape(0), X.shape(1), exponent, unit, threads, m);
+        points->bring(std::move(layers));
+        held.points = std::move(points);
     });
     return held;
 }
@@ -79,7 +84,7 @@ void bind_packed(py::module_& m, const char* name) {
 void bind_gram(py::module_& m) {
     py::class_<HeldPoints>(m, "Points")
         .def(py::init(&make_points), py::arg("X"), py::arg("exponent"), py::arg("unit"),
-             py::arg("threads"))
+             py::arg("threads"), py::arg("layers") = py::none())
         .def_property_readonly("nbytes", [](const HeldPoints& P) { return P.points->bytes(); })
         .def_property_readonly("d", [](const HeldPoints& P) { return P.points->d(); })
         .def_property_readonly("unit",
@@ -89,6 +94,16 @@ void bind_gram(py::module_& m) {
                                    view.attr("setflags")(py::arg("write") = false);
                                    return view;
                                })
+        .def_property_readonly("layered",
+                               [](const HeldPoints& P) { return P.points->layers() != nullptr; })
+        .def("diagonal",
+             [](const HeldPoints& P) { // K_ii of points that bring layers
+                 const PointLayers* layers = P.points->layers();
+                 Array out(layers ? layers->n() : 0);
+                 for (Index i = 0; i < out.size(); ++i)
+                     out.mutable_data()[i] = layers->diagonal(i);
+                 return out;
+             })
         .def("norms", [](const HeldPoints& P) {
             Array out(P.points->n());
             for (Index i = 0; i < P.points->n(); ++i)
@@ -149,6 +164,9 @@ void bind_gram(py::module_& m) {
         [](const HeldPoints& X, const HeldPoints& Y, std::shared_ptr<Profile> h, int threads) {
             if (X.points->d() != Y.points->d())
                 throw py::value_error("X and Y must have one dimension d");
+            const PointLayers *a = X.points->layers(), *b = Y.points->layers();
+            if (!a != !b || (a && &a->stack() != &b->stack()))
+                throw py::value_error("X and Y must bring layers of one stack");
             Array out({X.points->n(), Y.points->n()});
             double* p = out.mutable_data();
             PythonMonitor monitor{py::none()};

@@ -5,6 +5,7 @@
 namespace mehler {
 void bind_build(pybind11::module_& m);
 void bind_profile(pybind11::module_& m);
+void bind_layers(pybind11::module_& m);
 void bind_gram(pybind11::module_& m);
 void bind_cholesky(pybind11::module_& m);
 void bind_solve(pybind11::module_& m);

@@ -1,10 +1,13 @@
 // n points in R^d with what every tile needs of them: norms, unit vectors, diagonal scaling.
 //
 //   K_ij = (|x_i| |x_j|)^q h(cos_ij)       (q = 0 for points of unit norm)
+//
+// Points of unequal norm for kernels that are not homogeneous bring their layers (layers.hpp).
 #pragma once
 #include <cmath>
 
 #include "core/parallel.hpp"
+#include "kernel/layers.hpp"
 
 namespace mehler {
 
@@ -46,7 +49,11 @@ public:
     bool scaled() const { return scaled_; }
     double scale(Index i) const { return scale_[i]; }
     const double* scales() const { return scale_.data(); }
-    Index bytes() const { return U_.bytes() + norms_.bytes() + scale_.bytes(); }
+    const PointLayers* layers() const { return layers_.get(); }
+    void bring(std::shared_ptr<const PointLayers> layers) { layers_ = std::move(layers); }
+    Index bytes() const {
+        return U_.bytes() + norms_.bytes() + scale_.bytes() + (layers_ ? layers_->bytes() : 0);
+    }
 
     // 1 - |cos_ij| from differences:  |x -+ y|^2 = (|x| - |y|)^2 + 2 |x| |y| (1 -+ cos).
     // |x| - |y| is taken from (x - y).(x + y), so nothing cancels when the norms are close.
@@ -92,6 +99,7 @@ private:
     Index n_, d_;
     bool scaled_ = false;
     Buffer<double> U_, norms_, scale_;
+    std::shared_ptr<const PointLayers> layers_;
 };
 
 } // namespace mehler

@@ -104,12 +104,62 @@ inline void extremes(const double* x, Index count, double& low, double& high) {
     }
 }
 
+// Entries between points that bring their layers; everything else as in fill_tile.
+template <class Sink>
+void fill_layered_tile(const Points& P, const Points& Q, bool same, const TileRange& at,
+                       double* work, Pairs* pairs, const Sink& sink) {
+    constexpr Index span = NormDual::stretch;
+    thread_local PointLayers::Space space;
+    const Index d = P.d();
+    using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+    Eigen::Map<const Rows> A(P.unit() + at.row * d, at.rows, d),
+        B(Q.unit() + at.column * d, at.columns, d);
+    Eigen::Map<Rows>(work, at.rows, at.columns).noalias() = A * B.transpose();
+    for (Index start = 0; start < at.columns; start += span) {
+        const Index count = std::min(span, at.columns - start);
+        for (Index top = 0; top < at.rows; top += NormDual::block) {
+            const Index rows = std::min(NormDual::block, at.rows - top);
+            double *minus = space.array(0), *plus = space.array(1);
+            for (Index r = 0, e = 0; r < rows; ++r)
+                for (Index c = 0; c < count; ++c, ++e) {
+                    const Index i = at.row + top + r, j = at.column + start + c;
+                    const double rho = work[(top + r) * at.columns + start + c];
+                    double deficit = 1.0 - std::fabs(rho);
+                    const bool positive = rho >= 0.0, counted = pairs && (!same || j < i);
+                    if (deficit < near && !(same && i == j)) {
+                        deficit = same && j > i ? Points::deficit(Q, j, P, i, positive)
+                                                : Points::deficit(P, i, Q, j, positive);
+                        if (counted)
+                            pairs->see(i, j, positive, deficit);
+                    } else if (counted) {
+                        pairs->see_far(i, j, rho);
+                    }
+                    minus[e] = positive ? deficit : 2.0 - deficit;
+                    plus[e] = positive ? 2.0 - deficit : deficit;
+                }
+            double* const K = PointLayers::entries(*P.layers(), at.row + top, rows, *Q.layers(),
+                                                   at.column + start, count, space);
+            for (Index r = 0; r < rows; ++r) {
+                double* const line = K + r * count;
+                const Index i = at.row + top + r - at.column - start; // column of the diagonal
+                if (same && i >= 0 && i < count)
+                    line[i] = P.layers()->diagonal(at.row + top + r);
+                sink(top + r, start, count, line);
+            }
+        }
+    }
+}
+
 // Entries of the tile, handed over a stretch at a time as sink(r, start, count, values), start a
 // multiple of 256; work holds rows * columns doubles. `same`: P and Q are one set of points, so
 // that i == j is the diagonal.
 template <class Sink>
 void fill_tile(const Points& P, const Points& Q, bool same, const Profile& profile,
                const TileRange& at, double* work, Pairs* pairs, const Sink& sink) {
+    if (P.layers()) {
+        fill_layered_tile(P, Q, same, at, work, pairs, sink);
+        return;
+    }
     const Index d = P.d();
     const bool few = d <= Cosines::few;
     if (!few) {

@@ -22,8 +22,52 @@ class Profile:
     def evaluate(self, rho: _Array) -> _Array: ...
     def at(self, sign: _Array, deficit: _Array) -> _Array: ...
 
+class NormDual:
+    @property
+    def columns(self) -> int: ...
+    def evaluate(self, left: _Array, right: _Array, minus: _Array, plus: _Array) -> _Array: ...
+
+class Surface(NormDual):
+    def __init__(
+        self,
+        root: bool,
+        parity: int,
+        rank: int,
+        drop: _Array,
+        end: _Array,
+        even: list[_Array],
+        odd: list[_Array],
+    ) -> None: ...
+
+class SplineDual(NormDual):
+    def __init__(
+        self, order: int, low: _Array, high: _Array, nodes: _Array, weights: _Array
+    ) -> None: ...
+
+class LayerStack:
+    def __init__(
+        self,
+        kind: str,
+        weight: float,
+        bias: float,
+        layers: list[tuple[NormDual | None, NormDual | None]],
+    ) -> None: ...
+
+class PointLayers:
+    def __init__(self, stack: LayerStack, tables: list[list[_Array]], diagonal: _Array) -> None: ...
+
 class Points:
-    def __init__(self, X: _Array, exponent: float, unit: bool, threads: int) -> None: ...
+    def __init__(
+        self,
+        X: _Array,
+        exponent: float,
+        unit: bool,
+        threads: int,
+        layers: PointLayers | None = None,
+    ) -> None: ...
+    @property
+    def layered(self) -> bool: ...
+    def diagonal(self) -> _Array: ...
     @property
     def nbytes(self) -> int: ...
     @property

@@ -14,6 +14,7 @@ from .derivative import AsFloat, ComplexStep, SpectralDerivative, check_derivati
 from .hermite import Array, Function, coefficients_by_quadrature
 
 Series = Callable[[int, bool], Array]
+Spline = tuple[tuple[float, ...], tuple[tuple[float, int, float], ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,8 @@ class Activation:
         Estimated largest error of ``dphi`` (zero when given in closed form).
     series
         (kmax, derivative) -> Hermite coefficients by a closed recurrence, where there is one.
+    spline
+        ((base_0, base_1, ...), ((c, r, s), ...)) where phi = sum_m base_m z^m + sum s (z - c)_+^r / r!.
     key
         What equality and hashing go by, for activations made from a callable.
     """
@@ -55,6 +58,7 @@ class Activation:
     params: tuple[tuple[str, Any], ...] = ()
     dphi_error: float = 0.0
     series: Series | None = field(default=None, repr=False)
+    spline: Spline | None = field(default=None, repr=False)
     key: tuple[Any, ...] = field(default=(), repr=False)
 
     def __call__(self, z: Any) -> Array:

@@ -51,6 +51,7 @@ def spline(base: Sequence[float], jumps: Sequence[Jump]) -> dict[str, Any]:
         "dphi": None if steps else _spline_value(slope_base, slope_jumps),
         "kinks": tuple(sorted({c for c, _, _ in jumps})),
         "series": series,
+        "spline": (tuple(base), tuple(jumps)),
     }
 
 

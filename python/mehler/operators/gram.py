@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from .._arrays import (
 )
 from ..activations import Activation
 from ..kernels import Kernel, gradient_kernel
+from .layered import LayeredPoints, layered, layers_of
 
 STORAGES = ("auto", "dense", "packed", "matrix-free")
 DTYPES = ("float64", "float32")
@@ -204,48 +205,65 @@ def as_kernel(kernel: Kernel | Activation | str) -> Kernel:
 def core_points(
     X: Array, kernel: Kernel, threads: int | None, *, normalize: bool = False
 ) -> _core.Points:
-    """Points in the core, checked to have unit norm unless the kernel is homogeneous."""
+    """Points in the core; of unequal norm, with their layers unless the kernel is homogeneous."""
+    (points,) = meeting_points([X], kernel, threads, normalize=normalize)
+    return points
+
+
+def meeting_points(
+    sets: Sequence[Array], kernel: Kernel, threads: int | None, *, normalize: bool = False
+) -> list[_core.Points]:
+    """Sets of points that meet in one matrix, in the core."""
     count = thread_count(threads)
     if normalize:
         from ..data.points import normalize as to_unit_norm
 
-        X = to_unit_norm(X)
+        sets = [to_unit_norm(X) for X in sets]
     q = kernel.homogeneity
-    points = _core.Points(X, 0.0 if q is None else float(q), False, count)
-    norms = points.norms()
-    if not np.isfinite(norms).all():
+    found = [_core.Points(X, 0.0 if q is None else float(q), False, count) for X in sets]
+    norms = [points.norms() for points in found]
+    if not all(np.isfinite(one).all() for one in norms):
         raise ValueError(
             "X holds points whose norm overflows; divide X by a constant, or pass normalize=True."
         )
-    off = np.abs(norms - 1.0) > UNIT
-    if not off.any():
-        if not q:
-            return points
-        del points  # not two copies of the points at a time
-        return _core.Points(X, 0.0, True, count)
+    off = [bool((np.abs(one - 1.0) > UNIT).any()) for one in norms]
     if q is None:
-        i = int(np.flatnonzero(off)[0])
-        raise ValueError(
-            f"points must have unit norm for {kernel.name!r}, which is not homogeneous; "
-            f"found {int(off.sum())} of {len(norms)} that have not (row {i} has norm {norms[i]:.6g}). "
-            "Pass normalize=True, or divide each point by its norm."
-        )
-    with np.errstate(over="ignore", under="ignore"):
-        power = norms ** (2.0 * q)
-    if not ((power >= 1e-280).all() and (power <= 1e280).all()):
-        raise ValueError(
-            f"the norms of X raised to {2.0 * q:g} leave the range of doubles; rescale X, or pass normalize=True."
-        )
-    return points
+        if not any(off):
+            return found
+        layers = layers_of(kernel, *norms)
+        del found  # not two copies of the points at a time
+        return [LayeredPoints(X, one, layers, count) for X, one in zip(sets, norms, strict=True)]
+    for i, one in enumerate(norms):
+        if not off[i]:
+            if q:
+                found[i] = _core.Points(sets[i], 0.0, True, count)
+            continue
+        with np.errstate(over="ignore", under="ignore"):
+            power = one ** (2.0 * q)
+        if not ((power >= 1e-280).all() and (power <= 1e280).all()):
+            raise ValueError(
+                f"the norms of X raised to {2.0 * q:g} leave the range of doubles; rescale X, or pass "
+                "normalize=True."
+            )
+    return found
 
 
 def core_diagonal(points: _core.Points, kernel: Kernel) -> Array:
-    """K_ii = (|x_i|^q)^2 h(1), as the core has it: norms that are one but for rounding are one."""
+    """K_ii, as the core has it: (|x_i|^q)^2 h(1), norms that are one but for rounding being one."""
+    if layered(points):
+        return points.diagonal()
     norms, top, q = points.norms(), float(kernel.h.ends[0]), kernel.homogeneity
     if q is None or not (np.abs(norms - 1.0) > UNIT).any():
         return np.full(len(norms), top)
     scale = norms**q
     return np.asarray(scale * scale * top)
+
+
+def relative_error(points: _core.Points, kernel: Kernel) -> float:
+    """Estimated largest error of an entry, relative to sqrt(K_ii K_jj)."""
+    if layered(points):
+        return points.layers.error(points.d)
+    return kernel.error / float(kernel.h.ends[0]) if kernel.h.ends[0] else 0.0
 
 
 def storage_bytes(n: int, storage: str, dtype: str) -> int:
@@ -344,8 +362,8 @@ def gram(
     if storage == "matrix-free" and dtype != "float64":
         raise ValueError("matrix-free products are computed in float64; drop dtype='float32'.")
     points = core_points(A, kernel, threads, normalize=normalize)
-    if dtype == "float32" and kernel.homogeneity:
-        sizes = float(kernel.h.ends[0]) * points.norms() ** (2.0 * kernel.homogeneity)
+    if dtype == "float32" and (kernel.homogeneity or layered(points)):
+        sizes = core_diagonal(points, kernel)
         if not (sizes.max() <= 1e38 and sizes.min() >= 1e-37):
             raise ValueError(
                 f"diagonal entries from {sizes.min():.1e} to {sizes.max():.1e} leave the range of "
@@ -391,5 +409,5 @@ def cross_gram(X: Any, Y: Any, kernel: Kernel, threads: int | None = None) -> Ar
     A, B = as_points(X), as_points(Y, name="Y")
     if A.shape[1] != B.shape[1]:
         raise ValueError(f"X and Y must have one dimension d; got {A.shape[1]} and {B.shape[1]}.")
-    P, Q = core_points(A, kernel, threads), core_points(B, kernel, threads)
+    P, Q = meeting_points([A, B], kernel, threads)
     return _core.cross_gram(P, Q, kernel.h.compiled, thread_count(threads))
