@@ -25,11 +25,11 @@ Surface::Matrices matrices(const std::vector<py::array>& all) {
     return out;
 }
 
-std::vector<SplineDual::Jump> jumps(const py::array& a) {
-    const double* p = rows(a, 2, "jumps");
-    std::vector<SplineDual::Jump> out;
+std::vector<SplineDual::Kink> kinks(const py::array& a) {
+    const double* p = rows(a, 2, "kinks");
+    std::vector<SplineDual::Kink> out;
     for (Index k = 0; k < a.shape(0); ++k)
-        out.push_back({p[2 * k], p[2 * k + 1]});
+        out.push_back({p[3 * k], p[3 * k + 1], p[3 * k + 2]});
     return out;
 }
 
@@ -106,13 +106,15 @@ void bind_layers(py::module_& m) {
              py::arg("root"), py::arg("parity"), py::arg("rank"), py::arg("drop"), py::arg("end"),
              py::arg("even"), py::arg("odd"));
     py::class_<SplineDual, NormDual, std::shared_ptr<SplineDual>>(m, "SplineDual")
-        .def(py::init([](Index order, const py::array& low, const py::array& high,
+        .def(py::init([](Index order, bool odd, const py::array& base, const py::array& jumps,
                          const py::array& nodes, const py::array& weights) {
-                 return std::make_shared<SplineDual>(order, jumps(low), jumps(high),
-                                                     values(nodes, 1, "nodes"),
+                 if (nodes.size() % 4 || nodes.size() != weights.size())
+                     throw py::value_error("a rule must have a multiple of four nodes");
+                 return std::make_shared<SplineDual>(order, odd, values(base, 1, "base"),
+                                                     kinks(jumps), values(nodes, 1, "nodes"),
                                                      values(weights, 1, "weights"));
              }),
-             py::arg("order"), py::arg("low"), py::arg("high"), py::arg("nodes"),
+             py::arg("order"), py::arg("odd"), py::arg("base"), py::arg("kinks"), py::arg("nodes"),
              py::arg("weights"));
     py::class_<LayerStack, std::shared_ptr<LayerStack>>(m, "LayerStack")
         .def(py::init(&make_stack), py::arg("kind"), py::arg("weight"), py::arg("bias"),

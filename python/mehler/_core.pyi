@@ -41,7 +41,13 @@ class Surface(NormDual):
 
 class SplineDual(NormDual):
     def __init__(
-        self, order: int, low: _Array, high: _Array, nodes: _Array, weights: _Array
+        self,
+        order: int,
+        odd: bool,
+        base: _Array,
+        kinks: _Array,
+        nodes: _Array,
+        weights: _Array,
     ) -> None: ...
 
 class LayerStack:

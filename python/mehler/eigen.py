@@ -38,6 +38,7 @@ from .kernels import Kernel
 from .operators.finite_width import FeatureGram
 from .operators.foreign import as_operator, columns
 from .operators.gram import Gram, core_points
+from .operators.layered import layered, refuse
 from .question import kernel_of, posed
 from .result import EigenResult
 from .solvers import copies, dense, factored, iterative, ladder, shift_invert, sparse_inverse
@@ -210,6 +211,8 @@ def min_eig(
         task = Task(asked.tol, count, seed, limit, report, start)
         try:
             points = core_points(A, ker, count)
+            if precision in ladder.BEYOND:
+                refuse(points, f"precision={precision!r}")
             problem = asked.problem(points)
             task = dataclasses.replace(task, sight=problem.sight)
             if certify == "rigorous" and precision not in ladder.BEYOND:
@@ -245,7 +248,8 @@ def min_eig(
         except KeyboardInterrupt:  # between pieces of work
             result = ended(task) or unknown(n, ker, points, task, method)
             result = replace(result, lower=max(result.lower, 0.0), lower_kind="theory")
-    if result.status == "rounding-limited" and ker.error > 1e-13 * float(ker.h.ends[0]):
+    imprecise = ker.error > 1e-13 * float(ker.h.ends[0]) and not layered(points)
+    if result.status == "rounding-limited" and imprecise:
         why = (
             f"the kernel of {ker.name} is known to {ker.error:.0e} only, which is what limits "
             "the eigenvalue; declare the kinks of the function it was made from"

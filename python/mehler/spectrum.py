@@ -31,12 +31,13 @@ from ._progress import Reporter
 from .activations import Activation
 from .kernels import Kernel
 from .operators.gram import core_points
+from .operators.layered import layered, refuse
 from .precision import balls
 from .precision.coefficients import kernel_refusal
 from .question import kernel_of, near_one
 from .solvers import dense, exact, extended, ladder
 from .solvers.dense import dense_pairs
-from .solvers.outcome import EPS, Task, largest_scale, rounding_of
+from .solvers.outcome import EPS, Task, entry_error, rounding_of
 
 PRECISIONS = ("auto", "double", *ladder.BEYOND)
 EXTENDED_UP_TO, EXACT_UP_TO = 600, 100  # points that 'auto' takes so far
@@ -171,6 +172,10 @@ def eigvalsh(
     with Reporter(progress, callback, scale, None, start) as report:
         task = Task(tol, count, 0, limit, report, start)
         points = core_points(A, ker, count)
+        if layered(points):
+            if precision in ladder.BEYOND:
+                refuse(points, f"precision={precision!r}")
+            steps = ("double",)
         said = []
         for step in steps:
             if step == "double":
@@ -241,7 +246,7 @@ def _check_memory(n: int, d: int, step: str, limit: int) -> None:
 def _double(points: _core.Points, ker: Kernel, task: Task) -> tuple[Array, Array, Array]:
     K = _core.dense_gram(points, ker.h.compiled, "float64", task.threads, task.report.ask)[0]
     values, _, error = dense_pairs(K)
-    entry = ker.error * largest_scale(points, ker)
+    entry = entry_error(points, ker)
     error += entry * min(len(K), 4.0 * math.sqrt(len(K)))
     size = float(np.max(np.abs(values)))
     error = max(error, EPS * size, rounding_of(len(K), size, entry))

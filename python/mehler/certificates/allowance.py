@@ -33,6 +33,7 @@ from .._arrays import UNIT as NEAR_ONE
 from .._arrays import Array
 from ..kernels import Kernel
 from ..operators.gram import TILE
+from ..operators.layered import LayeredPoints, layered
 from ..solvers.outcome import Task
 
 UNIT = 2.0**-53
@@ -223,8 +224,9 @@ class PointMatrix(Matrix):
     """The kernel matrix of points: K_ij = (|x_i| |x_j|)^q h(cos_ij) of exactly the doubles given.
 
     An entry is known to e s_i s_j, s_i = |x_i|^q, so the matrix to e sum_i s_i^2. Activations that are not
-    homogeneous have s_i = 1 by definition: h takes the cosine alone. Norms that are one to 1e-12 are
-    taken as one; what that changes is a diagonal scaling, which changes eigenvalues by its own factor.
+    homogeneous have s_i = 1 between points of norm one: h takes the cosine alone; between others s_i^2 = K_ii.
+    Norms that are one to 1e-12 are taken as one; what that changes is a diagonal scaling, which changes
+    eigenvalues by its own factor.
     """
 
     lacking = "the kernel's evaluation"
@@ -234,6 +236,9 @@ class PointMatrix(Matrix):
         self.semidefinite = semidefinite
         norms, q, self.top = points.norms(), ker.homogeneity or 0.0, float(ker.h.ends[0])
         self.n = len(norms)
+        if layered(points):
+            self._of_layers(points)
+            return
         self.scale = norms**q
         if q and float(np.max(np.abs(norms - 1.0))) <= NEAR_ONE:
             self.stretch = SPARE * 2.0 * q * float(np.max(np.abs(norms - 1.0)))
@@ -244,6 +249,15 @@ class PointMatrix(Matrix):
         self.entries = self.error * float(squares.sum())
         self.ceiling = up(float(squares.min()) * (self.top + 2.0 * self.error))
         self.lowest = -1e-9 * self.top * float(squares.sum()) - 2.0 * self.entries
+
+    def _of_layers(self, points: LayeredPoints) -> None:
+        """s_i = sqrt(K_ii)."""
+        self.diagonal = points.diagonal()
+        self.top, self.scale = 1.0, np.sqrt(self.diagonal)
+        self.error = points.layers.largest_error(points.d)
+        self.entries = self.error * float(self.diagonal.sum())
+        self.ceiling = up(float(self.diagonal.min()) * (1.0 + 2.0 * self.error))
+        self.lowest = -1e-9 * float(self.diagonal.sum()) - 2.0 * self.entries
 
     def tiles(self, s: float, task: Task) -> _core.Cholesky64:
         return _core.Cholesky64(self.points, self.profile, s, task.threads, task.report.ask)

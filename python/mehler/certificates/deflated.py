@@ -28,11 +28,12 @@ import numpy as np
 from .. import _core
 from .._arrays import Array, beyond, enough
 from ..kernels import Kernel
+from ..operators.layered import layered, refuse
 from ..operators.gram import storage_bytes
 from ..preconditioners import sparse
 from ..result import EigenResult
 from ..solvers import budget
-from ..solvers.outcome import Task, estimated_norm, largest_scale, replace, rounding_of
+from ..solvers.outcome import Task, estimated_norm, entry_error, replace, rounding_of
 
 if TYPE_CHECKING:
     from ..planning.problem import Problem
@@ -89,6 +90,8 @@ def pays(result: EigenResult, ker: Kernel, points: _core.Points, task: Task) -> 
     """Whether ``certify='auto'`` goes this way: where it is known to be sharp, and nothing sharp is known."""
     if not (result.resolved and result.lower_kind == "theory" and possible(ker, result.n)):
         return False
+    if layered(points):
+        return False
     if result.method.startswith("sparse-inverse"):
         return False
     d = task.seen(ker, points).d
@@ -108,6 +111,7 @@ def check(problem: Problem, threads: int, least: int) -> None:
     least
         Bytes that the solve takes at least, where that does not fit either.
     """
+    refuse(problem.sight.given, "certify='preconditioned'")
     ker, n, d, held = problem.ker, problem.n, problem.span, problem.held
     why = obstacle(ker, n)
     if why:
@@ -162,7 +166,7 @@ def _certified(result: EigenResult, points: _core.Points, ker: Kernel, task: Tas
     else:
         K = _core.Recomputed(points, profile)
     parts = sparse.split(ker, sight, task.seed + 1, task.threads, ask)
-    entry = ker.error * largest_scale(points, ker)
+    entry = entry_error(points, ker)
     floor = max(result.floor, rounding_of(n, estimated_norm(K, n, task), entry))
     wanted, largest = _near(result, parts, task)
     noise = 4.0 * floor * 1.01 * largest  # rounding in K, seen through F: |F|^2 = |P^-1|

@@ -9,6 +9,7 @@ constant (nngp of phi = c + odd: sigmoid), every e_i + e_j sees that constant al
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -18,7 +19,10 @@ from .. import _core
 from .._arrays import Array
 from ..kernels import Kernel
 from ..kernels.parity import SIMPLE
+from ..operators.gram import core_diagonal
+from ..operators.layered import layered
 
+SAME = 1e-15  # norms that differ by no more
 ROUNDING = 1e-14  # of h at angles below 2e-15, and of h(1) - |h(-1)|
 
 
@@ -103,6 +107,43 @@ def zero_in_any_precision(
     seen = _core.Packed32(points, kernel.h.compiled, threads, ask).pairs()
     zero = forced_zero(seen, X, np.linalg.norm(X, axis=1), kernel)
     return zero if zero is not None and zero.upper == 0.0 else None
+
+
+def zero_of(pairs: dict[str, Any], X: Array, points: _core.Points, kernel: Kernel) -> Zero | None:
+    """The same for points in the core.
+
+    Between points that bring layers, directions do not decide: only pairs of one norm too are alike. Of
+    opposite ones, two are dependent where the activations are odd or even.
+    """
+    norms = points.norms()
+    if not layered(points):
+        return forced_zero(pairs, X, norms, kernel)
+    lift = kernel.bias_var > 0.0  # the core's directions are of (x, constant)
+    for i, j in pairs["equal"]:
+        if abs(norms[i] - norms[j]) <= SAME * norms[i]:
+            return _pair(i, j, -1.0, f"points {j} and {i} are the same", X, points, kernel)
+    plus, minus = map(float, kernel.h.ends)
+    if lift or abs(plus - abs(minus)) > 1e-15 * plus:
+        return None
+    sign, parity = (1.0, "odd") if minus < 0 else (-1.0, "even")
+    for i, j in pairs["opposite"]:
+        if abs(norms[i] - norms[j]) <= SAME * norms[i]:
+            why = f"points {j} and {i} are opposite, and the kernel is {parity}"
+            return _pair(i, j, sign, why, X, points, kernel)
+    return None
+
+
+def _pair(
+    i: int, j: int, sign: float, why: str, X: Array, points: _core.Points, kernel: Kernel
+) -> Zero:
+    """e_i + sign e_j."""
+    v = np.zeros(len(X))
+    v[i], v[j] = math.sqrt(0.5), sign * math.sqrt(0.5)
+    ours = all(act.source != "user" for act in kernel.layers)
+    exact = bool(np.array_equal(X[i], X[j])) if sign < 0 else False
+    exact = exact or (ours and bool(np.array_equal(X[i], -X[j])))
+    top = float(np.max(core_diagonal(points, kernel)))
+    return Zero(v, why, 0.0 if exact else ROUNDING * top)
 
 
 def _proportional(x: Array, y: Array) -> bool:

@@ -46,6 +46,22 @@ class Half:
         """sqrt(E f(s Z)^2) at log s."""
         return np.exp(0.5 * self.size(a)[:, 0])
 
+    @cached_property
+    def stretch(self) -> float:
+        """The largest |d log E f(s Z)^2 / d log s|."""
+        return self.size.steepest
+
+    def through(self, c: float, a: float) -> float:
+        """The error of an entry, relative, from those of the correlation and of log s."""
+        table = self.table
+        return (
+            table.error
+            + table.slope * c
+            + 2.0 * table.speed * a
+            + self.stretch * a
+            + self.size.error
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Layer:
@@ -124,36 +140,48 @@ class NormKernel:
             return tables, last * delta**2
         return tables, t * delta**2 + sigma**2
 
-    def error(self, d: int) -> float:
-        """Estimated largest error of an entry, relative to sqrt(K_ii K_jj), between points in R^d.
+    @cached_property
+    def error(self) -> float:
+        """Estimated largest error of an entry, relative to sqrt(K_ii K_jj), for cosines and norms known to rounding."""
+        return self._error(4.0 * UNIT, 4.0 * UNIT)
+
+    def largest_error(self, d: int) -> float:
+        """The same between points in R^d, whatever the order of the sums in cosines and norms."""
+        return self._error((2.0 * d + 50.0) * UNIT, (d + 12.0) * UNIT)
+
+    def _error(self, c: float, a: float) -> float:
+        """From the errors of cosines and of log s of the first layer.
 
         Tables are measured between their nodes; an error of a correlation goes through a layer with its
-        largest slope: |dC/dc| between s and t is at most the geometric mean of those of s and of t.
+        largest slope: |dC/dc| between s and t is at most the geometric mean of those of s and of t. An error
+        of log s moves sizes and tables at their largest speed.
         """
-        c = (2.0 * d + 50.0) * UNIT
-        t = c
-        for l, one in enumerate(self.layers):
-            if l > 0:
-                t = max(t + slopes, c) + 4.0 * UNIT
-            fresh = c
+        t = fresh = c
+        slopes = 0.0
+        for one in self.layers:
+            t = max(t + slopes, c) + 4.0 * UNIT
+            fresh = c + 2.0 * a
             if one.dphi is not None:
-                slopes = _through(one.dphi, c)
+                slopes = one.dphi.through(c, a)
             if one.phi is not None:
-                c = _through(one.phi, c) + 8.0 * UNIT
+                c = one.phi.through(c, a) + 8.0 * UNIT
+                a = 0.5 * (one.phi.stretch * a + one.phi.size.error) + 4.0 * UNIT
         kind = self.kernel.kind
         if kind == "nngp":
             return c
         return slopes + (fresh if kind == "gradient" else t + c) + 8.0 * UNIT
 
     @property
+    def terms(self) -> float:
+        """What an entry costs, in terms of a polynomial."""
+        halves = [half for one in self.layers for half in (one.phi, one.dphi) if half is not None]
+        return sum(half.table.terms for half in halves)
+
+    @property
     def form(self) -> str:
         """A few words on each different table."""
         halves = [half for one in self.layers for half in (one.phi, one.dphi) if half is not None]
         return "; ".join(dict.fromkeys(half.table.form for half in halves))
-
-
-def _through(half: Half, error: float) -> float:
-    return half.table.error + half.table.slope * error + half.size.error
 
 
 def norm_kernel(kernel: Kernel, least: float, most: float) -> NormKernel:
@@ -271,7 +299,8 @@ def half(act: Activation, derivative: bool, low: float, high: float) -> Half:
 
 def spline_table(act: Activation, derivative: bool, spline: Any, size: Curve) -> SplineTable:
     """With the error measured against the dual of equal norms, and its slope."""
-    table = SplineTable(spline, size)
+    is_odd = act.parity == ("even" if derivative else "odd")
+    table = SplineTable(spline, is_odd, size)
     error, slope = 8.0 * EPS, 0.0
     for a in np.linspace(size.low, size.high, 3):
         dual = layer_dual(act, derivative, math.exp(2.0 * a))
@@ -288,4 +317,4 @@ def spline_table(act: Activation, derivative: bool, spline: Any, size: Curve) ->
             error = max(error, float(np.max(np.abs(C - truth / total))))
         slope = max(slope, float(even[1] + odd[1]) / total / 1e-3)
         error = max(error, dual.error / total)
-    return SplineTable(spline, size, error, slope)
+    return SplineTable(spline, is_odd, size, error, slope)

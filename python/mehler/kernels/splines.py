@@ -37,14 +37,23 @@ class SplineTable:
     ----------
     spline
         f: orders of its jumps differ by one at most, and the degree of its polynomial is at most their least.
+    odd
+        Whether f is odd.
     size
         log E f(s Z)^2 over log s.
     """
 
     spline: Spline
+    odd: bool
     size: Curve = field(repr=False)
     error: float = 1e-14
     slope: float = 0.0
+    speed: float = 1.0
+
+    @property
+    def terms(self) -> float:
+        """What an entry costs, in terms of a polynomial."""
+        return 300.0 * len(self.spline[1]) ** 2
 
     @property
     def order(self) -> int:
@@ -52,7 +61,7 @@ class SplineTable:
         return min(r for _, r, _ in self.spline[1])
 
     def rows(self, a: Array) -> Array:
-        """(n, m + 3): s, sqrt(E f^2), E f^(j), j < m, and E g."""
+        """(n, m + 4): s, sqrt(E f^2), E f^(j), j < m, and E of the steps and of the deltas in f^(m)."""
         base, jumps = self.spline
         m, s = self.order + 1, np.exp(a)
         columns = [s, np.exp(0.5 * self.size(a)[:, 0])]
@@ -69,6 +78,7 @@ class SplineTable:
         columns.append(
             sum((x * _cdf(-c / s) for c, r, x in jumps if r == m), start=np.zeros_like(a))
         )
+        columns.append(sum((x * density(c / s) / s for c, r, x in jumps if r < m), start=0.0 * a))
         return np.ascontiguousarray(np.stack(columns, axis=1))
 
     @cached_property
@@ -77,12 +87,15 @@ class SplineTable:
         from .. import _core
 
         r, jumps = self.order, self.spline[1]
-        low, high = (
-            np.array([(c, x) for c, k, x in jumps if k == order]).reshape(-1, 2)
-            for order in (r, r + 1)
+        kinks = np.array(
+            [
+                [c] + [sum(x for at, k, x in jumps if at == c and k == order) for order in (r, r + 1)]
+                for c in sorted({c for c, _, _ in jumps})
+            ]
         )
         nodes, weights = gauss_legendre(POINTS)
-        return _core.SplineDual(r, low, high, nodes, weights)
+        base = np.array(self.spline[0], dtype=np.float64)
+        return _core.SplineDual(r, self.odd, base, kinks, nodes, weights)
 
     @property
     def form(self) -> str:

@@ -77,6 +77,15 @@ class Curve:
     def __call__(self, a: Array) -> Array:
         return chebyshev_rows(a, self.low, self.high, len(self.c)) @ self.c
 
+    @property
+    def steepest(self) -> float:
+        """The largest |slope| of the first column, on a grid."""
+        if self.high == self.low or len(self.c) < 2:
+            return 0.0
+        derivative = np.polynomial.chebyshev.chebder(self.c[:, 0]) * 2.0 / (self.high - self.low)
+        x = np.linspace(-1.0, 1.0, 33)
+        return float(np.max(np.abs(np.polynomial.chebyshev.chebval(x, derivative))))
+
 
 def curve(values: Any, low: float, high: float) -> Curve:
     """The curve of values(a) -> (n, columns); its error is relative to the largest value of a column."""
@@ -310,6 +319,8 @@ class SurfaceTable:
         Estimated largest error of C.
     slope
         Largest dC/dc of s = t, over the chord from 1 - 1e-3.
+    speed
+        Largest |d f_s / d log s|: C(s, t, 1) is one less at most (speed log(s / t))^2 / 2.
     """
 
     variable: str
@@ -323,6 +334,12 @@ class SurfaceTable:
     odd: tuple[Array, ...] = field(repr=False)
     error: float = 0.0
     slope: float = 0.0
+    speed: float = 0.0
+
+    @property
+    def terms(self) -> float:
+        """What an entry costs, in terms of a polynomial."""
+        return float(sum(len(G) + 2 for G in (*self.even, *self.odd, self.drop, self.end)))
 
     def rows(self, a: Array) -> Array:
         """(n, rank + 1): T(a), then a."""
@@ -408,9 +425,11 @@ def surface(f: Function, kinks: Sequence[float], low: float, high: float) -> Sur
     error = _measured(table, f, kinks, low, high)
     some = np.linspace(low, high, 9)
     chord = table.lacks(some, some, np.full(9, 1e-3))[0] / 1e-3
+    T = table.rows(some)[:, : len(drop)]
+    speed = math.sqrt(2.0 * float(np.max(np.einsum("nr,nr->n", T @ drop, T)))) if len(drop) else 0.0
     return SurfaceTable(
         variable, parity, low, high, basis, drop, end, tuple(even), tuple(odd), error,
-        float(np.max(chord)),
+        float(np.max(chord)), speed,
     )  # fmt: skip
 
 

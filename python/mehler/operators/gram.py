@@ -27,7 +27,7 @@ from .._arrays import (
 )
 from ..activations import Activation
 from ..kernels import Kernel, gradient_kernel
-from .layered import LayeredPoints, layered, layers_of
+from .layered import LayeredPoints, layered, layers_of, warn_of
 
 STORAGES = ("auto", "dense", "packed", "matrix-free")
 DTYPES = ("float64", "float32")
@@ -84,6 +84,11 @@ class Gram:
             self.op = _core.DenseOperator(np.ascontiguousarray(self._array, dtype=np.float64))
         else:
             self.op = _core.Recomputed(points, profile)
+
+    @property
+    def error(self) -> float:
+        """Estimated largest error of an entry in float64, relative to sqrt(K_ii K_jj)."""
+        return relative_error(self._points, self.kernel)
 
     def exact(self) -> _core.Operator:
         """The same matrix in float64, stored or recomputed tile by tile.
@@ -231,6 +236,7 @@ def meeting_points(
         if not any(off):
             return found
         layers = layers_of(kernel, *norms)
+        warn_of(layers)
         del found  # not two copies of the points at a time
         return [LayeredPoints(X, one, layers, count) for X, one in zip(sets, norms, strict=True)]
     for i, one in enumerate(norms):
@@ -262,7 +268,7 @@ def core_diagonal(points: _core.Points, kernel: Kernel) -> Array:
 def relative_error(points: _core.Points, kernel: Kernel) -> float:
     """Estimated largest error of an entry, relative to sqrt(K_ii K_jj)."""
     if layered(points):
-        return points.layers.error(points.d)
+        return points.layers.error
     return kernel.error / float(kernel.h.ends[0]) if kernel.h.ends[0] else 0.0
 
 

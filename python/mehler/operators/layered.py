@@ -8,13 +8,16 @@ correlation of their first preactivations. Invariant: points that meet in one ma
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TypeGuard
 
 import numpy as np
 
 from .. import _core
 from .._arrays import Array
+from ..errors import PrecisionWarning
 from ..kernels import Kernel
+from ..kernels.kernel import PRECISION_GOAL
 from ..kernels.norms import NormKernel, norm_kernel
 
 
@@ -32,13 +35,13 @@ class LayeredPoints(_core.Points):
     def __init__(self, X: Array, norms: Array, layers: NormKernel, threads: int) -> None:
         ker = layers.kernel
         if ker.bias_var > 0.0:
-            lift = math.sqrt(ker.bias_var / ker.weight_var)
+            lift = math.sqrt(_lift(ker))
             X = np.ascontiguousarray(np.column_stack([X, np.full(len(X), lift)]))
         super().__init__(X, 0.0, True, threads, layers.points(norms))
         self.layers = layers
 
 
-def layered(points: _core.Points) -> TypeGuard[LayeredPoints]:
+def layered(points: _core.Points | None) -> TypeGuard[LayeredPoints]:
     """Whether the points bring layers: then no entry of K is a function of the cosine alone."""
     return isinstance(points, LayeredPoints)
 
@@ -48,3 +51,31 @@ def layers_of(kernel: Kernel, *norms: Array) -> NormKernel:
     return norm_kernel(
         kernel, min(float(np.min(x)) for x in norms), max(float(np.max(x)) for x in norms)
     )
+
+
+def refuse(points: _core.Points, what: str) -> None:
+    """ValueError where the points bring layers: ``what`` goes by a function of the cosine alone."""
+    if not layered(points):
+        return
+    norms = np.sqrt(np.square(points.norms()) - _lift(points.layers.kernel))
+    raise ValueError(
+        f"points must have unit norm for {points.layers.kernel.name!r}, which is not homogeneous, with {what}; "
+        f"found norms from {norms.min():.6g} to {norms.max():.6g}. Pass normalize=True, or leave {what} out."
+    )
+
+
+def _lift(kernel: Kernel) -> float:
+    return kernel.bias_var / kernel.weight_var
+
+
+def warn_of(layers: NormKernel) -> None:
+    """PrecisionWarning where entries are known less precisely than 1e-12 sqrt(K_ii K_jj)."""
+    error = layers.error
+    if error > PRECISION_GOAL:
+        warnings.warn(
+            f"the kernel of {layers.kernel.name!r} between points of unequal norm is known to {error:.1e} "
+            f"sqrt(K_ii K_jj) only, more than {PRECISION_GOAL:.0e}; gram(...).error says so. Norms nearer to each "
+            "other, fewer layers or normalize=True help.",
+            PrecisionWarning,
+            stacklevel=5,
+        )

@@ -110,7 +110,7 @@ def check(problem: Problem, method: str) -> None:
     if refused is None:
         return
     if not refused.needs:
-        if method == sparse_inverse.NAME:
+        if method == sparse_inverse.NAME or problem.unequal:
             raise ValueError(f"method={method!r} {refused.what}. Use method='auto'.")
         raise ValueError(refused.what)
     able = [name for name, r in found.items() if r is None]

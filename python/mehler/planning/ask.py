@@ -13,6 +13,7 @@ from typing import Any
 from ..activations import Activation
 from ..kernels import Kernel
 from ..operators.gram import core_points
+from ..operators.layered import refuse
 from ..question import posed
 from ..solvers import ladder
 from . import plan_of
@@ -77,6 +78,7 @@ def plan(
     )
     points = core_points(asked.A, asked.ker, asked.threads)
     if precision in ladder.BEYOND:
+        refuse(points, f"precision={precision!r}")
         return ladder.foreseen(asked.problem(points), precision, asked.threads)
     found = plan_of(asked.problem(points), rates(asked.threads), method)
     if asked.scale == 1.0:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..certificates import factorisation as certificate
 from ..operators.gram import storage_bytes
+from ..operators.layered import layered
 from ..solvers.outcome import EPS
 from ..solvers.shift_invert import factor_bytes
 from .cost import Work
@@ -18,6 +19,7 @@ from .problem import Problem
 from .rates import OVERHEAD, entries
 
 BYTES = {"float32": 4, "float64": 8}
+UNEQUAL = "takes points of unit norm, or a homogeneous activation"
 TABLE = 70.0  # terms of a polynomial that looking one up among many pieces is worth
 BLOCK = 2  # vectors
 EDGE = 600.0  # a factor of order n costs as one of order n + EDGE / 3: small and triangular tiles
@@ -59,7 +61,9 @@ def features(problem: Problem) -> tuple[float, float, float, float, float]:
 
 def terms(problem: Problem) -> float:
     """What an entry costs, in terms of a polynomial."""
-    h = problem.ker.h
+    h, points = problem.ker.h, problem.sight.given
+    if layered(points):
+        return OVERHEAD + points.layers.terms
     return OVERHEAD + (TABLE if h.pieces is not None else float(len(h.even) + len(h.odd)))
 
 

@@ -56,6 +56,8 @@ def preconditioner(problem: Problem) -> tuple[str, int, int]:
 
 def refusal(problem: Problem) -> Refusal | None:
     """Unless the matrix, or tiles of it, a basis and the preconditioner fit."""
+    if problem.unequal:
+        return Refusal(parts.UNEQUAL)
     if problem.n < 8:
         return lanczos.refusal(problem)
     needed = iterative.room(problem.n, problem.held) + preconditioner(problem)[2]
@@ -183,6 +185,8 @@ CERTIFYING = 45.0  # products with one vector
 
 def sharpened(problem: Problem, method: str, status: str) -> bool:
     """Whether ``certify`` will take the certificate of ``mehler.certificates.deflated``."""
+    if problem.unequal:
+        return False
     if problem.certify == "preconditioned":
         return deflated_certificate.possible(problem.ker, problem.n)
     return (

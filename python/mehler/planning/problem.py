@@ -16,8 +16,10 @@ import numpy as np
 from .. import _core
 from .._arrays import Array
 from ..kernels import Kernel
+from ..kernels.norms import NormKernel
+from ..operators.layered import LayeredPoints, layered
 from ..preconditioners.sparse import Sight
-from ..solvers.outcome import EPS, largest_scale
+from ..solvers.outcome import EPS, largest_entry
 
 PROBE = 256
 
@@ -29,7 +31,7 @@ class Problem:
     Attributes
     ----------
     X
-        The points, (n, d), of unit norm where the kernel needs that.
+        The points, (n, d).
     ker
         The kernel.
     precision, tol, certify
@@ -73,7 +75,13 @@ class Problem:
     @cached_property
     def probe(self) -> Probe:
         """What some of the points say."""
-        return probe(self.X, self.ker)
+        points = self.sight.given
+        return probe(self.X, self.ker, points.layers if layered(points) else None)
+
+    @property
+    def unequal(self) -> bool:
+        """Whether K is no function of the cosine alone."""
+        return layered(self.sight.given)
 
     @property
     def out_of_reach(self) -> bool:
@@ -92,7 +100,7 @@ def problem_of(
     copied: int = 0,
 ) -> Problem:
     """The problem of points, which are in the core already."""
-    size = float(ker.h.ends[0]) * largest_scale(points, ker)
+    size = largest_entry(points, ker)
     return Problem(
         X, ker, precision, tol, certify, limit, points.nbytes, size, copied, Sight(ker, points)
     )
@@ -152,13 +160,15 @@ class Probe:
         return float(10.0 ** round(math.log10(x), 1))
 
 
-def probe(X: Array, ker: Kernel) -> Probe:
+def probe(X: Array, ker: Kernel, layers: NormKernel | None = None) -> Probe:
     """The probe of points: evenly spaced rows, the same ones at every call.
 
     Parameters
     ----------
     X, ker
         The points and the kernel.
+    layers
+        Of points of unequal norm, whose matrix is taken relative to its mean diagonal entry.
     """
     from ..operators.gram import dense_gram
 
@@ -166,7 +176,12 @@ def probe(X: Array, ker: Kernel) -> Probe:
     m = min(n, PROBE)
     some = X[np.arange(m) * n // m]
     U = some / np.linalg.norm(some, axis=1)[:, None]
-    K = dense_gram(U, ker, 1) / float(ker.h.ends[0])
+    if layers is None:
+        K = dense_gram(U, ker, 1) / float(ker.h.ends[0])
+    else:
+        points = LayeredPoints(some, np.linalg.norm(some, axis=1), layers, 1)
+        K = _core.dense_gram(points, ker.h.compiled, "float64", 1)[0]
+        K /= float(np.mean(np.diagonal(K)))
     values = np.linalg.eigvalsh(K)
     floor = 4.0 * EPS * float(values[-1])
     low = max(float(values[0]), floor)

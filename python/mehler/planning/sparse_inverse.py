@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..preconditioners import sparse
 from ..solvers import sparse_inverse
 from .cost import Cost, Refusal, Work
-from .parts import terms
+from .parts import UNEQUAL, terms
 from .preconditioned import sparse_split
 from .problem import Problem
 
@@ -19,7 +19,7 @@ STEPS = 16.0  # block products with P^-1, at each number of neighbours
 
 def refusal(problem: Problem) -> Refusal | None:
     """Unless the activation has a kink, the points are many, and the factor fits."""
-    what = sparse_inverse.obstacle(problem.ker, problem.n)
+    what = UNEQUAL if problem.unequal else sparse_inverse.obstacle(problem.ker, problem.n)
     if what:
         return Refusal(what)
     need = sparse_inverse.nbytes(problem.ker, problem.n, problem.span) + problem.held

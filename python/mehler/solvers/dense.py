@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import _core
 from .._arrays import Array
-from ..certificates.structure import forced_zero
+from ..certificates.structure import zero_of
 from ..kernels import Kernel
 from ..operators.foreign import check_size
 from ..operators.gram import Gram
@@ -22,7 +22,7 @@ from .outcome import (
     EPS,
     Task,
     ended,
-    largest_scale,
+    entry_error,
     remedy,
     replace,
     result_of,
@@ -80,11 +80,11 @@ def points_route(
     except (KeyboardInterrupt, _core.Interrupted):
         early = ended(task) or unknown(n, ker, points, task, "dense")
         return replace(early, lower=max(early.lower, 0.0), lower_kind="theory")
-    zero = forced_zero(pairs, A, points.norms(), ker)
+    zero = zero_of(pairs, A, points, ker)
     if zero is not None:
         return structural(zero, float(np.linalg.norm(K @ zero.vector)), n, task, K.nbytes)
     lower, kind = theory(ker, n, pairs, points, certify)
-    entry = ker.error * largest_scale(points, ker)
+    entry = entry_error(points, ker)
     return result_of_all(K, 1, False, task, entry, lower, kind, "dense", K.nbytes, certify)
 
 

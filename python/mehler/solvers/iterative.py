@@ -14,10 +14,11 @@ import numpy as np
 
 from .. import _core
 from .._arrays import Array, beyond, enough, size_text, thread_count
-from ..certificates.structure import forced_zero
+from ..certificates.structure import zero_of
 from ..kernels import Kernel
 from ..operators.foreign import check_size
 from ..operators.gram import Gram, storage_bytes
+from ..operators.layered import refuse
 from ..preconditioners import choice as preconditioners
 from ..result import EigenResult
 from . import budget
@@ -26,7 +27,8 @@ from .outcome import (
     LOOSEST,
     Task,
     ended,
-    largest_scale,
+    entry_error,
+    largest_entry,
     nothing,
     remedy,
     result_of,
@@ -154,7 +156,7 @@ def points_route(
         d = task.seen(ker, points).d
         low_rank = preconditioners.choose(ker, n, d)
         needed += preconditioners.nbytes(low_rank, ker, n, d)
-    size = float(ker.h.ends[0]) * largest_scale(points, ker)
+    size = largest_entry(points, ker)
     plan = stages(n, needed, precision, size, task.limit)
     result: EigenResult | None = None
     inverse: preconditioners.Preconditioner | None = None
@@ -164,7 +166,7 @@ def points_route(
             K = Gram(points, n, ker, storage, dtype, task.threads, task.report.ask)
             if step == 0:
                 pairs = K.pairs
-                zero = None if pairs is None else forced_zero(pairs, A, points.norms(), ker)
+                zero = None if pairs is None else zero_of(pairs, A, points, ker)
                 if zero is not None:
                     v = np.asfortranarray(zero.vector[:, None])
                     size = float(np.linalg.norm(K.exact().multiply(v, task.threads)))
@@ -212,7 +214,7 @@ def _on(
         str(K.dtype),
         K.nbytes + points.nbytes,
         f"{'lanczos' if inverse is None else 'preconditioned'}, {K.storage}",
-        entry_error=ker.error * largest_scale(points, ker),
+        entry_error=entry_error(points, ker),
         noise=noise,
         error=error,
         below=-math.inf if last else 10.0 * noise,
@@ -398,6 +400,7 @@ def inverse_of(K: Any, k: int, task: Task) -> preconditioners.Preconditioner | N
     if n < 8:
         return None
     task = dataclasses.replace(task, sight=task.seen(K.kernel, K._points))
+    refuse(K._points, "method='preconditioned'")
     d = task.seen(K.kernel, K._points).d
     low_rank = preconditioners.choose(K.kernel, n, d)
     block = 4 if low_rank == "sparse" else 1 if n <= 200 else max(BLOCK, min(k, 4))

@@ -16,6 +16,7 @@ from typing import Any
 from .. import _core
 from .._arrays import Array, as_points, size_text
 from ..kernels import Kernel
+from ..operators.layered import layered
 from ..planning.plan import Candidate, Plan, seconds_text
 from ..planning.problem import Problem
 from ..precision import balls
@@ -78,7 +79,7 @@ def climb(
     """
     if result.status != "rounding-limited" or certify == "preconditioned":
         return result
-    if kernel_refusal(ker, "extended") is not None:
+    if kernel_refusal(ker, "extended") is not None or layered(points):
         return result
     way = [f"double left {_left(result)}"]
     for precision in BEYOND:

@@ -16,6 +16,8 @@ from .._progress import Reporter
 from ..certificates.structure import Zero
 from ..certificates.tail_bound import gershgorin_tail
 from ..kernels import Kernel
+from ..operators.gram import core_diagonal, relative_error
+from ..operators.layered import layered
 from ..preconditioners.sparse import Sight
 from ..result import EigenResult
 
@@ -63,9 +65,14 @@ def estimated_norm(exact: _core.Operator, n: int, task: Task, most: float = math
     return min(1.1 * size, most)
 
 
-def largest_scale(points: _core.Points, ker: Kernel) -> float:
-    q = ker.homogeneity
-    return float(np.max(points.norms())) ** (2.0 * q) if q else 1.0
+def largest_entry(points: _core.Points, ker: Kernel) -> float:
+    """max K_ii = max |K_ij|."""
+    return float(np.max(core_diagonal(points, ker)))
+
+
+def entry_error(points: _core.Points, ker: Kernel) -> float:
+    """What an entry of K may lack, at most."""
+    return relative_error(points, ker) * largest_entry(points, ker)
 
 
 def remedy(value: float, floor: float) -> str:
@@ -85,9 +92,9 @@ def theory(
     ker: Kernel, n: int, pairs: dict[str, Any] | None, points: _core.Points, certify: str
 ) -> tuple[float, str]:
     """The Hermite-tail bound from the nearest pairs; 0 when nothing positive can be shown (K is PSD)."""
-    if ker.error > 1e-12 * float(ker.h.ends[0]):  # an estimate is no ground for a proof
+    if relative_error(points, ker) > 1e-12:  # an estimate is no ground for a proof
         return -math.inf, "none"
-    if certify == "none" or pairs is None:
+    if certify == "none" or pairs is None or layered(points):
         return 0.0, "none" if certify == "none" else "theory"
     seen = [p[2] for p in (pairs["nearest"], pairs["antipodal"]) if p is not None]
     deficit = max(min(seen) * (1.0 - 1e-9) - 4e-15 * (min(seen) >= 1e-3), 0.0) if seen else 1.0
@@ -97,8 +104,7 @@ def theory(
 
 def diagonal_bound(ker: Kernel, points: _core.Points) -> float:
     """The smallest diagonal entry: no smallest eigenvalue lies above it."""
-    q = ker.homogeneity or 0.0
-    return float(np.min(points.norms() ** (2.0 * q))) * float(ker.h.ends[0])
+    return float(np.min(core_diagonal(points, ker)))
 
 
 def with_theory(

@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import _core
 from .._arrays import Array, beyond, enough, thread_count
-from ..certificates.structure import forced_zero
+from ..certificates.structure import zero_of
 from ..kernels import Kernel
 from ..result import EigenResult
 from . import budget, copies
@@ -28,7 +28,7 @@ from .outcome import (
     Task,
     ended,
     estimated_norm,
-    largest_scale,
+    entry_error,
     nothing,
     remedy,
     result_of,
@@ -82,14 +82,14 @@ def points_route(
         F = kind(points, profile, shift, task.threads, task.report.ask)
         if not first:
             first.append(F.pairs())
-            zero = forced_zero(first[0], A, points.norms(), ker)
+            zero = zero_of(first[0], A, points, ker)
             if zero is not None:
                 raise _Forced(zero)
         return F
 
     try:
         result = factored(
-            make, exact, n, 1, task, None, precisions, ker.error * largest_scale(points, ker), held
+            make, exact, n, 1, task, None, precisions, entry_error(points, ker), held
         )
     except _Forced as found:
         zero = found.zero

@@ -34,7 +34,8 @@ from .outcome import (
     Task,
     diagonal_bound,
     ended,
-    largest_scale,
+    entry_error,
+    largest_entry,
     nothing,
     result_of,
     rounding_of,
@@ -213,7 +214,7 @@ def _principal(A: Array, support: Array, ker: Kernel, task: Task) -> Principal:
     part = core_points(np.ascontiguousarray(A[support]), ker, task.threads)
     K, _ = _core.dense_gram(part, ker.h.compiled, "float64", task.threads, task.report.ask)
     values, Q, error = dense_pairs(K)
-    error += ker.error * largest_scale(part, ker) * min(len(K), 4.0 * math.sqrt(len(K)))
+    error += entry_error(part, ker) * min(len(K), 4.0 * math.sqrt(len(K)))
     return Principal(support, float(values[0]) + error, np.ascontiguousarray(Q[:, 0]))
 
 
@@ -235,8 +236,8 @@ def _residual(A: Array, support: Any, v: Array, ker: Kernel, task: Task) -> tupl
 
 def _rounding(ker: Kernel, points: _core.Points) -> float:
     """Of the residual: |K| <= trace; its products here are exact rows times a vector of norm one."""
-    n, scale = len(points.norms()), largest_scale(points, ker)
-    return rounding_of(n, math.sqrt(n) * scale * float(ker.h.ends[0]), ker.error * scale)
+    n = len(points.norms())
+    return rounding_of(n, math.sqrt(n) * largest_entry(points, ker), entry_error(points, ker))
 
 
 def _result(
