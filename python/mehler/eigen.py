@@ -77,8 +77,9 @@ def min_eig(
     Parameters
     ----------
     X
-        Points, (n, d): one a row, of unit norm (to 1e-12) unless the activation is positively
-        homogeneous or ``normalize=True``. Any real dtype and layout.
+        Points, (n, d): one a row, of any norms; taken as they are unless ``normalize=True``. Any real dtype and
+        layout. Norms other than one (to 1e-12) of activations that are not positively homogeneous take
+        precision up to 'double', and 'dense', 'lanczos' or 'shift-invert'.
     activation
         A name (see :func:`activations`), an :class:`Activation`, a list of them, one a layer, or a kernel made
         by :func:`gradient_kernel`, :func:`nngp` or :func:`ntk`.

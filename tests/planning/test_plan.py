@@ -311,10 +311,17 @@ def test_bad_options_are_refused_as_min_eig_does(options, error, words):
             verb(sphere(20, 3), "tanh", **options)
 
 
-def test_points_must_be_of_unit_norm_as_for_min_eig():
-    with pytest.raises(ValueError, match=r"points must have unit norm .* normalize=True"):
-        mh.plan(2.0 * sphere(20, 3), "tanh")
-    assert mh.plan(2.0 * sphere(20, 3), "tanh", normalize=True).method == "dense"
+def test_points_of_unequal_norm_as_for_min_eig():
+    with pytest.raises(
+        ValueError, match=r"points must have unit norm .* precision='exact'; .* normalize=True"
+    ):
+        mh.plan(2.0 * sphere(20, 3), "tanh", precision="exact")
+    assert mh.plan(2.0 * sphere(20, 3), "tanh").method == "dense"
+    p = mh.plan(sphere(300, 3) * np.linspace(0.5, 2.0, 300)[:, None], "elu")
+    assert p.method in ("dense", "shift-invert", "lanczos")
+    refused = {c.method: c.note for c in p.candidates if not c.fits}
+    assert "takes points of unit norm" in refused["preconditioned"]
+    assert "takes points of unit norm" in refused["sparse-inverse"]
 
 
 def test_points_of_any_scale():

@@ -28,12 +28,12 @@ import numpy as np
 from .. import _core
 from .._arrays import Array, beyond, enough
 from ..kernels import Kernel
-from ..operators.layered import layered, refuse
 from ..operators.gram import storage_bytes
+from ..operators.layered import layered, refuse
 from ..preconditioners import sparse
 from ..result import EigenResult
 from ..solvers import budget
-from ..solvers.outcome import Task, estimated_norm, entry_error, replace, rounding_of
+from ..solvers.outcome import Task, entry_error, estimated_norm, replace, rounding_of
 
 if TYPE_CHECKING:
     from ..planning.problem import Problem

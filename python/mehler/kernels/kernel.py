@@ -128,8 +128,8 @@ class Kernel:
         Parameters
         ----------
         X
-            Cosines (a number or 1-D), or points (n, d), one a row, of unit norm (to 1e-12) unless the
-            activation is positively homogeneous. Cosines beyond +-1 by at most 1e-12 are taken as +-1.
+            Cosines (a number or 1-D), or points (n, d), one a row, of any norms. Cosines beyond +-1 by at most
+            1e-12 are taken as +-1.
         Y
             More points, (m, d).
 
@@ -144,7 +144,13 @@ class Kernel:
             X or Y is no array of real numbers.
         ValueError
             Cosines outside [-1, 1]; points that are not 2-D, not finite, zero, of different dimensions, or of
-            norms other than one for an activation that is not homogeneous.
+            norms at which the activation cannot be evaluated; of norms other than one, for a function of one's
+            own with kinks away from zero.
+
+        Warns
+        -----
+        PrecisionWarning
+            Between points of unequal norm, entries are known less precisely than 1e-12 sqrt(K_ii K_jj).
         """
         from .._arrays import as_array
 
@@ -156,7 +162,7 @@ class Kernel:
         return dense_gram(X, self) if Y is None else cross_gram(X, Y, self)
 
     def diag(self, X: Any) -> Array:
-        """K_ii = |x_i|^(2q) h(1) in O(n d).
+        """K_ii in O(n d): |x_i|^(2q) h(1) for homogeneous activations.
 
         Parameters
         ----------

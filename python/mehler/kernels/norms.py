@@ -14,7 +14,7 @@ to a pair: C is a table (``surfaces``) or an integral (``splines``) that the cor
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ class Half:
 
     def root(self, a: Array) -> Array:
         """sqrt(E f(s Z)^2) at log s."""
-        return np.exp(0.5 * self.size(a)[:, 0])
+        return np.asarray(np.exp(0.5 * self.size(a)[:, 0]))
 
     @cached_property
     def stretch(self) -> float:
@@ -86,10 +86,10 @@ class NormKernel:
         """The stack of layers in the compiled core."""
         from .. import _core
 
-        pairs = [
-            tuple(None if half is None else half.table.compiled for half in (one.phi, one.dphi))
-            for one in self.layers
-        ]
+        def made(side: Half | None) -> Any:
+            return None if side is None else side.table.compiled
+
+        pairs = [(made(one.phi), made(one.dphi)) for one in self.layers]
         ker = self.kernel
         return _core.LayerStack(ker.kind, ker.weight_var, ker.bias_var, pairs)
 
@@ -109,7 +109,7 @@ class NormKernel:
         ker, none = self.kernel, np.zeros((0, 0))
         q = ker.weight_var * norms * norms + ker.bias_var
         tables: list[list[Array]] = []
-        t = q
+        t, before = q, np.zeros(0)
         for l, one in enumerate(self.layers):
             deviation = np.sqrt(q)
             a = np.log(deviation)
@@ -247,8 +247,16 @@ def _decimal(x: float) -> Any:
     return Decimal(x)
 
 
-def _refusal(kernel: Kernel, act: Activation, layer: int, span: Array, why: Exception) -> ValueError:
+def _refusal(
+    kernel: Kernel, act: Activation, layer: int, span: Array, why: Exception
+) -> ValueError:
     low, high = math.exp(float(np.min(span))), math.exp(float(np.max(span)))
+    if isinstance(why, TooWide) and act.source == "user":
+        return ValueError(
+            f"{act.name!r} does not become smooth between its kinks, at standard deviations from {low:.3g} to "
+            f"{high:.3g} of the preactivations of layer {layer}. Declare every kink (kinks=...); those away from "
+            "zero take points of unit norm: pass normalize=True."
+        )
     if isinstance(why, TooWide):
         return ValueError(
             f"the preactivations of layer {layer} have standard deviations from {low:.3g} to {high:.3g}, more "
@@ -285,7 +293,7 @@ def half(act: Activation, derivative: bool, low: float, high: float) -> Half:
         squares = np.array([mean_square(f, act.kinks, t) for t in np.exp(a)])
         if not np.all(squares > 0.0):
             raise ZeroDivisionError
-        return np.log(squares)[:, None]
+        return np.asarray(np.log(squares)[:, None])
 
     size = curve(logs, low, high)
     # an error of the logarithm is relative to its own size: make it one of the square
@@ -294,7 +302,11 @@ def half(act: Activation, derivative: bool, low: float, high: float) -> Half:
         assert act.spline is not None
         spline = derived(act.spline) if derivative else act.spline
         return Half(size, spline_table(act, derivative, spline, size))
-    return Half(size, surface(f, act.kinks, low, high))
+    table = surface(f, act.kinks, low, high)
+    if derivative and act.dphi_error > 0.0:
+        least = math.exp(0.5 * float(np.min(size(np.linspace(low, high, 33)))))
+        table = replace(table, error=table.error + 2.0 * act.dphi_error / least)
+    return Half(size, table)
 
 
 def spline_table(act: Activation, derivative: bool, spline: Any, size: Curve) -> SplineTable:
@@ -310,9 +322,12 @@ def spline_table(act: Activation, derivative: bool, spline: Any, size: Curve) ->
         row = table.rows(np.array([a]))
         for sign in (1.0, -1.0):
             minus = deficits if sign > 0 else 2.0 - deficits
-            C = 1.0 - table.compiled.evaluate(
-                row, np.repeat(row, 5, axis=0), minus[None, :], 2.0 - minus[None, :]
-            )[0, :, 0]
+            C = (
+                1.0
+                - table.compiled.evaluate(
+                    row, np.repeat(row, 5, axis=0), minus[None, :], 2.0 - minus[None, :]
+                )[0, :, 0]
+            )
             truth = (dual.even_end - even) + sign * (dual.odd_end - odd)
             error = max(error, float(np.max(np.abs(C - truth / total))))
         slope = max(slope, float(even[1] + odd[1]) / total / 1e-3)

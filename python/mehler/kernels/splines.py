@@ -16,7 +16,6 @@ import numpy as np
 
 from ..activations.activation import Spline
 from ..activations.hermite import Array, density, gauss_legendre
-from .profile import EPS
 from .surfaces import Curve
 
 POINTS = 16  # of Gauss and Legendre a panel
@@ -89,7 +88,8 @@ class SplineTable:
         r, jumps = self.order, self.spline[1]
         kinks = np.array(
             [
-                [c] + [sum(x for at, k, x in jumps if at == c and k == order) for order in (r, r + 1)]
+                [c]
+                + [sum(x for at, k, x in jumps if at == c and k == order) for order in (r, r + 1)]
                 for c in sorted({c for c, _, _ in jumps})
             ]
         )
@@ -111,4 +111,4 @@ def _power_mean(alpha: Array, order: int) -> Array:
     means = [_cdf(-alpha), density(alpha) - alpha * _cdf(-alpha)]
     for k in range(2, order + 1):
         means.append((means[k - 2] - alpha * means[k - 1]) / k)
-    return means[order]
+    return np.asarray(means[order])

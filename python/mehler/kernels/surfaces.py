@@ -10,11 +10,12 @@ for standard deviations s, t of a range, and f analytic but for a kink at zero. 
 E and O of the even and the odd part of f. Scaling turns into a shift of a, and a kink at zero stays where
 it is: P, M, E and O are analytic in a and b (in the sector of the plane of s where f is), and in x. They are Chebyshev
 interpolants in all three; one basis T(a) of few functions serves them all. Invariant: drops are means of
-products of differences, sqrt(delta) is never taken of a difference, so 1 - C keeps its relative accuracy.
+products of differences, never differences of means, so that 1 - C of s = t is right to rounding times x.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -107,16 +108,16 @@ def line(f: Function, kinks: Sequence[float], s: float) -> tuple[Array, Array]:
     """Nodes z and weights w, sum w g(z) = integral of g, fine enough for f(s z)^2 gamma(z)."""
     with np.errstate(all="ignore"):
         probe = np.linspace(-36.0, 36.0, 289)
-        size = np.abs(f(s * probe)) * np.exp(-0.25 * probe * probe)
-        size = float(np.max(size[np.isfinite(size)], initial=1e-300))
-    radius = 1.3 * reach(lambda z: f(s * z), max(size, 1e-300))
+        sizes = np.abs(f(s * probe)) * np.exp(-0.25 * probe * probe)
+        size = float(np.max(sizes[np.isfinite(sizes)], initial=1e-300))
+    radius = 1.3 * reach(lambda z: f(s * z), size)
     if not kinks:
         step = 1.0 / (32.0 * max(1.0, s))
         half = int(radius / step)
         return step * np.arange(-half, half + 1, dtype=np.float64), np.full(2 * half + 1, step)
     stops = sorted({-radius, radius, 0.0, *(c / s for c in kinks if abs(c / s) < radius)})
     edges = [np.array([-radius])]
-    for a, b in zip(stops[:-1], stops[1:], strict=True):
+    for a, b in itertools.pairwise(stops):
         # graded towards both ends, where features of the size 1 / s lie
         inner = min(0.25 / s, 0.25 * (b - a))
         steps = [inner]
@@ -177,12 +178,16 @@ class SeriesSample:
         return self.mu
 
 
+def _reach(f: Function, s: float, size: float) -> float:
+    return reach(lambda z: f(s * z), size)
+
+
 def series_sample(f: Function, s: Array, sizes: Array) -> SeriesSample | None:
     """Hermite coefficients of an analytic f, or None where they do not die out in time."""
     largest = float(np.max(s))
     radius = 13.0
     for one, size in ((float(np.min(s)), sizes[np.argmin(s)]), (largest, sizes[np.argmax(s)])):
-        radius = max(radius, 1.3 * reach(lambda z, t=one: f(t * z), float(size)))
+        radius = max(radius, 1.3 * _reach(f, one, float(size)))
     for terms in TERMS:
         step = min(1.0 / 32.0, 2.0 * math.pi / (math.sqrt(terms) + 40.0 * largest + 80.0))
         half = int(radius / step)
@@ -249,7 +254,7 @@ class PanelSample:
     def factor(self) -> Array:
         z, w = self.half_line
         even, odd = self._parts(z)
-        return np.concatenate([even, odd], axis=1) * np.sqrt(np.concatenate([w, w]))
+        return np.asarray(np.concatenate([even, odd], axis=1) * np.sqrt(np.concatenate([w, w])))
 
     def ends(self) -> tuple[Array, Array]:
         both = self.factor()
@@ -353,7 +358,7 @@ class SurfaceTable:
 
         def bilinear(G: Array) -> Array:
             r = len(G)
-            return np.einsum("nr,nr->n", A[:, :r] @ G, B[:, :r])
+            return np.asarray(np.einsum("nr,nr->n", A[:, :r] @ G, B[:, :r]))
 
         slopes = []
         for family in (self.even, self.odd):
@@ -374,9 +379,7 @@ class SurfaceTable:
         from .. import _core
 
         root, rank = self.variable == "sqrt", self.basis.shape[1]
-        even, odd = (
-            [np.ascontiguousarray(G) for G in family] for family in (self.even, self.odd)
-        )
+        even, odd = ([np.ascontiguousarray(G) for G in family] for family in (self.even, self.odd))
         return _core.Surface(root, self.parity, rank, self.drop, self.end, even, odd)
 
     @property
@@ -419,9 +422,7 @@ def surface(f: Function, kinks: Sequence[float], low: float, high: float) -> Sur
     end = both(even_end - odd_end) if parity == 0 else np.zeros((0, 0))
     variable, even, odd = _slopes(sample, bool(kinks), parity, both)
     basis, (drop, end), (even, odd) = _compressed([drop, end], [even, odd])
-    table = SurfaceTable(
-        variable, parity, low, high, basis, drop, end, tuple(even), tuple(odd)
-    )
+    table = SurfaceTable(variable, parity, low, high, basis, drop, end, tuple(even), tuple(odd))
     error = _measured(table, f, kinks, low, high)
     some = np.linspace(low, high, 9)
     chord = table.lacks(some, some, np.full(9, 1e-3))[0] / 1e-3
@@ -442,10 +443,12 @@ def scale_free(dual: Dual, kinked: bool) -> SurfaceTable:
     y, transform = _nodes(64)
     slopes = np.array(dual.drops(y * y if kinked else y)) / (y * total)
     c = slopes @ transform.T
-    families = []
+    families: list[tuple[Array, ...]] = []
     for row in c:
         large = np.nonzero(np.abs(row) > 0.5 * EPS)[0]
-        families.append(tuple(np.array([[x]]) for x in row[: int(large[-1]) + 1 if large.size else 0]))
+        families.append(
+            tuple(np.array([[x]]) for x in row[: int(large[-1]) + 1 if large.size else 0])
+        )
     parity = 1 if dual.even_end <= 1e-26 * total else -1 if dual.odd_end <= 1e-26 * total else 0
     if parity:
         families[0 if parity > 0 else 1] = ()
@@ -454,8 +457,9 @@ def scale_free(dual: Dual, kinked: bool) -> SurfaceTable:
     error = dual.error / total + float(np.max(np.abs(c[:, -4:]))) + 8.0 * EPS
     variable = "sqrt" if kinked else "linear"
     return SurfaceTable(
-        variable, parity, 0.0, 0.0, one, empty, empty if parity else end, *families, error, chord
-    )
+        variable, parity, 0.0, 0.0, one, empty, empty if parity else end, families[0], families[1],
+        error, chord,
+    )  # fmt: skip
 
 
 def _sample(f: Function, kinks: Sequence[float], a: Array, fine: bool = False) -> Sample:
@@ -511,7 +515,7 @@ def _divided(sample: Sample, a: Array, low: float, high: float) -> Array:
         w[j + 1] = 2.0 * x[:, None] * w[j] + 2.0 * T[None, :, j] - w[j - 1]
     w *= 2.0 / (high - low)
     R = np.linalg.qr(F.T, mode="r")  # R^t R = F F^t
-    return 0.5 * np.sum(np.tensordot(R, w, axes=(1, 0)) ** 2, axis=0)
+    return np.asarray(0.5 * np.sum(np.tensordot(R, w, axes=(1, 0)) ** 2, axis=0))
 
 
 def _slopes(
@@ -585,8 +589,7 @@ def _measured(
     a = low + (high - low) * (np.arange(count) + 0.31) / count
     sample = _sample(f, kinks, a, fine=True)
     even_end, odd_end = sample.ends()
-    k, l = np.meshgrid(np.arange(count), np.arange(count), indexing="ij")
-    k, l = k.ravel(), l.ravel()
+    k, l = np.repeat(np.arange(count), count), np.tile(np.arange(count), count)
     error = 0.0
     for deficit in (1e-9, 1e-4, 0.013, 0.17, 0.61, 1.0):
         even, odd = sample.drops(deficit)

@@ -1,6 +1,6 @@
 """Gram operators: kernel matrices of points, stored or not, that multiply blocks of vectors.
 
-    K_ij = (|x_i| |x_j|)^q h(cos_ij)
+    K_ij = (|x_i| |x_j|)^q h(cos_ij), or a function of both norms and the cosine (``layered``)
 
 ``gram`` makes one. Whatever the storage: ``K @ V``, ``K.shape``, ``K.dtype``, ``K.diagonal()``,
 ``K.nbytes``, ``K.toarray()``, ``K.as_linear_operator()``.
@@ -297,12 +297,12 @@ def gram(
     progress: bool | None = None,
     callback: Callable[[Any], Any] | None = None,
 ) -> Gram:
-    """K_ij = (|x_i| |x_j|)^q h(cos_ij) as an operator that multiplies blocks of vectors.
+    """The kernel matrix of points, K_ij = (|x_i| |x_j|)^q h(cos_ij) for homogeneous activations, as an operator that multiplies blocks of vectors.
 
     Parameters
     ----------
     X
-        Points, (n, d). Of unit norm (to 1e-12) unless the activation is positively homogeneous.
+        Points, (n, d), of any norms.
     kernel
         A kernel, or an activation (its gradient kernel is taken).
     storage
@@ -333,8 +333,7 @@ def gram(
     TypeError
         X is no array of real numbers, normalize no bool, threads no integer.
     ValueError
-        Bad points, unknown storage or dtype, norms other than one for an activation that is not
-        homogeneous.
+        Bad points, unknown storage or dtype, norms at which the activation cannot be evaluated.
     MemoryError
         The storage does not fit into ``max_memory``; raised before anything is allocated.
     """

@@ -27,8 +27,8 @@ from .outcome import (
     LOOSEST,
     Task,
     ended,
-    estimated_norm,
     entry_error,
+    estimated_norm,
     nothing,
     remedy,
     result_of,
@@ -88,9 +88,7 @@ def points_route(
         return F
 
     try:
-        result = factored(
-            make, exact, n, 1, task, None, precisions, entry_error(points, ker), held
-        )
+        result = factored(make, exact, n, 1, task, None, precisions, entry_error(points, ker), held)
     except _Forced as found:
         zero = found.zero
         size = float(
