@@ -12,9 +12,10 @@ import pytest
 
 import mehler as mh
 from gaussian_moments import BY_MPMATH, kernel_of, moment
+from mehler.kernels.curves import chebyshev_nodes, curve
 from mehler.kernels.layers import layer_dual
 from mehler.kernels.norms import half, norm_kernel
-from mehler.kernels.surfaces import chebyshev_nodes, curve, surface
+from mehler.kernels.surfaces import surface
 
 KINDS = {"gradient": mh.gradient_kernel, "nngp": mh.nngp, "ntk": mh.ntk}
 NORMS = np.array([0.5, 1.0, 5.0, 1.02])

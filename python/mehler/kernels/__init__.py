@@ -3,6 +3,8 @@
 ``kernel.py`` the three public kernels, ``duals.py`` one layer near rho = +-1, ``layers.py`` and ``shapes.py``
 many, ``series.py`` and ``layer_series.py`` powers of rho, ``parity.py`` which there are, ``compiled.py``
 from duals to ``profile.py``, the table that the core evaluates.
+Points of unequal norm: ``norms.py``, layer by layer, from ``surfaces.py`` (tables, of ``samples.py`` and ``curves.py``)
+and ``splines.py`` (kinks away from zero).
 """
 
 from .kernel import Kernel, gradient_kernel, nngp, ntk

@@ -22,10 +22,11 @@ import numpy as np
 
 from ..activations import Activation
 from ..activations.hermite import Array
+from .curves import Curve, curve, mean_square
 from .layers import layer_dual, moment_at
 from .profile import EPS
 from .splines import SplineTable, derived
-from .surfaces import Curve, SurfaceTable, TooWide, curve, mean_square, scale_free, surface
+from .surfaces import SurfaceTable, TooWide, scale_free, surface
 
 if TYPE_CHECKING:
     from .kernel import Kernel
@@ -81,31 +82,12 @@ class NormKernel:
     high: float
     layers: tuple[Layer, ...] = field(repr=False)
 
-    @cached_property
-    def compiled(self) -> Any:
-        """The stack of layers in the compiled core."""
-        from .. import _core
-
-        def made(side: Half | None) -> Any:
-            return None if side is None else side.table.compiled
-
-        pairs = [(made(one.phi), made(one.dphi)) for one in self.layers]
-        ker = self.kernel
-        return _core.LayerStack(ker.kind, ker.weight_var, ker.bias_var, pairs)
-
-    def points(self, norms: Array) -> Any:
-        """What points of these norms bring to the core."""
-        from .. import _core
-
-        tables, diagonal = self._tables(norms)
-        return _core.PointLayers(self.compiled, tables, diagonal)
-
     def diagonal(self, norms: Array) -> Array:
         """K(x, x) of points of these norms."""
-        return self._tables(norms, rows=False)[1]
+        return self.tables(norms, rows=False)[1]
 
-    def _tables(self, norms: Array, rows: bool = True) -> tuple[list[list[Array]], Array]:
-        """(deviation, sigma, delta, rows, rows) of each layer, and K(x, x)."""
+    def tables(self, norms: Array, rows: bool = True) -> tuple[list[list[Array]], Array]:
+        """What points of these norms bring to the core: (deviation, sigma, delta, rows, rows) of each layer, and K(x, x)."""
         ker, none = self.kernel, np.zeros((0, 0))
         q = ker.weight_var * norms * norms + ker.bias_var
         tables: list[list[Array]] = []

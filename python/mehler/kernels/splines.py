@@ -16,7 +16,7 @@ import numpy as np
 
 from ..activations.activation import Spline
 from ..activations.hermite import Array, density, gauss_legendre
-from .surfaces import Curve
+from .curves import Curve
 
 POINTS = 16  # of Gauss and Legendre a panel
 _cdf = np.vectorize(lambda z: 0.5 * math.erfc(-z / math.sqrt(2.0)), otypes=[np.float64])

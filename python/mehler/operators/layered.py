@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TypeGuard
+from functools import lru_cache
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from .._arrays import Array
 from ..errors import PrecisionWarning
 from ..kernels import Kernel
 from ..kernels.kernel import PRECISION_GOAL
-from ..kernels.norms import NormKernel, norm_kernel
+from ..kernels.norms import Half, NormKernel, norm_kernel
 
 
 class LayeredPoints(_core.Points):
@@ -37,8 +38,21 @@ class LayeredPoints(_core.Points):
         if ker.bias_var > 0.0:
             lift = math.sqrt(_lift(ker))
             X = np.ascontiguousarray(np.column_stack([X, np.full(len(X), lift)]))
-        super().__init__(X, 0.0, True, threads, layers.points(norms))
+        super().__init__(
+            X, 0.0, True, threads, _core.PointLayers(stack_of(layers), *layers.tables(norms))
+        )
         self.layers = layers
+
+
+@lru_cache(maxsize=32)
+def stack_of(layers: NormKernel) -> _core.LayerStack:
+    """The same in the core: points that meet share it."""
+
+    def made(side: Half | None) -> Any:
+        return None if side is None else side.table.compiled
+
+    ker, pairs = layers.kernel, [(made(one.phi), made(one.dphi)) for one in layers.layers]
+    return _core.LayerStack(ker.kind, ker.weight_var, ker.bias_var, pairs)
 
 
 def layered(points: _core.Points | None) -> TypeGuard[LayeredPoints]:
