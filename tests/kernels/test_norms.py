@@ -249,6 +249,13 @@ def test_what_goes_by_the_cosine_alone_is_refused(options, words):
         mh.min_eig(points(), "tanh", **options)
 
 
+def test_bounds_of_the_theory_take_one_norm():
+    with pytest.raises(
+        ValueError, match=r"unit norm for 'tanh', .* with bounds of the theory; found"
+    ):
+        mh.bounds(points(), "tanh")
+
+
 def test_kinks_of_a_function_of_ones_own():
     clip = mh.Activation.from_function(
         lambda z: np.clip(z, -1.0, 1.0), kinks=(-1.0, 1.0), name="clip"

@@ -104,9 +104,11 @@ def bounds(
 def of_points(A: Array, ker: Kernel, scale: float = 1.0) -> Bounds:
     """The same of checked points; scale: of the matrix, between A and the user's points."""
     from ..operators.gram import core_points
+    from ..operators.layered import refuse
 
     title, given = repr(ker).strip("<>").partition(":")[0], describe(A)
     points = core_points(A, ker, 1)
+    refuse(points, "bounds of the theory")
     norms, q = points.norms(), ker.homogeneity or 0.0
     weights = norms ** (2.0 * q) if q else np.ones(len(A))
     U, seen, span = np.asarray(points.unit), given, given.rank

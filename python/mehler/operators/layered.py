@@ -74,7 +74,7 @@ def refuse(points: _core.Points, what: str) -> None:
     norms = np.sqrt(np.square(points.norms()) - _lift(points.layers.kernel))
     raise ValueError(
         f"points must have unit norm for {points.layers.kernel.name!r}, which is not homogeneous, with {what}; "
-        f"found norms from {norms.min():.6g} to {norms.max():.6g}. Pass normalize=True, or leave {what} out."
+        f"found norms from {norms.min():.6g} to {norms.max():.6g}. Pass normalize=True, or ask without {what}."
     )
 
 
