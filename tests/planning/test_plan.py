@@ -319,7 +319,7 @@ def test_points_of_unequal_norm_as_for_min_eig():
     assert mh.plan(2.0 * sphere(20, 3), "tanh").method == "dense"
     p = mh.plan(sphere(300, 3) * np.linspace(0.5, 2.0, 300)[:, None], "elu")
     assert p.method in ("dense", "shift-invert", "lanczos")
-    refused = {c.method: c.note for c in p.candidates if not c.fits}
+    refused = {c.method: c.how for c in p.candidates if not c.fits}
     assert "takes points of unit norm" in refused["preconditioned"]
     assert "takes points of unit norm" in refused["sparse-inverse"]
 
