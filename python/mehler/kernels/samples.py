@@ -18,6 +18,7 @@ import numpy as np
 from ..activations.hermite import Array, Function, density, gauss_legendre, hermite_rows, reach
 from .curves import mean_square
 
+BLOCK = 256
 TERMS = (512, 2048, 8192, 40_000)
 
 
@@ -40,21 +41,44 @@ class SeriesSample:
 
     mu: Array = field(repr=False)
 
+    @cached_property
+    def halves(self) -> tuple[Array, Array]:
+        """Coefficients of the even and of the odd part, each in one piece."""
+        return np.ascontiguousarray(self.mu[:, 0::2]), np.ascontiguousarray(self.mu[:, 1::2])
+
+    @cached_property
+    def ahead(self) -> tuple[list[Array], list[Array]]:
+        """sum_{k >= m BLOCK} mu_k mu_k^t of each half, m = 0, 1, ..."""
+        return _sums_ahead(self.halves[0]), _sums_ahead(self.halves[1])
+
     def ends(self) -> tuple[Array, Array]:
-        even, odd = self.mu[:, 0::2], self.mu[:, 1::2]
-        return even @ even.T, odd @ odd.T
+        return self.ahead[0][0], self.ahead[1][0]
 
     def drops(self, deficit: float) -> tuple[Array, Array]:
-        k = np.arange(self.mu.shape[1])
-        if deficit >= 1.0:
-            fraction = (k > 0).astype(np.float64)
-        else:
-            fraction = -np.expm1(math.log1p(-deficit) * k)
-        even, odd = self.mu[:, 0::2], self.mu[:, 1::2]
-        return (even * fraction[0::2]) @ even.T, (odd * fraction[1::2]) @ odd.T
+        return self._drop(0, deficit), self._drop(1, deficit)
+
+    def _drop(self, odd: int, deficit: float) -> Array:
+        """sum_k mu_k mu_k^t (1 - c^k): where c^k is nothing the sums are known."""
+        half, ahead = self.halves[odd], self.ahead[odd]
+        rate = math.log1p(-deficit) if deficit < 1.0 else -math.inf
+        terms = min(len(ahead) - 1, 1 + int(25.0 / (-rate * BLOCK)) if rate else len(ahead))
+        first = half[:, : terms * BLOCK]
+        k = odd + 2.0 * np.arange(first.shape[1])
+        with np.errstate(invalid="ignore"):
+            fraction = np.where(k > 0.0, -np.expm1(rate * k), 0.0)
+        return np.asarray((first * fraction) @ first.T + ahead[terms])
 
     def factor(self) -> Array:
         return self.mu
+
+
+def _sums_ahead(half: Array) -> list[Array]:
+    """Of blocks from each one on, added from the last."""
+    out = [np.zeros((len(half), len(half)))]
+    for start in range((max(half.shape[1], 1) - 1) // BLOCK * BLOCK, -1, -BLOCK):
+        part = half[:, start : start + BLOCK]
+        out.append(out[-1] + part @ part.T)
+    return out[::-1]
 
 
 def _reach(f: Function, s: float, size: float) -> float:
