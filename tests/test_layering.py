@@ -50,6 +50,7 @@ FOLDERS = {
         "precision",
         "solvers",
     },
+    "explanation": {"activations", "kernels", "precision"},
     "bounds": {"activations", "kernels", "data", "certificates"},
     "studies": {"activations", "kernels", "data"},
 }

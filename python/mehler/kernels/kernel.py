@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from .layer_series import deep_tails, longest, series_of
 from .parity import Parity, parity_of
 from .profile import ProfileTable
 from .series import coefficients, last_known, mixed_by_bias, tails_of
+
+if TYPE_CHECKING:
+    from ..explanation import Explanation
 
 OVERSHOOT = 1e-12
 PRECISION_GOAL = 1e-12
@@ -261,6 +264,19 @@ class Kernel:
         most = 1 << max(int(index.max()) - 1, 511).bit_length()
         tails = (deep_tails(self, most) if self.deep else tails_of(self, most))[index]
         return float(tails) if index.ndim == 0 else tails
+
+    def explain(self) -> Explanation:
+        """Formula, parity, smoothness, and what they mean for lambda_min, derived from phi and the layers.
+
+        Returns
+        -------
+        Explanation
+            Prints well; ``kinks`` (order and size of the jump), ``plus`` and ``minus`` (singular terms of h at rho = +-1),
+            ``tail`` and ``exponent``, or ``decay`` (of the power series), and ``implies``.
+        """
+        from ..explanation import explain
+
+        return explain(self)
 
     def __repr__(self) -> str:
         name = {"gradient": "gradient_kernel"}.get(self.kind, self.kind)
