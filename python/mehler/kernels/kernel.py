@@ -126,7 +126,7 @@ class Kernel:
         return parity_of(self.kind, self.layers, self.bias_var != 0.0)
 
     def __call__(self, X: Any, Y: Any = None) -> Any:
-        """h of cosines (0-D or 1-D input), or the dense kernel matrix of points (2-D input).
+        """h of cosines (0-D or 1-D input), the dense kernel matrix of points (2-D input), or the kernel of two points.
 
         Parameters
         ----------
@@ -134,12 +134,13 @@ class Kernel:
             Cosines (a number or 1-D), or points (n, d), one a row, of unit norm (to 1e-12) unless the
             activation is positively homogeneous. Cosines beyond +-1 by at most 1e-12 are taken as +-1.
         Y
-            More points, (m, d).
+            More points, (m, d). With X and Y both of the shape (d,), two points: some callers, such as scikit-learn's
+            KernelRidge, go through pairs.
 
         Returns
         -------
         float or numpy.ndarray
-            float64: h of each cosine; K(X, X) (n, n), symmetric to the bit; or K(X, Y) (n, m).
+            float64: h of each cosine; K(X, X) (n, n), symmetric to the bit; K(X, Y) (n, m); or one number.
 
         Raises
         ------
@@ -154,6 +155,10 @@ class Kernel:
         X = as_array(X, "X")
         if Y is None and X.ndim < 2:
             return self.h(_cosines(X))[()]
+        if Y is not None and X.ndim == 1 and np.ndim(Y) == 1:
+            from ..operators.pair import pair_value
+
+            return pair_value(X, as_array(Y, "Y"), self)
         from ..operators.gram import cross_gram, dense_gram
 
         return dense_gram(X, self) if Y is None else cross_gram(X, Y, self)
