@@ -103,6 +103,17 @@ def test_describe(data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert json.loads(capsys.readouterr().out)["rank"] == 6
 
 
+def test_explain(capsys: pytest.CaptureFixture[str]):
+    options = ["--kernel", "ntk", "--depth", "2", "--weight-var", "2", "--bias-var", "0.1"]
+    assert main(["explain", "elu(alpha=0.5)", *options]) == 0
+    kernel = mh.ntk(mh.activation("elu", alpha=0.5), depth=2, weight_var=2.0, bias_var=0.1)
+    assert capsys.readouterr().out == f"{kernel.explain()}\n"
+    assert main(["explain", "elu", "--param", "alpha=0.5", *options, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == kernel.explain().to_dict()
+    assert main(["explain", "rellu"]) == 2
+    assert "unknown activation 'rellu'" in capsys.readouterr().err
+
+
 def test_info_and_activations(capsys: pytest.CaptureFixture[str]):
     assert main(["info"]) == 0
     assert "cpu_level" in capsys.readouterr().out
@@ -277,7 +288,9 @@ def test_interrupted_is_130(
     assert "interrupted" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["min-eig", "plan", "describe", "study", "info", "activations"])
+@pytest.mark.parametrize(
+    "command", ["min-eig", "plan", "bounds", "explain", "describe", "study", "info", "activations"]
+)
 def test_every_option_is_documented(command: str, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as stopped:
         main([command, "--help"])

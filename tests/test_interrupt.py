@@ -692,6 +692,24 @@ def test_results_survive_a_copy():
         np.testing.assert_array_equal(again.vector, result.vector)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda X: mh.plan(X, "relu"),
+        lambda X: mh.bounds(X, "relu"),
+        lambda X: mh.eigvalsh(X, "relu"),
+        lambda X: mh.describe(X),
+        lambda X: mh.check_psd(mh.gradient_kernel("relu")(X)),
+        lambda X: mh.ntk("relu", depth=2).explain(),
+    ],
+    ids=["plan", "bounds", "spectrum", "summary", "definiteness", "explanation"],
+)
+def test_what_functions_return_survives_a_copy(make):
+    value = make(sphere(30, 3))
+    for again in (pickle.loads(pickle.dumps(value)), copy.deepcopy(value)):
+        assert type(again) is type(value) and str(again) == str(value)
+
+
 def test_operators_are_not_copied():
     K = mh.gram(sphere(20, 3))
     with pytest.raises(TypeError, match=r"Gram operator cannot be pickled; .*toarray"):

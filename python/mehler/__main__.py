@@ -208,6 +208,21 @@ def _bounds(options: argparse.Namespace, say: Say) -> int:
     return OK
 
 
+def _explain(options: argparse.Namespace, say: Say) -> int:
+    from .activations import activation
+    from .question import kernel_of
+
+    name, given = parse_activation(options.name, options.param)
+    variances = options.weight_var, options.bias_var
+    kernel = kernel_of(activation(name, **given), options.kernel, options.depth, *variances)
+    found = kernel.explain()
+    if options.json:
+        _json(found.to_dict())
+    else:
+        print(found)
+    return OK
+
+
 def _say_norms(X: Any, normalize: bool, say: Say) -> None:
     """A word when points are far from unit norm, as raw pixels are."""
     if normalize or X.ndim != 2 or X.size == 0:
@@ -409,6 +424,10 @@ def _parser() -> argparse.ArgumentParser:
             metavar="NAME",
             help='name, with parameters as in "elu(alpha=0.5)"; default relu',
         )
+        layers(sub)
+        sub.add_argument("--normalize", action="store_true", help="divide every point by its norm")
+
+    def layers(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(
             "--param",
             action="append",
@@ -429,7 +448,6 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument(
             "--bias-var", type=float, default=0.0, help="variance of biases; default 0"
         )
-        sub.add_argument("--normalize", action="store_true", help="divide every point by its norm")
 
     def question(sub: argparse.ArgumentParser) -> None:
         kernel(sub)
@@ -499,6 +517,14 @@ def _parser() -> argparse.ArgumentParser:
     kernel(sub)
     sub.add_argument("--no-measure", action="store_true", help="theory alone, no eigensolver")
     sub.add_argument("--threads", type=int, metavar="N", help="threads; default OpenMP's")
+
+    sub = command(
+        "explain", _explain, "Formula, parity and smoothness of a kernel, and what they mean."
+    )
+    sub.add_argument(
+        "name", metavar="ACTIVATION", help='name, with parameters as in "elu(alpha=0.5)"'
+    )
+    layers(sub)
 
     data(command("describe", _describe, "Size, rank, norms and nearest pairs of a data set."))
 

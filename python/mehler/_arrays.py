@@ -53,6 +53,11 @@ def as_array(X: Any, name: str) -> np.ndarray[Any, Any]:
         raise ValueError(
             f"{name} must be a rectangular array; rows of different lengths? ({error})"
         ) from None
+    except RuntimeError as error:  # as of a tensor that carries a gradient
+        raise TypeError(
+            f"{name} must be an array of numbers; {type(X).__name__} refused ({error}). Pass "
+            f"{name}.detach() if it carries a gradient."
+        ) from None
     masked = masked or _masked(given)
     if masked:
         raise ValueError(

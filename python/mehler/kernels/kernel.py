@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from .layer_series import deep_tails, longest, series_of
 from .parity import Parity, parity_of
 from .profile import ProfileTable
 from .series import coefficients, last_known, mixed_by_bias, tails_of
+
+if TYPE_CHECKING:
+    from ..explanation import Explanation
 
 OVERSHOOT = 1e-12
 PRECISION_GOAL = 1e-12
@@ -123,7 +126,7 @@ class Kernel:
         return parity_of(self.kind, self.layers, self.bias_var != 0.0)
 
     def __call__(self, X: Any, Y: Any = None) -> Any:
-        """h of cosines (0-D or 1-D input), or the dense kernel matrix of points (2-D input).
+        """h of cosines (0-D or 1-D input), the dense kernel matrix of points (2-D input), or the kernel of two points.
 
         Parameters
         ----------
@@ -131,12 +134,13 @@ class Kernel:
             Cosines (a number or 1-D), or points (n, d), one a row, of any norms. Cosines beyond +-1 by at most
             1e-12 are taken as +-1.
         Y
-            More points, (m, d).
+            More points, (m, d). With X and Y both of the shape (d,), two points: some callers, such as scikit-learn's
+            KernelRidge, go through pairs.
 
         Returns
         -------
         float or numpy.ndarray
-            float64: h of each cosine; K(X, X) (n, n), symmetric to the bit; or K(X, Y) (n, m).
+            float64: h of each cosine; K(X, X) (n, n), symmetric to the bit; K(X, Y) (n, m); or one number.
 
         Raises
         ------
@@ -157,6 +161,10 @@ class Kernel:
         X = as_array(X, "X")
         if Y is None and X.ndim < 2:
             return self.h(_cosines(X))[()]
+        if Y is not None and X.ndim == 1 and np.ndim(Y) == 1:
+            from ..operators.pair import pair_value
+
+            return pair_value(X, as_array(Y, "Y"), self)
         from ..operators.gram import cross_gram, dense_gram
 
         return dense_gram(X, self) if Y is None else cross_gram(X, Y, self)
@@ -267,6 +275,19 @@ class Kernel:
         most = 1 << max(int(index.max()) - 1, 511).bit_length()
         tails = (deep_tails(self, most) if self.deep else tails_of(self, most))[index]
         return float(tails) if index.ndim == 0 else tails
+
+    def explain(self) -> Explanation:
+        """Formula, parity, smoothness, and what they mean for lambda_min, derived from phi and the layers.
+
+        Returns
+        -------
+        Explanation
+            Prints well; ``kinks`` (order and size of the jump), ``plus`` and ``minus`` (singular terms of h at rho = +-1),
+            ``tail`` and ``exponent``, or ``decay`` (of the power series), and ``implies``.
+        """
+        from ..explanation import explain
+
+        return explain(self)
 
     def __repr__(self) -> str:
         name = {"gradient": "gradient_kernel"}.get(self.kind, self.kind)
