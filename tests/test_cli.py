@@ -277,7 +277,9 @@ def test_interrupted_is_130(
     assert "interrupted" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["min-eig", "plan", "describe", "study", "info", "activations"])
+@pytest.mark.parametrize(
+    "command", ["min-eig", "plan", "sweep", "describe", "study", "info", "activations"]
+)
 def test_every_option_is_documented(command: str, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as stopped:
         main([command, "--help"])

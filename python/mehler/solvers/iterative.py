@@ -18,6 +18,7 @@ from ..certificates.structure import forced_zero
 from ..kernels import Kernel
 from ..operators.foreign import check_size
 from ..operators.gram import Gram, storage_bytes
+from ..operators.many import Filled
 from ..preconditioners import choice as preconditioners
 from ..result import EigenResult
 from . import budget
@@ -134,6 +135,7 @@ def points_route(
     precision: str,
     method: str,
     fallback: bool = False,
+    filled: Filled | None = None,
 ) -> EigenResult:
     """lambda_min of the kernel matrix of points, which fits: ``stages`` is not empty.
 
@@ -147,6 +149,8 @@ def points_route(
         As in :func:`min_eig`.
     fallback
         Whether Lanczos takes over where the preconditioner does not lead to the end.
+    filled
+        The matrix of the first stage, where it has been filled with others.
     """
     n = len(A)
     needed, low_rank = room(n, points.nbytes), "none"
@@ -161,7 +165,10 @@ def points_route(
     for step, (storage, dtype) in enumerate(plan):
         last = step == len(plan) - 1
         try:
-            K = Gram(points, n, ker, storage, dtype, task.threads, task.report.ask)
+            if filled is not None and step == 0 and (storage, dtype) == ("packed", filled.dtype):
+                K = filled.take()
+            else:
+                K = Gram(points, n, ker, storage, dtype, task.threads, task.report.ask)
             if step == 0:
                 pairs = K.pairs
                 zero = None if pairs is None else forced_zero(pairs, A, points.norms(), ker)
