@@ -289,7 +289,8 @@ def test_interrupted_is_130(
 
 
 @pytest.mark.parametrize(
-    "command", ["min-eig", "plan", "bounds", "explain", "describe", "study", "info", "activations"]
+    "command",
+    ["min-eig", "plan", "sweep", "bounds", "explain", "describe", "study", "info", "activations"],
 )
 def test_every_option_is_documented(command: str, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as stopped:

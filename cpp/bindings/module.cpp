@@ -12,4 +12,5 @@ PYBIND11_MODULE(MEHLER_MODULE, m) {
     mehler::bind_extended(m);
     mehler::bind_rates(m);
     mehler::bind_jacobi(m);
+    mehler::bind_sweep(m);
 }

@@ -13,6 +13,7 @@
 
 #include "core/operator.hpp"
 #include "gram/cholesky_tile.hpp"
+#include "gram/packed.hpp"
 #include "gram/tiling.hpp"
 #include "gram/triangular.hpp"
 #include "kernel/tile.hpp"
@@ -82,6 +83,26 @@ public:
             pairs_.merge(p);
         pairs_.order();
         frobenius_ = root_of_sum(squares);
+    }
+
+    // Filled with K, packed in the same precision; the tiles are those of a fill from points.
+    TiledCholesky(const PackedGram<T>& K, int threads, Monitor& monitor)
+        : shift_(0.0), tiling_(K.size()), data_(tiling_.entries()), pairs_(K.pairs()) {
+        const Tiling fine(tiling_.n);
+        parallel_for(fine.tiles(), threads, monitor, [&](Index t) {
+            constexpr Index edge = Tiling::edge;
+            thread_local Buffer<T> tile(edge * edge);
+            Index I, J;
+            fine.tile(t, I, J);
+            const TileRange at{I * edge, fine.rows(I), J * edge, fine.rows(J)};
+            const Index columns = fine.columns(I, J);
+            for (Index r = 0; r < at.rows; ++r)
+                for (Index c = 0; c < at.columns; c += line<T>)
+                    std::copy_n(K.tile(I, J) + Tiling::within<T>(r, c, columns),
+                                std::min(line<T>, at.columns - c), tile.data() + r * edge + c);
+            put(at, tile.data());
+        });
+        frobenius_ = K.frobenius(threads, monitor);
     }
 
     // Filled with A - shift I of a dense symmetric A (n, n).

@@ -8,6 +8,27 @@
 
 namespace mehler {
 
+// Entries start, ..., start + count - 1 of row r of a tile with so many columns, in strips; start
+// is a multiple of a line.
+template <class T>
+void put_stretch(T* tile, Index columns, Index r, Index start, Index count, const double* values) {
+    T* to = tile + Tiling::within<T>(r, start, columns);
+    Index c = 0;
+    for (; c + line<T> <= count; c += line<T>, to += strip * line<T>)
+        for (Index l = 0; l < line<T>; ++l)
+            to[l] = static_cast<T>(values[c + l]);
+    for (Index l = 0; c + l < count; ++l)
+        to[l] = static_cast<T>(values[c + l]);
+}
+
+// The upper half of a diagonal tile from its lower half: symmetric to the bit.
+template <class T>
+void mirror(T* tile, Index rows, Index columns) {
+    for (Index r = 0; r < rows; ++r)
+        for (Index c = r + 1; c < rows; ++c)
+            tile[Tiling::within<T>(r, c, columns)] = tile[Tiling::within<T>(c, r, columns)];
+}
+
 // The lower tile (I, J) in strips. A diagonal tile is mirrored: symmetric to the bit.
 template <class T>
 void fill_lower(const Points& P, const Profile& h, const Tiling& tiling, Index I, Index J,
@@ -18,19 +39,10 @@ void fill_lower(const Points& P, const Profile& h, const Tiling& tiling, Index I
         std::fill(out, out + tiling.height(I) * columns, T(0));
     fill_tile(P, P, true, h, {I * edge, rows, J * edge, used}, work, pairs,
               [&](Index r, Index start, Index count, const double* values) {
-                  T* to = out + Tiling::within<T>(r, start, columns);
-                  Index c = 0;
-                  for (; c + line<T> <= count; c += line<T>, to += strip * line<T>)
-                      for (Index l = 0; l < line<T>; ++l)
-                          to[l] = static_cast<T>(values[c + l]);
-                  for (Index l = 0; c + l < count; ++l)
-                      to[l] = static_cast<T>(values[c + l]);
+                  put_stretch(out, columns, r, start, count, values);
               });
-    if (I != J)
-        return;
-    for (Index r = 0; r < rows; ++r)
-        for (Index c = r + 1; c < rows; ++c)
-            out[Tiling::within<T>(r, c, columns)] = out[Tiling::within<T>(c, r, columns)];
+    if (I == J)
+        mirror(out, rows, columns);
 }
 
 template <class T>
@@ -63,6 +75,12 @@ public:
         pairs_.order();
     }
 
+    // Filled elsewhere (many.hpp), as the tiles of fill_lower.
+    PackedGram(std::shared_ptr<const Points> points, std::shared_ptr<const Profile> profile,
+               Buffer<T> data, Pairs pairs)
+        : points_(std::move(points)), profile_(std::move(profile)), tiling_(points_->n()),
+          data_(std::move(data)), pairs_(std::move(pairs)) {}
+
     Index size() const override { return tiling_.n; }
     Index bytes() const override { return data_.bytes(); }
     const Pairs& pairs() const { return pairs_; }
@@ -76,6 +94,7 @@ public:
         });
     }
 
+    const T* tile(Index I, Index J) const { return data_.data() + tiling_.offset(I, J); }
     void diagonal(double* out) const {
         for (Index i = 0; i < tiling_.n; ++i)
             out[i] = entry(i, i);

@@ -27,6 +27,8 @@ from .planning.ask import plan
 from .plots import plot_dimension, plot_spectrum
 from .result import EigenResult
 from .spectrum import Spectrum, eigvalsh
+from .studies.sweep import sweep
+from .studies.table import Sweep, SweepRow
 
 try:
     __version__ = _version("mehler")
@@ -48,6 +50,8 @@ __all__ = [
     "PrecisionWarning",
     "Spectrum",
     "SpectrumBounds",
+    "Sweep",
+    "SweepRow",
     "activation",
     "activations",
     "bounds",
@@ -68,4 +72,5 @@ __all__ = [
     "plan",
     "plot_dimension",
     "plot_spectrum",
+    "sweep",
 ]

@@ -233,6 +233,66 @@ def _say_norms(X: Any, normalize: bool, say: Say) -> None:
         say(f"points of norm {low:.3g} to {high:.3g}, taken as they are; --normalize makes them 1")
 
 
+def _sweep(options: argparse.Namespace, say: Say) -> int:
+    import mehler
+
+    from .activations import activation
+
+    acts: list[Any] = []
+    for text in split_list(options.activations):
+        name, given = parse_activation(text)
+        acts.append(activation(name, **given) if given else name)
+    if options.csv is not None and Path(options.csv).is_dir():  # said before the work, not after it
+        raise ValueError(f"--csv must be the name of a file; {options.csv} is a folder.")
+    X = _points(options, say)
+    _say_norms(X, options.normalize, say)
+    names = ("kernel", "bias_var", "normalize", "precision", "tol", "certify", "method")
+    asked = {n: getattr(options, n) for n in (*names, "max_memory", "threads", "resume")}
+    found = mehler.sweep(
+        X,
+        acts,
+        depths=_numbers(options.depths, "--depths", int),
+        scales=_numbers(options.scales, "--scales", float),
+        widths=_numbers(options.widths, "--widths", int, infinite=True),
+        n=None if options.sizes is None else _numbers(options.sizes, "--sizes", int),
+        rng=options.seed,
+        progress=not options.quiet and sys.stderr.isatty(),
+        **asked,
+    )
+    if options.csv is not None:
+        found.to_csv(options.csv)
+        say(f"wrote {options.csv}")
+    if options.json:
+        _json({"data": options.data, "mehler": mehler.__version__} | asked | found.to_dict())
+    else:
+        print(in_shell(str(found)))
+    if found.interrupted:
+        return INTERRUPTED
+    return OK if found.resolved else UNRESOLVED
+
+
+def split_list(text: str) -> list[str]:
+    """The parts of a list with commas, but not those in parentheses: "relu,elu(alpha=0.5)".
+
+    Parameters
+    ----------
+    text
+        The list.
+    """
+    return [part.strip() for part in re.split(r",(?![^()]*\))", text) if part.strip()]
+
+
+def _numbers(text: str, option: str, kind: Callable[[str], Any], infinite: bool = False) -> Any:
+    """1,3,5 as a list of numbers; 'inf' is None where that is allowed."""
+    try:
+        return [None if infinite and part == "inf" else kind(part) for part in split_list(text)]
+    except ValueError:
+        more = ", or inf" if infinite else ""
+        raise ValueError(
+            f"{option} takes numbers with commas between{more}; got {text!r}."
+        ) from None
+
+
 def _describe(options: argparse.Namespace, say: Say) -> int:
     from .data.points import describe
 
@@ -418,6 +478,14 @@ def _parser() -> argparse.ArgumentParser:
     from .question import CERTIFICATES, METHODS, PRECISIONS
 
     def kernel(sub: argparse.ArgumentParser) -> None:
+        one_activation(sub)
+        which(sub)
+        sub.add_argument("--depth", type=int, default=1, help="hidden layers; default 1")
+        sub.add_argument(
+            "--weight-var", type=float, default=1.0, help="variance of weights; default 1"
+        )
+
+    def one_activation(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(
             "--activation",
             default="relu",
@@ -435,22 +503,19 @@ def _parser() -> argparse.ArgumentParser:
             metavar="NAME=VALUE",
             help="a parameter of the activation; may be repeated",
         )
+
+    def which(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(
             "--kernel",
             choices=KERNELS,
             default="gradient",
             help="gradient: train the last hidden layer; nngp: the read-out; ntk: everything; default gradient",
         )
-        sub.add_argument("--depth", type=int, default=1, help="hidden layers; default 1")
-        sub.add_argument(
-            "--weight-var", type=float, default=1.0, help="variance of weights; default 1"
-        )
         sub.add_argument(
             "--bias-var", type=float, default=0.0, help="variance of biases; default 0"
         )
 
-    def question(sub: argparse.ArgumentParser) -> None:
-        kernel(sub)
+    def question(sub: argparse.ArgumentParser, certify: str = "auto") -> None:
         sub.add_argument(
             "--tol", type=float, default=1e-6, help="largest relative error; default 1e-6"
         )
@@ -472,11 +537,11 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument(
             "--certify",
             choices=CERTIFICATES,
-            default="auto",
+            default=certify,
             help="how the lower bound is proved. rigorous: a Cholesky factorisation, n^3/3 flops, rounding allowed "
             "for; preconditioned: some dozens of products, of activations with a kink, wrong with probability "
             "1e-10 at most; theory: Hermite tail, loose; none: 0; auto: rigorous where it costs no more than the "
-            "solve, else preconditioned where that is sharp, else theory; default auto",
+            f"solve, else preconditioned where that is sharp, else theory; default {certify}",
         )
         sub.add_argument("--threads", type=int, metavar="N", help="threads; default OpenMP's")
         sub.add_argument(
@@ -487,6 +552,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("min-eig", _min_eig, "Smallest eigenvalue of a kernel matrix, with bounds.")
     data(sub)
+    kernel(sub)
     question(sub)
     sub.add_argument(
         "--time-limit", type=float, metavar="SECONDS", help="then end with what is known (exit 3)"
@@ -508,7 +574,45 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("plan", _plan, "What min-eig will do and take, method by method, before it does.")
     data(sub)
+    kernel(sub)
     question(sub)
+
+    sub = command(
+        "sweep",
+        _sweep,
+        "Smallest eigenvalue for every activation, depth, variance, width and size.",
+    )
+    data(sub)
+    sub.add_argument(
+        "--activations",
+        default="relu",
+        metavar="LIST",
+        help='names with commas between, as in "relu,elu(alpha=0.5)"; default relu',
+    )
+    sub.add_argument("--depths", default="1", metavar="LIST", help="hidden layers; default 1")
+    sub.add_argument(
+        "--scales", default="1", metavar="LIST", help="variances of weights; default 1"
+    )
+    sub.add_argument(
+        "--widths",
+        default="inf",
+        metavar="LIST",
+        help="neurons; inf is infinite width; default inf",
+    )
+    sub.add_argument(
+        "--sizes", metavar="LIST", help="numbers of points, the first so many; default all"
+    )
+    which(sub)
+    question(sub, certify="theory")
+    sub.add_argument(
+        "--seed", type=int, default=0, help="of the random start, and of weights; default 0"
+    )
+    sub.add_argument("--csv", metavar="FILE", help="write the table as CSV")
+    sub.add_argument(
+        "--resume",
+        metavar="FILE",
+        help="append finished rows to this CSV file, and take those that it has",
+    )
 
     sub = command(
         "bounds", _bounds, "What theory says of the smallest eigenvalue, from both sides."

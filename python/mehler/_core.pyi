@@ -1,6 +1,6 @@
 """Types of the compiled core. Strict: C-contiguous float64 arrays, checked sizes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -107,6 +107,10 @@ class Packed32(Operator):
     def pairs(self) -> dict[str, Any]: ...
     def dense(self, threads: int) -> np.ndarray[Any, np.dtype[np.float32]]: ...
 
+def packed_many(
+    points: Points, profiles: Sequence[Profile], dtype: str, threads: int, ask: _Ask = None
+) -> list[Packed64 | Packed32]: ...
+
 class Recomputed(Operator):
     def __init__(self, points: Points, profile: Profile) -> None: ...
 
@@ -147,6 +151,10 @@ class Cholesky64(Solver):
     def frobenius(self) -> float: ...
     def pairs(self) -> dict[str, Any]: ...
     def dense(self) -> _Array: ...
+
+def factor_of(
+    K: Packed64 | Packed32, threads: int, ask: _Ask = None
+) -> Cholesky64 | Cholesky32: ...
 
 class Cholesky32(Solver):
     @overload

@@ -89,12 +89,13 @@ class Reporter:
         if self.progress:
             self._show(state)
         if self.callback is not None and self.callback(state):
-            self._stop("stopped by the callback")
+            self.stop("stopped by the callback")
         if self.time_limit is not None and seconds >= self.time_limit:
-            self._stop(f"stopped by time_limit={self.time_limit:g} s")
+            self.stop(f"stopped by time_limit={self.time_limit:g} s")
         return self.stopped
 
-    def _stop(self, why: str) -> None:
+    def stop(self, why: str) -> None:
+        """The work is to end, for good; the first reason counts."""
         if not self.stopped:
             self.stopped, self.why = True, why
 

@@ -39,7 +39,8 @@ from .operators.finite_width import FeatureGram
 from .operators.foreign import as_operator, columns
 from .operators.gram import Gram, core_points
 from .operators.layered import layered, refuse
-from .question import kernel_of, posed
+from .operators.many import Filled
+from .question import Question, kernel_of, posed
 from .result import EigenResult
 from .solvers import copies, dense, factored, iterative, ladder, shift_invert, sparse_inverse
 from .solvers.outcome import Task, ended, replace, unknown
@@ -205,13 +206,42 @@ def min_eig(
         max_memory=max_memory,
         threads=threads,
     )
+    report = Reporter(progress, callback, asked.scale, seconds, start)
+    result = answered(asked, X, method, normalize, seed, report)
+    _warn(result)
+    return result
+
+
+def answered(
+    asked: Question,
+    X: Any,
+    method: str,
+    normalize: bool,
+    seed: int,
+    report: Reporter,
+    points: _core.Points | None = None,
+    filled: Filled | None = None,
+) -> EigenResult:
+    """The answer to a question, without a warning.
+
+    Parameters
+    ----------
+    asked, X, method, normalize, seed, report
+        The question, and what of ``min_eig``'s arguments is not in it.
+    points
+        ``asked.A`` in the core, where they are there already.
+    filled
+        The matrix in packed tiles, where it is filled already, for the route that ``filled`` names: the
+        one that ``method`` leads to.
+    """
+    precision, certify, start = asked.precision, asked.certify, report.start
     A, ker, n = asked.A, asked.ker, len(asked.A)
     count, limit = asked.threads, asked.limit
-    route, points = method, None
-    with Reporter(progress, callback, asked.scale, seconds, start) as report:
+    route = method
+    with report:
         task = Task(asked.tol, count, seed, limit, report, start)
         try:
-            points = core_points(A, ker, count)
+            points = core_points(A, ker, count) if points is None else points
             if precision in ladder.BEYOND:
                 refuse(points, f"precision={precision!r}")
             problem = asked.problem(points)
@@ -223,20 +253,20 @@ def min_eig(
             if precision in ladder.BEYOND:
                 route = precision
             elif method == "auto":
-                route = planning.choose(problem)
+                route = planning.choose(problem) if filled is None else filled.route
             else:
                 planning.check(problem, method)
             if route == "dense":
                 result = dense.points_route(A, points, ker, task, certify)
             elif route == "shift-invert":
-                result = shift_invert.points_route(A, points, ker, task, certify, precision)
+                result = shift_invert.points_route(A, points, ker, task, certify, precision, filled)
             elif route == "sparse-inverse":
                 result = sparse_inverse.points_route(A, points, ker, task, certify)
             elif route in ladder.BEYOND:
                 result = ladder.points_route(X, A, points, ker, task, certify, precision, normalize)
             else:
                 result = iterative.points_route(
-                    A, points, ker, task, certify, precision, route, fallback=method == "auto"
+                    A, points, ker, task, certify, precision, route, method == "auto", filled
                 )
             if certify in ("auto", "rigorous") and precision not in ladder.BEYOND:
                 result = certificate.certified(result, points, ker, task, certify, A.shape[1])
@@ -258,7 +288,6 @@ def min_eig(
         result = replace(result, message=why)
     if asked.scale != 1.0:
         result = _times(result, asked.scale)
-    _warn(result)
     return result
 
 

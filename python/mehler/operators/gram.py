@@ -51,6 +51,8 @@ class Gram:
         As given: None asks OpenMP at each product.
     ask
         Listener of the fill, or None.
+    made
+        Packed tiles that were filled with others (``many``), of this dtype.
     pairs
         What the fill saw of the pairs: ``nearest`` and ``antipodal`` as (i, j, deficit) with
         deficit 1 - cos or 1 + cos, ``equal`` and ``opposite`` lists of coinciding pairs, and their
@@ -66,6 +68,7 @@ class Gram:
         dtype: str,
         threads: int | None,
         ask: Callable[[str, int, int, float, float], bool] | None = None,
+        made: _core.Packed64 | _core.Packed32 | None = None,
     ) -> None:
         self.kernel, self.storage, self.threads = kernel, storage, threads
         self.shape = (n, n)
@@ -77,7 +80,7 @@ class Gram:
         self.op: _core.Operator
         if storage == "packed":
             make = _core.Packed64 if dtype == "float64" else _core.Packed32
-            packed = make(points, profile, count, ask)
+            packed = make(points, profile, count, ask) if made is None else made
             self.op, self.pairs = packed, packed.pairs()
         elif storage == "dense":
             self._array, self.pairs = _core.dense_gram(points, profile, dtype, count, ask)
@@ -101,6 +104,12 @@ class Gram:
         if self.dtype == np.float64:
             return self.op
         return _core.Recomputed(self._points, self.kernel.h.compiled)
+
+    @property
+    def packed(self) -> _core.Packed64 | _core.Packed32:
+        """The tiles of packed storage in the core."""
+        assert isinstance(self.op, (_core.Packed64, _core.Packed32))
+        return self.op
 
     @property
     def nbytes(self) -> int:

@@ -183,7 +183,7 @@ def min_eig(
     start: float,
 ) -> EigenResult:
     """lambda_min of a network of finite width: what :func:`mehler.min_eig` does with ``width``."""
-    _check(precision, method, certify)
+    check(precision, method, certify)
     tol = tolerance(tol)
     count, limit, seconds = thread_count(threads), memory_limit(max_memory), duration(time_limit)
     generator_from(rng)  # refuses what is none, before any work
@@ -283,7 +283,8 @@ def _partial(stream: Stream, ker: Kernel, task: Task) -> EigenResult:
     )
 
 
-def _check(precision: str, method: str, certify: str) -> None:
+def check(precision: str, method: str, certify: str) -> None:
+    """Refuses what finite width does not have."""
     choice("precision", precision, PRECISIONS, {"extended": INFINITE, "exact": INFINITE})
     if precision == "single":
         raise ValueError(

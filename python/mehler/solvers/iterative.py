@@ -19,6 +19,7 @@ from ..kernels import Kernel
 from ..operators.foreign import check_size
 from ..operators.gram import Gram, storage_bytes
 from ..operators.layered import refuse
+from ..operators.many import Filled
 from ..preconditioners import choice as preconditioners
 from ..result import EigenResult
 from . import budget
@@ -136,6 +137,7 @@ def points_route(
     precision: str,
     method: str,
     fallback: bool = False,
+    filled: Filled | None = None,
 ) -> EigenResult:
     """lambda_min of the kernel matrix of points, which fits: ``stages`` is not empty.
 
@@ -149,6 +151,8 @@ def points_route(
         As in :func:`min_eig`.
     fallback
         Whether Lanczos takes over where the preconditioner does not lead to the end.
+    filled
+        The matrix of the first stage, where it has been filled with others.
     """
     n = len(A)
     needed, low_rank = room(n, points.nbytes), "none"
@@ -163,7 +167,10 @@ def points_route(
     for step, (storage, dtype) in enumerate(plan):
         last = step == len(plan) - 1
         try:
-            K = Gram(points, n, ker, storage, dtype, task.threads, task.report.ask)
+            if filled is not None and step == 0 and (storage, dtype) == ("packed", filled.dtype):
+                K = filled.take()
+            else:
+                K = Gram(points, n, ker, storage, dtype, task.threads, task.report.ask)
             if step == 0:
                 pairs = K.pairs
                 zero = None if pairs is None else zero_of(pairs, A, points, ker)

@@ -20,6 +20,7 @@ from .. import _core
 from .._arrays import Array, beyond, enough, thread_count
 from ..certificates.structure import zero_of
 from ..kernels import Kernel
+from ..operators.many import Filled
 from ..result import EigenResult
 from . import budget, copies
 from .outcome import (
@@ -55,7 +56,13 @@ def factor_bytes(n: int, dtype: str) -> int:
 
 
 def points_route(
-    A: Array, points: _core.Points, ker: Kernel, task: Task, certify: str, precision: str
+    A: Array,
+    points: _core.Points,
+    ker: Kernel,
+    task: Task,
+    certify: str,
+    precision: str,
+    filled: Filled | None = None,
 ) -> EigenResult:
     """lambda_min of the kernel matrix of points, whose factor fits: ``stages`` is not empty.
 
@@ -69,6 +76,8 @@ def points_route(
         Tolerance, threads, seed, memory, who listens.
     certify, precision
         As in :func:`min_eig`.
+    filled
+        The matrix in packed tiles of the first precision, where it has been filled with others.
     """
     n = len(A)
     profile = ker.h.compiled
@@ -79,7 +88,10 @@ def points_route(
 
     def make(dtype: str, shift: float) -> Factor:
         kind = _core.Cholesky64 if dtype == "float64" else _core.Cholesky32
-        F = kind(points, profile, shift, task.threads, task.report.ask)
+        if filled is not None and not first and (dtype, shift) == (filled.dtype, 0.0):
+            F = _core.factor_of(filled.take().packed, task.threads, task.report.ask)
+        else:
+            F = kind(points, profile, shift, task.threads, task.report.ask)
         if not first:
             first.append(F.pairs())
             zero = zero_of(first[0], A, points, ker)
