@@ -7,8 +7,8 @@
 //
 // Eigen's product does all but the innermost blocks. Those are plain substitution with true
 // divisions: the error bounds of the textbook's Cholesky hold for the factor. How many roundings a
-// term of a sum passes is what the certificate counts (python/mehler/certificates/allowance.py); whoever changes
-// the order of the sums changes the count.
+// term of a sum passes is what the certificate counts (python/mehler/certificates/allowance.py);
+// whoever changes the order of the sums changes the count.
 #pragma once
 #include <Eigen/Core>
 #include <algorithm>
