@@ -371,3 +371,11 @@ def test_lists_keep_parentheses():
         "elu(alpha=0.5)",
         "polynomial(coefficients=(0,1))",
     ]
+
+
+def test_points_of_unequal_norm_are_taken_by_each_kernel_for_itself():
+    X = np.random.default_rng(5).standard_normal((30, 5)) * np.linspace(0.8, 1.6, 30)[:, None]
+    s = mh.sweep(X, activations=["tanh", "relu", "gelu"], depths=[1, 2])
+    for row in s.records():
+        one = mh.min_eig(X, row["activation"], depth=row["depth"])
+        assert row["value"] == pytest.approx(one.value, rel=1e-6), row

@@ -27,6 +27,7 @@ from ..activations import Activation, activation
 from ..errors import ConvergenceWarning, PrecisionWarning
 from ..operators.finite_width import features_of
 from ..operators.gram import core_points
+from ..operators.layered import layered
 from ..operators.many import Filled, filled
 from ..question import Question, kernel_of, posed
 from ..result import EigenResult
@@ -353,7 +354,8 @@ def _ways(
             of_size.clear()
         q = question.ker.homogeneity
         key = cell.row.n, question.scale, q
-        if key not in of_size:
+        known = of_size.get(key)
+        if known is None or (layered(known) and known.layers.kernel != question.ker):
             of_size[key] = core_points(question.A, question.ker, threads)
         found[cell.place] = shared(question, of_size[key], method)
     return found
