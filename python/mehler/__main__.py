@@ -478,14 +478,6 @@ def _parser() -> argparse.ArgumentParser:
     from .question import CERTIFICATES, METHODS, PRECISIONS
 
     def kernel(sub: argparse.ArgumentParser) -> None:
-        one_activation(sub)
-        which(sub)
-        sub.add_argument("--depth", type=int, default=1, help="hidden layers; default 1")
-        sub.add_argument(
-            "--weight-var", type=float, default=1.0, help="variance of weights; default 1"
-        )
-
-    def one_activation(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(
             "--activation",
             default="relu",
@@ -493,7 +485,7 @@ def _parser() -> argparse.ArgumentParser:
             help='name, with parameters as in "elu(alpha=0.5)"; default relu',
         )
         layers(sub)
-        sub.add_argument("--normalize", action="store_true", help="divide every point by its norm")
+        norms(sub)
 
     def layers(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(
@@ -502,6 +494,11 @@ def _parser() -> argparse.ArgumentParser:
             default=[],
             metavar="NAME=VALUE",
             help="a parameter of the activation; may be repeated",
+        )
+        which(sub)
+        sub.add_argument("--depth", type=int, default=1, help="hidden layers; default 1")
+        sub.add_argument(
+            "--weight-var", type=float, default=1.0, help="variance of weights; default 1"
         )
 
     def which(sub: argparse.ArgumentParser) -> None:
@@ -514,6 +511,9 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument(
             "--bias-var", type=float, default=0.0, help="variance of biases; default 0"
         )
+
+    def norms(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--normalize", action="store_true", help="divide every point by its norm")
 
     def question(sub: argparse.ArgumentParser, certify: str = "auto") -> None:
         sub.add_argument(
@@ -603,6 +603,7 @@ def _parser() -> argparse.ArgumentParser:
         "--sizes", metavar="LIST", help="numbers of points, the first so many; default all"
     )
     which(sub)
+    norms(sub)
     question(sub, certify="theory")
     sub.add_argument(
         "--seed", type=int, default=0, help="of the random start, and of weights; default 0"

@@ -105,7 +105,21 @@ def test_the_tail_is_that_of_the_series(kernel: mh.Kernel):
     known = float(np.sum(kernel.coefficients(N - 1)))
     tail = float(kernel(1.0)) - known
     assert tail == pytest.approx(c * N**-nu, rel=0.05)
+    assert said.measured == pytest.approx(1.0, abs=0.07)
     assert said.exponent == 2.0 * nu
+
+
+def test_how_far_the_law_of_the_tail_holds():
+    """The next term is smaller by about depth / N."""
+    for depth in (1, 12):
+        said = mh.nngp("relu", depth=depth, weight_var=2.0).explain()
+        assert said.measured == pytest.approx(1.0, abs=0.05)
+        assert "of it)" in str(said) and not any("far beyond 256" in text for text in said.implies)
+    deep = mh.nngp("relu", depth=17, weight_var=2.0).explain()  # not looked at
+    hidden = mh.nngp(mh.activation("rectified_power", q=8)).explain()  # below rounding
+    for said in (deep, hidden):
+        assert math.isnan(said.measured) and "of it)" not in str(said)
+        assert any("far beyond 256" in text for text in said.implies)
 
 
 def test_a_kink_without_mirror_image_leaves_minus_one_alone():
@@ -165,8 +179,8 @@ def test_a_kink_that_was_not_declared_is_suspected():
 def test_deep_smooth_kernels_decay_too():
     said = mh.ntk("tanh", depth=3).explain()
     assert said.decay is not None and said.decay.law == "root" and "fitted" in said.decay.how
-    A = mh.ntk("tanh", depth=3).coefficients(401)
-    measured = 0.5 * math.log(A[101] / A[401]) / (math.sqrt(401.0) - math.sqrt(101.0))
+    A = mh.ntk("tanh", depth=3).coefficients(201)
+    measured = 0.5 * math.log(A[51] / A[201]) / (math.sqrt(201.0) - math.sqrt(51.0))
     assert said.decay.rate == pytest.approx(measured, rel=0.1)
 
 

@@ -27,6 +27,12 @@ def test_a_pair_is_an_entry(kernel: mh.Kernel):
     assert drop > 0.0
 
 
+def test_points_of_unequal_norm_go_the_way_of_arrays():
+    kernel, X = mh.nngp("tanh"), np.random.default_rng(1).standard_normal((4, 3))
+    K = kernel(X, X)
+    assert kernel(X[0], X[3]) == pytest.approx(K[0, 3], rel=1e-12)
+
+
 def test_what_is_no_point_is_refused_as_in_arrays():
     kernel = mh.gradient_kernel("tanh")
     with pytest.raises(ValueError, match="must have one dimension d; got 2 and 3"):

@@ -21,7 +21,7 @@ from ..errors import PrecisionWarning
 from ..kernels import Kernel
 from ..precision.analytic import analytic
 
-TERMS = 512
+TERMS, DEEP_TERMS = 512, 256  # of one layer, and of many, where they cost ten times as much
 ABOVE = 1e-27  # of h(1): squares of mu, which are known to 4e-15
 FIRST = 4
 LEAST_FACTORIAL = 0.2  # less is no factorial, but one parameter more than a geometric law has
@@ -77,11 +77,12 @@ def decay(kernel: Kernel) -> Decay:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PrecisionWarning)
-        A = np.asarray(kernel.coefficients(TERMS))
+        A = np.asarray(kernel.coefficients(DEEP_TERMS if kernel.deep else TERMS))
+    terms = len(A) - 1
     seen = np.flatnonzero(A > ABOVE * float(np.sum(A)))
     last = int(seen[-1]) if seen.size else 0
-    if not np.any(A[last + 1 :]) or (last < TERMS // 4 and _ends(A, last)):
-        if last < TERMS:
+    if not np.any(A[last + 1 :]) or (last < terms // 4 and _ends(A, last)):
+        if last < terms:
             return Decay("finite", float(last), math.nan, 0, last, "all others vanish")
     law, rate = _fitted(A, last)
     strip = _strip(kernel)
@@ -145,7 +146,7 @@ def _fitted(A: Array, last: int) -> tuple[str, float]:
     smooth = {law: v for law, v in found.items() if law != "power"}
     if (
         "power" in found
-        and last == TERMS
+        and last == len(A) - 1
         and not (smooth and min(smooth.values())[0] < 0.2 * found["power"][0])
     ):
         return "power", found["power"][1]

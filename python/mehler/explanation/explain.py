@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import math
 import textwrap
+import warnings
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..errors import PrecisionWarning
 from ..kernels import Kernel
 from ..kernels.parity import FULL, NONE, SIMPLE
 from ..result import plain
 from .decay import Decay, decay
 from .jets import Jet, singular_terms
 from .jumps import ORDERS, jumps
+
+SEEN_AT, SEEN_DEPTH = 256, 16  # where the tail is looked at, and up to how many layers
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,9 @@ class Explanation:
         The singular terms of h at rho = +1 and rho = -1; None where it has none.
     tail
         (C, nu): sum_{p >= N} A_p ~ C N^-nu for large N, of kinked activations.
+    measured
+        sum_{p >= 256} A_p over C 256^-nu: near one where the law holds from there on, as it does for few layers. NaN for more than 16
+        layers, and where the tail is too small to be told from rounding.
     decay
         How fast the power series falls, of analytic ones.
     exponent
@@ -93,6 +100,7 @@ class Explanation:
     plus: Singularity | None = None
     minus: Singularity | None = None
     tail: tuple[float, float] | None = None
+    measured: float = math.nan
     decay: Decay | None = None
     exponent: float = math.nan
     implies: tuple[str, ...] = field(default=())
@@ -123,7 +131,12 @@ class Explanation:
             rows.append(("at rho=-1", _term(self.minus, "(1 + rho)")))
         if self.tail is not None:
             c, nu = self.tail
-            rows.append(("tail", f"sum over p >= N of A_p ~ {c:.5g} N^-{nu:g}"))
+            seen = (
+                ""
+                if math.isnan(self.measured)
+                else f" (measured at N = {SEEN_AT}: {self.measured:.3g} of it)"
+            )
+            rows.append(("tail", f"sum over p >= N of A_p ~ {c:.5g} N^-{nu:g}{seen}"))
         if self.decay is not None:
             rows.append(("decay", f"{self.decay.text} ({self.decay.how})"))
         rows += [("lambda_min", text) for text in self.implies]
@@ -170,19 +183,33 @@ def explain(kernel: Kernel) -> Explanation:
     r = min(orders)
     smooth = f"kinked: the derivative of order {r} is the first that jumps"
     smooth += f" (class J_{r})" * (r in (1, 2))
-    tail = None
+    tail, measured = None, math.nan
     if math.isfinite(plus.order) and not math.isnan(plus.size):
         tail = (-plus.size / math.gamma(1.0 - plus.order), plus.order)
-        implied += _of_tail(*tail, plus, minus)
+        measured = _measured(kernel, *tail)
+        implied += _of_tail(*tail, measured, plus, minus)
     return Explanation(
         smoothness=smooth,
         plus=_singular(plus),
         minus=_singular(minus),
         tail=tail,
+        measured=measured,
         exponent=2.0 * plus.order if tail else math.nan,
         implies=tuple(implied),
         **common,
     )
+
+
+def _measured(kernel: Kernel, c: float, nu: float) -> float:
+    """The tail from SEEN_AT on, as h(1) less what is before it, over what the law says."""
+    top = float(kernel.h.ends[0])
+    if kernel.depth > SEEN_DEPTH or c == 0.0:
+        return math.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PrecisionWarning)
+        before = math.fsum(kernel.coefficients(SEEN_AT - 1))
+    rest = top - before
+    return rest / (c * SEEN_AT**-nu) if rest > 1e3 * (kernel.error + 1e-14 * top) else math.nan
 
 
 def _kinks(kernel: Kernel) -> list[Kink]:
@@ -265,13 +292,17 @@ def _of_parity(kernel: Kernel) -> list[str]:
     return []
 
 
-def _of_tail(c: float, nu: float, plus: Jet, minus: Jet) -> list[str]:
+def _of_tail(c: float, nu: float, measured: float, plus: Jet, minus: Jet) -> list[str]:
     law = f"{0.5 * c:.3g} {_power('(s^2 / (2 log 2n))', nu)}"
     like = f"{_power('s', 2.0 * nu)} / {_power('log(n)', nu)}"
     said = [
         f"at least {law}, so like {like}, as the projective separation s = min |x_i -+ x_j| of n unit points goes to 0 "
         "(tail of the series and Gershgorin; the exponent of Panigrahi, Shetty, Goyal 2020)."
     ]
+    if not 0.8 <= measured <= 1.25:
+        said[0] += (
+            f" Only where s is so small that 2 log(2n) / s^2 lies far beyond {SEEN_AT}: before, the law is not reached."
+        )
     if nu < 1.0:
         top = f"{abs(plus.size):.3g} {_power('(s^2 / 2)', nu)}"
         said.append(f"at most about {top} for a pair at the distance s (its Rayleigh quotient).")
