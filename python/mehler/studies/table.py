@@ -60,12 +60,34 @@ class SweepRow:
         return self.status != NOT_RUN
 
     def cells(self) -> dict[str, str]:
-        """Texts that :meth:`of_cells` reads back to the bit."""
+        """Texts that :meth:`of_cells` reads back to the bit.
+
+        Returns
+        -------
+        dict
+            Names of the fields to texts; an empty one for None.
+        """
         return {k: "" if v is None else str(v) for k, v in asdict(self).items()}
 
     @staticmethod
     def of_cells(cells: Mapping[str, str]) -> SweepRow:
-        """The row of such texts; ValueError or KeyError where they are none."""
+        """The row of such texts.
+
+        Parameters
+        ----------
+        cells
+            What :meth:`cells` gives.
+
+        Returns
+        -------
+        SweepRow
+            Equal to the one that gave the texts.
+
+        Raises
+        ------
+        KeyError, ValueError
+            A field is missing, or is no number.
+        """
         found: dict[str, Any] = {}
         for f in fields(SweepRow):
             text, kind = cells[f.name], str(f.type)
