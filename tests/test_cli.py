@@ -161,7 +161,10 @@ def test_study_without_matplotlib_says_what_to_install(
     ("options", "message"),
     [
         (["none.npy"], "none.npy does not exist"),
-        (["{data}", "--activation", "tanh"], "not homogeneous; .*Pass --normalize"),
+        (
+            ["{data}", "--activation", "tanh", "--precision", "extended"],
+            "unit norm.*Pass --normalize",
+        ),
         (["{data}", "--activation", "rellu"], "'rellu'.*relu"),
         (["{data}", "--activation", "elu(0.5)"], "expected a name with keyword numbers"),
         (["{data}", "--activation", "elu(alpha="], "cannot read the activation"),

@@ -53,7 +53,16 @@ FOLDERS = {
     "explanation": {"activations", "kernels", "precision"},
     "bounds": {"activations", "kernels", "data", "certificates"},
     "interop": {"activations", "kernels"},
-    "studies": {"activations", "kernels", "data"},
+    "studies": {
+        "activations",
+        "kernels",
+        "data",
+        "operators",
+        "preconditioners",
+        "certificates",
+        "planning",
+        "solvers",
+    },
 }
 TABLES = {"Profile", "Surface", "SplineDual"}  # what kernels compile to
 MATHEMATICS = ("activations", "kernels", "precision")

@@ -138,7 +138,13 @@ class Sweep:
         return [asdict(r) for r in self.rows]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON (NaN and infinity become None)."""
+        """Everything, ready for JSON (NaN and infinity become None).
+
+        Returns
+        -------
+        dict
+            The attributes by name; ``rows`` as dictionaries.
+        """
         rows = [{k: plain(v) for k, v in r.items()} for r in self.records()]
         return {
             "seconds": self.seconds,
@@ -155,6 +161,10 @@ class Sweep:
         ----------
         path
             The file; one that exists is replaced.
+
+        Returns
+        -------
+        None
         """
         text = io.StringIO()
         writer = csv.DictWriter(text, [f.name for f in fields(SweepRow)], lineterminator="\n")
