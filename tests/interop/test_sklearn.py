@@ -88,11 +88,19 @@ def test_theta_bounds_and_clone():
     assert NetworkKernel(weight_var_bounds="fixed").theta.shape == (0,)
 
 
-def test_gradient_of_a_homogeneous_kernel_is_exact_enough():
-    """ReLU without bias: K ~ weight_var^depth, dK / d log weight_var = depth K."""
-    K, slopes = NetworkKernel("relu", "nngp", depth=2, weight_var=1.7)(X, eval_gradient=True)
+@pytest.mark.parametrize("kind", ["nngp", "ntk", "gradient"])
+@pytest.mark.parametrize("normalized", [False, True])
+@pytest.mark.parametrize("activation", ["relu", ["relu", "rectified_power", "abs"]], ids=str)
+def test_gradient_of_a_homogeneous_kernel_is_exact(activation, normalized: bool, kind: str):
+    """K ~ weight_var^e: what the values at two variances say, and what the differences say."""
+    kernel = NetworkKernel(activation, kind, weight_var=1.7, normalized=normalized)
+    K, slopes = kernel(X, eval_gradient=True)
     assert slopes.shape == (40, 40, 1)
-    np.testing.assert_allclose(slopes[..., 0], 2.0 * K, rtol=1e-7)
+    there = NetworkKernel(activation, kind, weight_var=3.4, normalized=normalized)(X)
+    power = np.log2(there[0, 0] / K[0, 0])
+    assert power == pytest.approx(round(power), abs=1e-12)
+    np.testing.assert_allclose(slopes[..., 0], round(power) * K, rtol=1e-14)
+    np.testing.assert_allclose(slopes[..., 0], kernel._slope(X, "weight_var"), atol=1e-7 * K.max())
 
 
 def test_gradient_of_the_error_function_is_that_of_the_closed_form():
