@@ -3,7 +3,7 @@
 depth   with f = (phi - E phi) / sd(phi), mu = 1 - alpha_1^2 the share of its variance that is not linear, and
         1 - |rho| >= delta^2 / 2 for every pair: after L > L0 = ceil(log(1/delta^2) / log(1 + mu/2)) layers
         |rho_L| <= 1/2 (1 - mu/2)^(L - L0), and lambda_min(K_L) >= 1 - (n-1) |rho_L| >= 1/2 once that is 1/(2n).
-width   G_m is a mean of m independent matrices of norm <= R = B^2 |X|^2, B = sup |phi'|, a_k^2 = 1: by the matrix Chernoff
+width   G_m is a mean of m independent matrices of norm <= R = weight_var B^2 |X|^2, B = sup |phi'|, a_k^2 = 1: by the matrix Chernoff
         bound lambda_min(G_m) >= lambda/2 with probability 1 - n exp(-0.153 m lambda / R).
 """
 
@@ -71,5 +71,5 @@ def width_needed(ker: Kernel, U: Array, lower: float) -> int | None:
     B = steepest(ker.layers[0])
     if B is None:
         return None
-    size = B * B * float(np.linalg.norm(U, 2)) ** 2
+    size = ker.weight_var * B * B * float(np.linalg.norm(U, 2)) ** 2
     return math.ceil(size / lower * math.log(len(U) / FAILURE) / CHERNOFF)

@@ -20,6 +20,7 @@ import numpy as np
 from .._arrays import Array
 from ..kernels import Kernel
 from ..kernels.kernel import known_coefficients
+from ..kernels.layer_series import LOW, series_of
 from ..kernels.parity import SIMPLE, Parity
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
@@ -159,14 +160,21 @@ def tails(ker: Kernel, n: int, span: int) -> Iterator[tuple[int, float, int]]:
         beyond, shift = known.beyond, known.shift
     else:  # h(1) minus what is sure: seen down to the rounding of doubles
         top, shift = float(ker.h.ends[0]), 0
-        a = np.asarray(known_coefficients(ker, min(DEGREES, ker.last_tail)))
-        sure = np.maximum(a - 4e-15 * np.sqrt(top * a) - 2e-29 * top, 0.0)
-        beyond = top * (1.0 + len(a) * EPS) + ker.error - np.cumsum(sure)
+        sure = _sure(ker, min(DEGREES, ker.last_tail), top)
+        beyond = top * (1.0 + len(sure) * EPS) + ker.error - np.cumsum(sure)
     for k, rest in enumerate(beyond):
         D = dimension(ker.parity, span, k + shift)
         if D >= n:
             return
         yield k + shift, float(rest), D
+
+
+def _sure(ker: Kernel, kmax: int, top: float) -> Array:
+    """A_p from below."""
+    if ker.deep:
+        return np.asarray(top * series_of(ker, kmax).rows[LOW][: kmax + 1] * (1.0 - 4.0 * EPS))
+    a = np.asarray(known_coefficients(ker, kmax))
+    return np.maximum(a - 4e-15 * np.sqrt(top * a) - 2e-29 * top, 0.0)
 
 
 def head_and_tail(ker: Kernel, n: int, span: int, scale: float) -> tuple[float, int, int] | None:

@@ -18,7 +18,7 @@ import numpy as np
 from .. import _core
 from .._arrays import Array
 from ..kernels import Kernel
-from ..kernels.parity import SIMPLE
+from ..kernels.parity import NONE, SIMPLE
 from ..operators.gram import core_diagonal
 from ..operators.layered import layered
 
@@ -67,10 +67,12 @@ def forced_zero(pairs: dict[str, Any], X: Array, norms: Array, kernel: Kernel) -
         i, j = pairs["opposite"][0]
         parity = "odd" if minus < 0 else "even"
         more = f"; {pairs['opposite_count']} such pairs" if pairs["opposite_count"] > 1 else ""
+        exact = declared and _without(kernel, minus < 0)
         return Zero(
             combine([i, j], [1.0, 1.0 if minus < 0 else -1.0]),
-            f"points {j} and {i} are opposite, and the kernel is {parity}{more}",
-            upper([(i, j)], declared),
+            f"points {j} and {i} are opposite, and the kernel is {parity}"
+            f"{'' if exact else ' to rounding'}{more}",
+            upper([(i, j)], exact),
         )
     odd, even = kernel.parity
     if even <= SIMPLE and len(pairs["opposite"]) > 1:
@@ -141,9 +143,15 @@ def _pair(
     v[i], v[j] = math.sqrt(0.5), sign * math.sqrt(0.5)
     ours = all(act.source != "user" for act in kernel.layers)
     exact = bool(np.array_equal(X[i], X[j])) if sign < 0 else False
-    exact = exact or (ours and bool(np.array_equal(X[i], -X[j])))
+    opposite = ours and _without(kernel, sign > 0) and bool(np.array_equal(X[i], -X[j]))
+    exact = exact or opposite
     top = float(np.max(core_diagonal(points, kernel)))
     return Zero(v, why, 0.0 if exact else ROUNDING * top)
+
+
+def _without(kernel: Kernel, even: bool) -> bool:
+    """Whether the kernel has no even part, or no odd one: its ends in double cannot tell a small part from none."""
+    return (kernel.parity.even if even else kernel.parity.odd) == NONE
 
 
 def _proportional(x: Array, y: Array) -> bool:

@@ -125,7 +125,8 @@ class Stream:
         tree = _core.TriangularFactor(n, each * len(S))
         for start in range(0, count, 2 * each):
             part = L[:, start : start + 2 * each].T  # (c, n)
-            tree.push((part[:, None, :] * S).reshape(-1, n), self.threads, self._listen)
+            rows = np.ascontiguousarray((part[:, None, :] * S).reshape(-1, n))
+            tree.push(rows, self.threads, self._listen)
             self.tell("factor", start, count)
         return tree.factor(self.threads, self._listen)
 

@@ -127,7 +127,7 @@ def _growth(f: Analytic, s: float, a: float) -> float:
 def _log_error(f: Analytic, s: float, step: float, kmax: int, power: int) -> float:
     """log of the rule's error for mu_k, k <= kmax (power 1), or for E f^2 (power 2), by the best a tried."""
     best = math.inf
-    top = f.strip / s if math.isfinite(f.strip) else 40.0 / step**0.5
+    top = min(f.strip / s, 40.0 / step**0.5)  # 0.5 a^2 soon outweighs 2 pi a / step
     for part in (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.86, 0.9, 0.93, 0.96, 0.98):
         a = part * top
         try:
