@@ -17,15 +17,17 @@ from .data.files import load
 from .data.generated import generate
 from .data.points import DataSummary, describe, normalize
 from .eigen import eigsh, min_eig
+from .eigenvalues import Spectrum
 from .errors import ConvergenceWarning, PrecisionWarning
 from .kernels import Kernel, gradient_kernel, nngp, ntk
-from .operators.finite_width import FeatureGram, SpectrumBounds, feature_gram
+from .operators.feature_matrix import FeatureGram
+from .operators.finite_width import feature_gram
 from .operators.gram import Gram, gram
 from .planning import Plan
 from .planning.ask import plan
 from .plots import plot_dimension, plot_spectrum
 from .result import EigenResult
-from .spectrum import Spectrum, eigvalsh
+from .spectrum import eigvalsh
 
 try:
     __version__ = _version("mehler")
@@ -44,7 +46,6 @@ __all__ = [
     "Plan",
     "PrecisionWarning",
     "Spectrum",
-    "SpectrumBounds",
     "activation",
     "activations",
     "build_info",
