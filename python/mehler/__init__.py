@@ -23,6 +23,7 @@ from .kernels import Kernel, gradient_kernel, nngp, ntk
 from .operators.feature_matrix import FeatureGram
 from .operators.finite_width import feature_gram
 from .operators.gram import Gram, gram
+from .operators.jacobian import gram_from_rows
 from .planning import Plan
 from .planning.ask import plan
 from .plots import plot_dimension, plot_spectrum
@@ -57,6 +58,7 @@ __all__ = [
     "generate",
     "gradient_kernel",
     "gram",
+    "gram_from_rows",
     "load",
     "min_eig",
     "nngp",
