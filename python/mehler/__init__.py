@@ -29,6 +29,8 @@ from .planning.ask import plan
 from .plots import plot_dimension, plot_spectrum
 from .result import EigenResult
 from .spectrum import eigvalsh
+from .studies.width_table import WidthRow, WidthStudy
+from .studies.widths import width_study
 
 try:
     __version__ = _version("mehler")
@@ -47,6 +49,8 @@ __all__ = [
     "Plan",
     "PrecisionWarning",
     "Spectrum",
+    "WidthRow",
+    "WidthStudy",
     "activation",
     "activations",
     "build_info",
@@ -67,4 +71,5 @@ __all__ = [
     "plan",
     "plot_dimension",
     "plot_spectrum",
+    "width_study",
 ]

@@ -71,12 +71,15 @@ def operator_for(features: Features, threads: int, limit: int) -> str:
     return "dense"
 
 
-def check_memory(features: Features, storage: str, threads: int, limit: int) -> None:
-    """A MemoryError that says what fits, before anything is allocated."""
-    need = bytes_for(features, storage, threads)
+def check_memory(
+    features: Features, storage: str, threads: int, limit: int, beside: int = 0
+) -> None:
+    """A MemoryError that says what fits, before anything is allocated; ``beside``: bytes that come with any form."""
+    need = bytes_for(features, storage, threads) + beside
     if need <= limit:
         return
-    takes = {s: bytes_for(features, s, threads) for s in STORAGES[1:] if s != storage}
+    others = [s for s in STORAGES[1:] if s != storage]
+    takes = {s: bytes_for(features, s, threads) + beside for s in others}
     fits = [f"storage={s!r} takes {size_text(size)}" for s, size in takes.items() if size <= limit]
     least = min(takes, key=lambda s: takes[s])
     least = storage if need <= takes[least] else least
