@@ -18,17 +18,22 @@ from .data.files import load
 from .data.generated import generate
 from .data.points import DataSummary, describe, normalize
 from .eigen import eigsh, min_eig
+from .eigenvalues import Spectrum
 from .errors import ConvergenceWarning, PrecisionWarning
 from .kernels import Kernel, gradient_kernel, nngp, ntk
-from .operators.finite_width import FeatureGram, SpectrumBounds, feature_gram
+from .operators.feature_matrix import FeatureGram
+from .operators.finite_width import feature_gram
 from .operators.gram import Gram, gram
+from .operators.jacobian import gram_from_rows
 from .planning import Plan
 from .planning.ask import plan
 from .plots import plot_dimension, plot_spectrum
 from .result import EigenResult
-from .spectrum import Spectrum, eigvalsh
+from .spectrum import eigvalsh
 from .studies.sweep import sweep
 from .studies.table import Sweep, SweepRow
+from .studies.width_table import WidthRow, WidthStudy
+from .studies.widths import width_study
 
 try:
     __version__ = _version("mehler")
@@ -49,9 +54,10 @@ __all__ = [
     "Plan",
     "PrecisionWarning",
     "Spectrum",
-    "SpectrumBounds",
     "Sweep",
     "SweepRow",
+    "WidthRow",
+    "WidthStudy",
     "activation",
     "activations",
     "bounds",
@@ -64,6 +70,7 @@ __all__ = [
     "generate",
     "gradient_kernel",
     "gram",
+    "gram_from_rows",
     "load",
     "min_eig",
     "nngp",
@@ -73,4 +80,5 @@ __all__ = [
     "plot_dimension",
     "plot_spectrum",
     "sweep",
+    "width_study",
 ]

@@ -35,7 +35,7 @@ from .certificates import deflated as deflated_certificate
 from .certificates import factorisation as certificate
 from .errors import ConvergenceWarning, PrecisionWarning
 from .kernels import Kernel
-from .operators.finite_width import FeatureGram
+from .operators.feature_matrix import FeatureGram
 from .operators.foreign import as_operator, columns
 from .operators.gram import Gram, core_points
 from .operators.layered import layered, refuse

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ from ._arrays import (
 )
 from ._progress import Reporter
 from .activations import Activation
+from .eigenvalues import Spectrum, known_to, statuses
 from .kernels import Kernel
 from .operators.gram import core_points
 from .operators.layered import layered, refuse
@@ -42,66 +42,6 @@ from .solvers.outcome import EPS, Task, entry_error, rounding_of
 PRECISIONS = ("auto", "double", *ladder.BEYOND)
 EXTENDED_UP_TO, EXACT_UP_TO = 600, 100  # points that 'auto' takes so far
 MOST_BITS = 2048  # eigenvalues that are exactly zero are never told from small ones
-
-
-@dataclass(frozen=True, eq=False)
-class Spectrum:
-    """What :func:`eigvalsh` knows of every eigenvalue.
-
-    Attributes
-    ----------
-    values
-        Ascending, (n,).
-    lower, upper
-        lower <= eigenvalue <= upper, (n,): rigorous in 'exact', with rounding in its usual size otherwise.
-    status
-        'resolved' (known to tol) or 'rounding-limited', one a value.
-    precision
-        The last one that was taken: 'double', 'extended' or 'exact'.
-    tol
-        The relative accuracy that was asked for.
-    seconds
-        Wall time.
-    message
-        What was climbed, and what would give more.
-    """
-
-    values: Array = field(repr=False)
-    lower: Array = field(repr=False)
-    upper: Array = field(repr=False)
-    status: tuple[str, ...] = field(repr=False)
-    precision: str
-    tol: float
-    seconds: float
-    message: str = ""
-
-    @property
-    def resolved(self) -> bool:
-        """Whether every value is."""
-        return all(s == "resolved" for s in self.status)
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
-        return np.array(self.values, dtype=dtype)
-
-    def __str__(self) -> str:
-        n = len(self)
-        shown = list(range(n)) if n <= 20 else [*range(10), -1, *range(n - 5, n)]
-        lines = []
-        for i in shown:
-            if i < 0:
-                lines.append("...")
-            elif self.status[i] == "resolved":
-                lines.append(f"{i:4d}  {self.values[i]:.8g}")
-            else:
-                lines.append(f"{i:4d}  <= {self.upper[i]:.1e}  rounding-limited")
-        known = sum(s == "resolved" for s in self.status)
-        lines.append(
-            f"{known} of {n} resolved to {self.tol:g}, {self.precision}, {self.seconds:.3g} s"
-        )
-        return "\n".join([*lines, self.message] if self.message else lines)
 
 
 def eigvalsh(
@@ -184,7 +124,7 @@ def eigvalsh(
                 values, lower, upper = _extended(raw, points, ker, task, normalize)
             else:
                 values, lower, upper = _exact(raw, ker, task, normalize)
-            known = 0.5 * (upper - lower) <= tol * np.abs(values)
+            known = known_to(values, lower, upper, tol)
             said.append(f"{step}: {int(np.sum(known))}")
             if np.all(known):
                 break
@@ -195,7 +135,7 @@ def eigvalsh(
         scale * values,
         scale * lower,
         scale * upper,
-        tuple("resolved" if k else "rounding-limited" for k in known),
+        statuses(values, lower, upper, tol),
         step,
         tol,
         time.perf_counter() - start,
@@ -274,7 +214,7 @@ def _exact(raw: Array, ker: Kernel, task: Task, normalize: bool) -> tuple[Array,
         lack = K.wrong + K.tail
         lower = np.maximum(np.nextafter(below - K.wrong, -np.inf), 0.0)
         upper = np.nextafter(above + lack, np.inf)
-        known = 0.5 * (upper - lower) <= task.tol * np.abs(values)
+        known = known_to(values, lower, upper, task.tol)
         if np.all(known) or bits >= MOST_BITS:
             return values, lower, upper
         if lack > 0.1 * float(np.max((above - below)[~known])):

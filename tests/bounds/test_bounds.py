@@ -161,6 +161,8 @@ def test_width_that_is_enough_is_enough():
     for seed in range(5):
         K = mh.feature_gram(X, "relu", width=b.width_needed, rng=seed).toarray()
         assert np.linalg.eigvalsh(K)[0] >= 0.5 * b.lower
+    scaled = mh.bounds(X, "relu", weight_var=1e4)
+    assert scaled.width_needed == pytest.approx(b.width_needed, abs=2)
     assert mh.bounds(X, mh.activation("rectified_power", q=2)).width_needed is None  # phi' grows
     assert needs.steepest(mh.activation("tanh")) == pytest.approx(1.0, rel=2e-3)
 

@@ -235,3 +235,13 @@ def test_zero_to_the_last_bit_and_zero_to_rounding():
     y = 3.0 * x  # rounded: not a multiple of x
     r = mh.min_eig(np.array([x, y]), "relu")
     assert r.value == 0.0 and 0.0 < r.upper < 1e-13 and "zero to rounding" in r.message
+
+
+def test_a_parity_that_doubles_cannot_tell_from_none():
+    """A tiny bias, or a tiny even part: the eigenvalue of an opposite pair is small, not zero."""
+    P = np.array([[1.0, 0.0], [-1.0, 0.0]])
+    r = mh.min_eig(P, "erf", bias_var=1e-16, precision="exact")
+    assert r.lower <= 2.049876125e-16 * (1 + 1e-9) and r.upper >= 2.049876125e-16 * (1 - 1e-9)
+    act = mh.activation("polynomial", coefficients=(0.0, 1.0, 1e-9))
+    r = mh.min_eig(P, act, certify="rigorous")
+    assert r.lower <= 8.0e-18 <= r.upper

@@ -134,7 +134,9 @@ def test_memory_is_refused_beforehand():
         MemoryError, match=r"storage='factor' of n=2000 .*What fits: storage='dense'"
     ):
         mh.feature_gram(A, "relu", width=10**6, rng=0, storage="factor", max_memory="400MB")
-    with pytest.raises(MemoryError, match=r"smallest max_memory that works is .*storage='dense'"):
+    with pytest.raises(
+        MemoryError, match=r"smallest max_memory that works is .*storage='matrix-free'"
+    ):
         mh.feature_gram(A, "relu", width=10**6, rng=0, max_memory="1MB")
 
 
@@ -146,9 +148,9 @@ WRONG = [
     ({"readout": np.ones(3)}, ValueError, r"readout must have the shape \(10,\), one a neuron; got \(3,\)"),
     ({"readout": np.full(10, np.inf)}, ValueError, "readout must be finite; found inf"),
     ({"readout": np.ones(10), "kernel": "nngp"}, ValueError, "readout has no part in the nngp kernel"),
-    ({"kernel": "ntk"}, ValueError, r"of one hidden layer; got 'ntk' of depth 1"),
+    ({"activation": mh.ntk("tanh", depth=3)}, ValueError, r"of one hidden layer; got 'ntk' of depth 3.*gram_from_rows"),
     ({"activation": mh.nngp("tanh", depth=2)}, ValueError, r"of one hidden layer; got 'nngp' of depth 2"),
-    ({"storage": "packed"}, ValueError, "storage must be one of"),
+    ({"storage": "disk"}, ValueError, "storage must be one of"),
     ({"activation": mh.gradient_kernel("relu", normalized=True)}, ValueError, "normalized=True is not available at finite"),
 ]  # fmt: skip
 

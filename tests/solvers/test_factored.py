@@ -70,7 +70,8 @@ def test_enclosure_of_the_gradient_kernel_holds(name, n):
     truth = true_spectrum(X, W, SLOPES[name])
     r = quiet(X, name, weights=W)
     assert r.method.startswith("factored") and contains(r, truth[0])
-    values, lower, upper = mh.feature_gram(X, name, weights=W).spectrum()
+    s = mh.feature_gram(X, name, weights=W).spectrum()
+    values, lower, upper = s.values, s.lower, s.upper
     assert all(lo <= t <= up for lo, t, up in zip(lower, truth, upper, strict=True))
     # the point of the route: sixteen digits of sigma, not of lambda
     sigma = np.sqrt(values / values[-1])
@@ -95,10 +96,10 @@ def test_bounds_hold_for_what_rounding_hides_most(seed):
     n, d, m = int(rng.integers(3, 17)), int(rng.integers(1, 4)), int(rng.integers(20, 80))
     X, W = rng.standard_normal((n, d)), rng.standard_normal((m, d)) * rng.choice([0.1, 1.0, 3.0])
     truth = true_spectrum(X, W, VALUES["softplus"], gradient=False)
-    _, lower, upper = mh.feature_gram(X, "softplus", weights=W, kernel="nngp").spectrum()
+    s = mh.feature_gram(X, "softplus", weights=W, kernel="nngp").spectrum()
     noise = 1e-50 * truth[-1]  # of 60 digits
     assert all(
-        lo <= max(t, noise) and t <= up for lo, t, up in zip(lower, truth, upper, strict=True)
+        lo <= max(t, noise) and t <= up for lo, t, up in zip(s.lower, truth, s.upper, strict=True)
     )
 
 

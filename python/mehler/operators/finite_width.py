@@ -1,228 +1,32 @@
-"""FeatureGram: the Gram matrix of a network of finite width, as a factor or as entries.
+"""The Gram matrix of a network of one hidden layer and finite width.
 
-    G = (1/m) (F^T F) o (C C^T),   F (m, n) features, C (n, d') coordinates
+    G = (1/m) [ (F^T F) o (C C^T) + feature (H^T H) (x) I_c ],   F, H features, C (n, d') coordinates
 
-Factor, for small eigenvalues: F = Q S by blocked TSQR, and then
+Factor, for small eigenvalues: F = Q_1 S, H = Q_2 T by blocked TSQR, and then
 
-    [F D_1; ...; F D_d'] = (I (x) Q) [S D_1; ...; S D_d'] = Q' R,   D_c = diag(C_1c, ..., C_nc),
+    [F D_1; ...; F D_d'; H (x) I_c] = Q_3 [S D_1; ...; S D_d'; T (x) I_c] = Q R,   D_c = diag(C_1c, ..., C_nc),
 
-so G = R^T R / m with R (n, n), and F^T F is never formed. Entries, for many points: F^T F by GEMM.
+so G = R^T R / m with R (n, n), and F^T F is never formed. Entries, for many points: F^T F by GEMM. Products, for
+more: F alone. ``forms`` has them all.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from .. import _core
-from .._arrays import (
-    Array,
-    as_array,
-    as_points,
-    choice,
-    duration,
-    flag,
-    memory_limit,
-    size_text,
-    thread_count,
-)
+from .._arrays import Array, as_points, choice, duration, flag, memory_limit, thread_count
 from .._progress import Reporter, State
 from ..activations import Activation
 from ..kernels import Kernel
 from ..question import kernel_of
+from .feature_matrix import FeatureGram
 from .neurons import Features
-from .stream import Made, Stream, check_memory, mirrored, storage_for
-
-STORAGES = ("auto", "factor", "dense")
-
-
-class SpectrumBounds(NamedTuple):
-    """All eigenvalues and what rounding allows.
-
-    Attributes
-    ----------
-    values
-        Ascending.
-    lower, upper
-        lower <= eigenvalue <= upper, one by one.
-    """
-
-    values: Array
-    lower: Array
-    upper: Array
-
-
-class FeatureGram:
-    """The Gram matrix of a layer of finite width. Make one with :func:`feature_gram`.
-
-    Attributes
-    ----------
-    kernel
-        The kernel at infinite width that it tends to.
-    width
-        Number of neurons, m.
-    storage
-        'factor' or 'dense'.
-    made
-        What a pass over the neurons has made.
-    factor
-        R, upper triangular, G = R^T R / m; None of 'dense'.
-    rounding
-        Relative error of each column of the features in the factor, of 'factor'; of entries, of 'dense'.
-    threads
-        As given: None asks OpenMP at each product.
-    rank
-        That G cannot exceed: m d, or m.
-    seconds
-        That it took to make.
-    """
-
-    def __init__(
-        self,
-        kernel: Kernel,
-        made: Made,
-        threads: int | None = None,
-        seconds: float = 0.0,
-    ) -> None:
-        self.kernel, self.threads, self.seconds = kernel, threads, seconds
-        self.storage, self.width, stored, self.rounding, self.rank = made
-        n = stored.shape[1]
-        self.shape = (n, n)
-        self.dtype = np.dtype(np.float64)
-        stored.flags.writeable = False
-        self.factor = stored if self.storage == "factor" else None
-        self._entries = stored if self.storage == "dense" else None
-        self._spectrum: tuple[SpectrumBounds, Array] | None = None
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the factor, or of the entries."""
-        return 8 * int(self.shape[0]) ** 2
-
-    def toarray(self) -> Array:
-        """The entries.
-
-        Returns
-        -------
-        ndarray
-            G, (n, n), float64, symmetric to the bit.
-        """
-        if self._entries is not None:
-            return self._entries.copy()
-        assert self.factor is not None
-        G = np.zeros(self.shape)
-        _core.add_squares(self.factor, G, thread_count(self.threads))
-        return np.asarray(mirrored(G) / self.width)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        """For ``np.asarray``."""
-        G = self.toarray()
-        return G if dtype is None else G.astype(dtype)
-
-    def diagonal(self) -> Array:
-        """G_ii.
-
-        Returns
-        -------
-        ndarray
-            (n,), float64.
-        """
-        if self._entries is not None:
-            return self._entries.diagonal().copy()
-        assert self.factor is not None
-        return np.asarray(np.sum(self.factor**2, axis=0) / self.width)
-
-    def __matmul__(self, V: Any) -> Array:
-        """G V.
-
-        Parameters
-        ----------
-        V
-            (n,) or (n, b).
-
-        Returns
-        -------
-        ndarray
-            Of the shape of V.
-        """
-        A = as_array(V, "V")
-        if A.ndim not in (1, 2) or A.shape[0] != self.shape[0]:
-            raise ValueError(
-                f"V must have the shape ({self.shape[0]},) or ({self.shape[0]}, b); got {A.shape}."
-            )
-        A = A.astype(np.float64, copy=False)
-        if self._entries is not None:
-            return np.asarray(self._entries @ A)
-        assert self.factor is not None
-        return np.asarray(self.factor.T @ (self.factor @ A) / self.width)
-
-    def as_linear_operator(self) -> Any:
-        """For SciPy's solvers; needs SciPy.
-
-        Returns
-        -------
-        scipy.sparse.linalg.LinearOperator
-            With a product of blocks.
-        """
-        from scipy.sparse.linalg import LinearOperator
-
-        def product(V: Array) -> Array:
-            return self @ V
-
-        def single(v: Array) -> Array:
-            return self @ np.ravel(v)
-
-        return LinearOperator(
-            self.shape,
-            matvec=single,
-            matmat=product,
-            rmatvec=single,
-            rmatmat=product,
-            dtype=self.dtype,
-        )
-
-    def spectrum(self) -> SpectrumBounds:
-        """Every eigenvalue: of a factor sigma_i^2 / m, each small one to its own digits.
-
-        Returns
-        -------
-        SpectrumBounds
-            ``values``, ascending, with ``lower`` and ``upper`` for each. Of 'dense' the errors are
-            those of LAPACK, eps of the largest.
-        """
-        return self.pairs()[0]
-
-    def pairs(self, ask: Any = None, threads: int | None = None) -> tuple[SpectrumBounds, Array]:
-        """The spectrum and its eigenvectors.
-
-        Parameters
-        ----------
-        ask
-            Listener of the rotations, or None.
-        threads
-            Number of threads; None: as the matrix was made.
-
-        Returns
-        -------
-        spectrum, vectors
-            A :class:`SpectrumBounds`, and the eigenvectors, (n, n), one a column, in its order.
-        """
-        if self._spectrum is None:
-            from ..solvers.factored import dense_spectrum, factored_spectrum
-
-            count = thread_count(self.threads if threads is None else threads)
-            find = factored_spectrum if self.storage == "factor" else dense_spectrum
-            self._spectrum = find(self, count, ask)
-        return self._spectrum
-
-    def __repr__(self) -> str:
-        return (
-            f"<FeatureGram {self.shape[0]} x {self.shape[1]}, width {self.width}, {self.storage}, "
-            f"{size_text(self.nbytes)}, {self.kernel!r}>"
-        )
+from .scheme import scheme_of
+from .space import STORAGES, check_memory, storage_for
+from .stream import Stream
 
 
 def feature_gram(
@@ -234,8 +38,12 @@ def feature_gram(
     *,
     kernel: str = "gradient",
     readout: Any = None,
+    outputs: int | None = None,
     weight_var: float = 1.0,
     bias_var: float = 0.0,
+    train_bias: bool | None = None,
+    init: str = "unit",
+    parameterization: str = "ntk",
     normalize: bool = False,
     storage: str = "auto",
     max_memory: int | float | str | None = None,
@@ -246,6 +54,13 @@ def feature_gram(
 ) -> FeatureGram:
     """G_ij = (1/m) sum_k a_k^2 phi'(w_k . x_i) phi'(w_k . x_j) (weight_var <x_i, x_j> + bias_var).
 
+    With kernel='ntk' G_ij is that plus (1/m) sum_k phi(w_k . x_i) phi(w_k . x_j); of c outputs
+
+        G_(i c + p)(j c + q) = (1/m) sum_k [ a_kp a_kq phi'_ki phi'_kj (weight_var <x_i, x_j> + bias_var)
+                                             + (p = q) phi_ki phi_kj ],
+
+    which is J J^T for the Jacobian J of shape (n, c, parameters), reshaped to (n c, parameters).
+
     Parameters
     ----------
     X
@@ -255,22 +70,38 @@ def feature_gram(
     width
         Number of neurons, m. Features are streamed: a million are no burden on memory.
     weights
-        w_k, (m, d), instead of drawn ones; with ``bias_var`` > 0 (m, d + 1), the last column the biases.
+        w_k, (m, d), instead of drawn ones; with biases (m, d + 1), the last column the biases.
     rng
         Seed or Generator: the weights are ``rng.standard_normal((m, d)) * sqrt(weight_var)``, with
-        ``bias_var`` > 0 of d + 1 columns, the last one times sqrt(bias_var).
+        biases of d + 1 columns, the last one times sqrt(bias_var).
     kernel
-        'gradient', as above, or 'nngp': G_ij = (1/m) sum_k phi(w_k . x_i) phi(w_k . x_j).
+        'gradient' (the hidden layer is trained), 'nngp' (the read-out: G_ij = (1/m) sum_k phi(w_k . x_i)
+        phi(w_k . x_j), the conjugate kernel), or 'ntk' (both: the tangent kernel).
     readout
-        a, (m,); None: a_k^2 = 1.
+        'sign' or None: a_k = +-1, 'gaussian': N(0, 1), or an array, (m,) or (m, c). Drawn ones are
+        ``rng.spawn(1)[0].standard_normal((m, c))``, or its signs.
+    outputs
+        Number of outputs, c, each with a read-out of its own; None: 1, or as the array says.
     weight_var, bias_var
         Variances of weights and biases. They scale the gradient as in :func:`gradient_kernel`, which
-        is the limit of G.
+        is the limit of G, unless ``parameterization`` is 'standard'.
+    train_bias
+        Whether biases are differentiated by. None: where they have a variance. True with bias_var=0: they
+        start at zero ('standard' only).
+    init
+        'unit': w ~ N(0, weight_var), and 1/sqrt(m) before the sum; 'fan-in': w ~ N(0, weight_var / d), the
+        read-out of variance 1/m; 'fan-out': w ~ N(0, weight_var / m), the read-out of variance 1/c.
+    parameterization
+        'ntk': derivatives by Gaussians of variance one, as above, so that variances multiply the parts;
+        'standard': by the weights themselves. The hidden layer's part is then <x_i, x_j> (+ 1 for a trained
+        bias), and in 'fan-in' and 'fan-out' the read-out's is a sum over neurons, not a mean.
     normalize
         Divide each point by its norm first.
     storage
         'factor': R with G = R^T R / m, which shows eigenvalues down to eps^2 of the largest; 'dense': the
-        entries, down to eps; 'auto': the factor up to 3,000 points, if it fits into ``max_memory``.
+        entries, down to eps; 'packed': their lower triangle; 'features': the features, (m, n), and products
+        with them; 'matrix-free': features computed again in every product; 'auto': the first of them that fits
+        into ``max_memory``, the factor up to order 3,000 only.
     max_memory, time_limit, threads, progress, callback
         As in :func:`min_eig`; time that runs out is a TimeoutError here, a stop of the callback a
         KeyboardInterrupt.
@@ -291,8 +122,9 @@ def feature_gram(
 
     References
     ----------
-    Panigrahi, Shetty, Goyal, ICLR 2020 (G = M^T M / m). Demmel, Grigori, Hoemmen, Langou, SISC 34, 2012
-    (TSQR).
+    Panigrahi, Shetty, Goyal, ICLR 2020 (G = M^T M / m). Jacot, Gabriel, Hongler, NeurIPS 2018 (the tangent
+    kernel). Sohl-Dickstein, Novak, Schoenholz, Lee 2020 (parameterisations). Demmel, Grigori, Hoemmen, Langou,
+    SISC 34, 2012 (TSQR).
     """
     start = time.perf_counter()
     ker = kernel_of(activation, kernel, None, weight_var, bias_var)
@@ -303,7 +135,18 @@ def feature_gram(
         from ..data.points import normalize as to_unit_norm
 
         A = to_unit_norm(A)
-    features = features_of(A, ker, width, weights, rng, readout)
+    features = features_of(
+        A,
+        ker,
+        width,
+        weights,
+        rng,
+        readout=readout,
+        outputs=outputs,
+        train_bias=train_bias,
+        init=init,
+        parameterization=parameterization,
+    )
     if storage == "auto":
         storage = storage_for(features, count, limit)
     check_memory(features, storage, count, limit)
@@ -311,7 +154,8 @@ def feature_gram(
         stream = Stream(features, storage, count, report)
         try:
             stream.run()
-            return FeatureGram(ker, stream.made(), threads, time.perf_counter() - start)
+            made, infinite = stream.made(), features.scheme.limit(ker, features.d)
+            return FeatureGram(made, ker, infinite, threads, time.perf_counter() - start)
         except _core.Interrupted:
             if report.stopped and "time_limit" in report.why:
                 raise TimeoutError(
@@ -322,18 +166,27 @@ def feature_gram(
 
 
 def features_of(
-    A: Array, ker: Kernel, width: Any, weights: Any, rng: Any, readout: Any = None
+    A: Array,
+    ker: Kernel,
+    width: Any,
+    weights: Any,
+    rng: Any,
+    *,
+    readout: Any = None,
+    outputs: Any = None,
+    train_bias: bool | None = None,
+    init: str = "unit",
+    parameterization: str = "ntk",
 ) -> Features:
     """The features of a kernel's layer; refuses what finite width does not know."""
     if ker.normalized:
         raise ValueError(
             "normalized=True is not available at finite width; drop it, and divide the result by E[phi(Z)^2]."
         )
-    if ker.kind == "ntk" or ker.depth != 1:
+    if ker.depth != 1:
         raise ValueError(
-            "finite width (width= or weights=) is for the gradient and nngp kernels of one hidden layer; got "
-            f"{ker.kind!r} of depth {ker.depth}. Leave width and weights out for infinite width."
+            f"finite width (width= or weights=) is for kernels of one hidden layer; got {ker.kind!r} of depth "
+            f"{ker.depth}. Leave width and weights out for infinite width, or pass a Jacobian to gram_from_rows."
         )
-    return Features(
-        A, ker.layers[0], ker.kind, width, weights, rng, readout, ker.weight_var, ker.bias_var
-    )
+    scheme = scheme_of(ker, init, parameterization, train_bias)
+    return Features(A, ker.layers[0], ker.kind, scheme, width, weights, rng, readout, outputs)

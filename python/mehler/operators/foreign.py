@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _core
 from .._arrays import Array, as_array
+from .feature_matrix import FeatureGram
 from .gram import Gram
 
 
@@ -20,7 +21,10 @@ def as_operator(K: Any) -> tuple[_core.Operator, _core.Operator, int, str, int, 
             dense = np.asarray(K._array)
         exact = K.exact()
         return K.op, exact, K.shape[0], str(K.dtype), K.nbytes, dense
-    is_operator = hasattr(K, "matmat") or (hasattr(K, "tocsr") and hasattr(K, "shape"))
+    multiplies = isinstance(K, FeatureGram) and K.storage in ("packed", "features", "matrix-free")
+    is_operator = (
+        multiplies or hasattr(K, "matmat") or (hasattr(K, "tocsr") and hasattr(K, "shape"))
+    )
     array_like = (
         isinstance(K, (np.ndarray, list, tuple))
         or hasattr(K, "__array__")

@@ -1,27 +1,29 @@
 """Features of a hidden layer of finite width, streamed: never more than a block of neurons at a time.
 
-    F_ki = a_k phi'(w_k . x_i) (gradient)   or   phi(w_k . x_i) (nngp),   k = 1..m,  i = 1..n
+    slopes  F_k,(ip) = a_kp phi'(w_k . x_i)   (gradient, ntk),      values  H_ki = phi(w_k . x_i)   (nngp, ntk)
 
-    G = (1/m) (F^T F) o (C C^T),    C C^T = weight_var X X^T + bias_var  (gradient),  ones (nngp).
+    K = (1/m) [ (F^T F) o (C C^T) + feature (H^T H) (x) I_c ],   k = 1..m, i = 1..n, p = 1..c, (ip) = i c + p
 
-Weights are the rows of ``rng.standard_normal((m, d))`` times sqrt(weight_var), drawn in their order:
-blocks of any size give the same bits, and a wider network begins with the neurons of a narrower one.
-A bias is the weight of one more coordinate, which is one.
+C C^T = linear X X^T + constant, each row of C once an output; ``scheme`` says which numbers. Weights are the rows
+of ``rng.standard_normal((m, d))`` times the root of their variance, drawn in their order, read-outs the rows of
+``rng.spawn(1)[0].standard_normal((m, c))`` or their signs: blocks of any size give the same bits, and a wider
+network begins with the neurons of a narrower one. A bias is the weight of one more coordinate, which is one.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _core
-from .._arrays import Array, as_array, generator_from, integer
+from .._arrays import Array, generator_from
 from ..activations import Activation
-from ..activations.hermite import Function
+from .drawn import readout_of, spawned, weights_of
+from .scheme import Coefficients, Scheme
 
 EPS = float(np.finfo(np.float64).eps)
 ENTRIES = 2_000_000  # features in a block that is evaluated at a time
@@ -29,19 +31,31 @@ SLICE = 65_536  # features that phi is evaluated on at a time: they stay in the 
 SAMPLE = 4096  # neurons whose rounding is measured
 
 
+class Block(NamedTuple):
+    """Some neurons: slopes (r, n c) and values (r, n), each None where the kernel has none."""
+
+    slopes: Array | None
+    values: Array | None
+
+    def __len__(self) -> int:
+        part = self.slopes if self.slopes is not None else self.values
+        assert part is not None
+        return int(part.shape[0])
+
+
 class Features:
-    """F of one layer, block by block.
+    """F and H of one layer, block by block.
 
     Parameters
     ----------
     X
         Points, (n, d).
     activation, kernel
-        phi, and 'gradient' or 'nngp'.
-    width, weights, rng, readout
+        phi, and 'gradient', 'nngp' or 'ntk'.
+    scheme
+        Variances, and what stands before the parts.
+    width, weights, rng, readout, outputs
         As in :func:`feature_gram`, checked here.
-    weight_var, bias_var
-        Variances; of given weights they only enter C.
     """
 
     def __init__(
@@ -49,166 +63,179 @@ class Features:
         X: Array,
         activation: Activation,
         kernel: str,
+        scheme: Scheme,
         width: Any,
         weights: Any,
         rng: Any,
         readout: Any,
-        weight_var: float,
-        bias_var: float,
+        outputs: Any = None,
     ) -> None:
-        self.activation, self.kernel = activation, kernel
-        self.weight_var, self.bias_var = weight_var, bias_var
-        self.function: Function = (
-            activation.derivative() if kernel == "gradient" else activation.phi
-        )
-        self.inputs = X if bias_var == 0.0 else np.column_stack([X, np.ones(len(X))])
-        self.width, self.weights = _weights(width, weights, self.inputs.shape[1], bias_var)
-        self.readout = _readout(readout, self.width, kernel)
-        self._fresh = generator_from(rng) if self.weights is None else None
+        self.activation, self.kernel, self.scheme = activation, kernel, scheme
+        self.phi = activation.phi if kernel != "gradient" else None
+        self.slope = activation.derivative() if kernel != "nngp" else None
+        self.d = X.shape[1]
+        self.inputs = np.column_stack([X, np.ones(len(X))]) if scheme.biased else X
+        self.width, self.weights = weights_of(width, weights, self.inputs.shape[1], scheme.biased)
+        self.outputs, self.readout, self._law = readout_of(readout, outputs, self.width, kernel)
+        generator = generator_from(rng)
+        self._fresh_readout = spawned(generator) if self._law else None
+        self._start_readout = copy.deepcopy(self._fresh_readout)
+        self._fresh = generator if self.weights is None else None
         self._start = copy.deepcopy(self._fresh)  # for every later pass
         self._largest = float(np.max(np.abs(self.inputs)))
-        self.doubt = np.zeros(len(X))  # squared jumps that rounding may have missed, by column
+        # squared jumps that rounding may have missed, by column
+        self.doubt_slopes, self.doubt_values = np.zeros(self.n), np.zeros(self.points)
+        self._rounding: float | None = None
 
     @property
-    def n(self) -> int:
+    def points(self) -> int:
         """Number of points."""
         return len(self.inputs)
 
-    def coordinates(self) -> Array | None:
-        """C, (n, d) or (n, d + 1); None when C C^T is all ones."""
-        if self.kernel == "nngp":
-            return None
-        C = math.sqrt(self.weight_var) * self.inputs
-        if self.bias_var:
-            C[:, -1] = math.sqrt(self.bias_var)
+    @property
+    def n(self) -> int:
+        """Order of the matrix: points times outputs."""
+        return self.points * self.outputs
+
+    @property
+    def columns(self) -> int:
+        """Features of one neuron."""
+        return self.n * (self.slope is not None) + self.points * (self.phi is not None)
+
+    def coefficients(self, width: int) -> Coefficients:
+        """Of the network of the first so many neurons."""
+        return self.scheme.coefficients(self.d, width, self.outputs)
+
+    def coordinates(self, c: Coefficients) -> Array:
+        """C of the points, (n, d) or, with trained biases, (n, d + 1)."""
+        C = math.sqrt(c.linear) * self.inputs[:, : self.d]
+        if c.constant:
+            C = np.column_stack([C, np.full(self.points, math.sqrt(c.constant))])
         return np.asarray(C)
+
+    def rank(self, width: int) -> int:
+        """That K of so many neurons cannot exceed: parameters that it is differentiated by."""
+        hidden = self.d + self.scheme.train_bias if self.slope is not None else 0
+        return width * (hidden + (self.outputs if self.phi is not None else 0))
 
     def block_rows(self, height: int) -> int:
         """Neurons in a block: a multiple of ``height``, about ENTRIES features."""
-        return height * max(1, ENTRIES // (height * self.n))
+        return height * max(1, ENTRIES // (height * self.columns))
 
-    def blocks(self, rows: int, threads: int) -> Iterator[Array]:
-        """F, so many rows at a time."""
-        for W, a in self._layers(rows):
-            yield self._evaluate(W, a, threads)
+    def blocks(self, rows: int, threads: int, cuts: Sequence[int] = ()) -> Iterator[Block]:
+        """F and H, so many neurons at a time; every cut, ascending, ends a block."""
+        for W, A in self._layers(rows, cuts):
+            yield self._evaluate(W, A, threads)
 
     def rounding(self, threads: int) -> float:
-        """Relative error of a column of F, |dF_i| / |F_i|, from rounding: measured on a sample of neurons.
+        """Relative error of a column of F and H, |dF_i| / |F_i|, from rounding: measured on a sample of neurons.
 
         An ulp for phi itself, and what it changes when w . x moves by its own rounding; signs at random.
         """
-        worst, size = np.zeros(self.n), np.zeros(self.n)
-        for W, a in self._layers(SAMPLE, first=True):
-            z = _core.products(W, self.inputs, threads)
-            lengths = np.linalg.norm(W, axis=1)[:, None] * np.linalg.norm(self.inputs, axis=1)
-            step = EPS * np.maximum(np.abs(z), 0.5 * lengths)
-            change = 0.5 * np.abs(self.function(z + step) - self.function(z - step))
-            for c in self.activation.kinks:  # a jump counts only where rounding may have crossed it
-                change[(np.abs(z - c) <= step) & (z == c)] = 0.0
-            values = self.function(z)
-            part = np.hypot(EPS * values, change)
-            if self.kernel == "gradient":
-                part = part + self.activation.dphi_error
-            scale = 1.0 if a is None else np.abs(a)[:, None]
-            worst += np.sum((scale * part) ** 2, axis=0)
-            size += np.sum((scale * values) ** 2, axis=0)
-        seen = size > 0.0
-        return float(np.sqrt(np.max(worst[seen] / size[seen]))) if seen.any() else EPS
+        if self._rounding is None:
+            # a ratio of sums is at most the largest ratio of their parts
+            self._rounding = max(self._rounding_of(W, A, threads) for W, A in self._samples())
+        return self._rounding
 
-    def _layers(self, rows: int, first: bool = False) -> Iterator[tuple[Array, Array | None]]:
+    def _rounding_of(self, W: Array, A: Array | None, threads: int) -> float:
+        """The same of these neurons alone."""
+        z = _core.products(W, self.inputs, threads)
+        lengths = np.linalg.norm(W, axis=1)[:, None] * np.linalg.norm(self.inputs, axis=1)
+        step = EPS * np.maximum(np.abs(z), 0.5 * lengths)
+        squares = np.ones((len(W), 1)) if A is None else A * A
+        found = []
+        for f, own in ((self.slope, self.activation.dphi_error), (self.phi, 0.0)):
+            if f is None:
+                continue
+            change = 0.5 * np.abs(f(z + step) - f(z - step))
+            for c in self.activation.kinks:  # a jump counts where rounding may have crossed it
+                change[(np.abs(z - c) <= step) & (z == c)] = 0.0
+            values = f(z)
+            part = np.hypot(EPS * values, change) + own
+            weight = squares if f is self.slope else np.ones((len(W), 1))
+            worst, size = (part**2).T @ weight, (values**2).T @ weight
+            seen = size > 0.0
+            if seen.any():
+                found.append(float(np.sqrt(np.max(worst[seen] / size[seen]))))
+        return max(found, default=EPS)
+
+    def _samples(self) -> Iterator[tuple[Array, Array | None]]:
+        """Some neurons; of weights that are given, those with the longest ones too, which rounding moves most."""
+        yield from self._layers(SAMPLE, first=True)
+        if self.weights is not None and self.width > SAMPLE:
+            lengths = np.linalg.norm(self.weights, axis=1)
+            longest = np.sort(np.argpartition(-lengths, SAMPLE)[:SAMPLE])
+            A = None if self.readout is None else self.readout[longest]
+            yield np.ascontiguousarray(self.weights[longest]), A
+
+    def _layers(
+        self, rows: int, cuts: Sequence[int] = (), first: bool = False
+    ) -> Iterator[tuple[Array, Array | None]]:
         """(weights, read-out) of so many neurons at a time; ``first``: of the first ones alone."""
-        generator = None
-        if self.weights is None:
-            if self._fresh is None or first:
-                generator = copy.deepcopy(self._start)
-            else:  # the user's own generator moves on, once
-                generator, self._fresh = self._fresh, None
-        scale = np.full(self.inputs.shape[1], math.sqrt(self.weight_var))
-        if self.bias_var:
-            scale[-1] = math.sqrt(self.bias_var)
+        generator, signs = copy.deepcopy(self._start), copy.deepcopy(self._start_readout)
+        if not first and self._fresh is not None:  # the user's own generator moves on, once
+            generator, self._fresh = self._fresh, None
+        scale = np.full(self.inputs.shape[1], math.sqrt(self.scheme.variance(self.d, self.width)))
+        if self.scheme.biased:
+            scale[-1] = math.sqrt(self.scheme.bias_var)
         stride = 1
         if first and self.weights is not None:  # their order may mean something
             stride = max(1, self.width // rows)
-        for start in range(0, self.width, rows):
-            chosen = slice(start, min(start + rows * stride, self.width), stride)
+        start, ends = 0, [*cuts, self.width]
+        while start < self.width:
+            whole = min(start + rows * stride, self.width)
+            end = min([whole] + [e for e in ends if e > start])
+            chosen = slice(start, whole if first else end, stride)
             if self.weights is not None:
                 W = np.ascontiguousarray(self.weights[chosen])
             else:
                 assert generator is not None
                 W = generator.standard_normal((chosen.stop - start, len(scale))) * scale
-            yield W, None if self.readout is None else self.readout[chosen]
+            A = None if self.readout is None else self.readout[chosen]
+            if signs is not None:
+                A = signs.standard_normal((len(W), self.outputs))
+                A = np.copysign(1.0, A) if self._law == "sign" else A
+            yield W, A
             if first:
                 return
+            start = end
 
-    def _evaluate(self, W: Array, a: Array | None, threads: int) -> Array:
-        F = _core.products(W, self.inputs, threads)
-        step = max(1, SLICE // self.n)
-        for start in range(0, len(F), step):
-            part = F[start : start + step]
+    def _evaluate(self, W: Array, A: Array | None, threads: int) -> Block:
+        Z = _core.products(W, self.inputs, threads)
+        H = np.empty_like(Z) if self.phi is not None else None
+        F = Z if self.slope is not None else None
+        step = max(1, SLICE // self.points)
+        for start in range(0, len(Z), step):
+            rows = slice(start, start + step)
             for c in self.activation.kinks:
-                self._count_doubt(part, W[start : start + step], c)
-            part[...] = self.function(part)
-        if a is not None:
-            F *= a[:, None]
-        if not np.isfinite(F).all():
-            k, i = np.argwhere(~np.isfinite(F))[0]
-            raise ValueError(
-                f"features must be finite; {self.activation.name} gives {F[k, i]} at point {i}. "
-                "Scale the points or the weights down."
-            )
-        return F
+                self._count_doubt(Z[rows], W[rows], None if A is None else A[rows], c)
+            if H is not None and self.phi is not None:
+                H[rows] = self.phi(Z[rows])
+            if F is not None and self.slope is not None:
+                F[rows] = self.slope(Z[rows])
+        if F is not None and A is not None:
+            F = np.asarray(F[:, :, None] * A[:, None, :]).reshape(len(F), self.n)
+        for part, each in ((F, self.outputs), (H, 1)):
+            if part is not None and not np.isfinite(part).all():
+                k, i = np.argwhere(~np.isfinite(part))[0]
+                raise ValueError(
+                    f"features must be finite; {self.activation.name} gives {part[k, i]} at point {i // each}. "
+                    "Scale the points or the weights down."
+                )
+        return Block(F, H)
 
-    def _count_doubt(self, z: Array, W: Array, c: float) -> None:
+    def _count_doubt(self, z: Array, W: Array, A: Array | None, c: float) -> None:
         """Adds up what features may change by where rounding may have carried z across a kink."""
         shortest = EPS * (np.max(np.abs(W).sum(axis=1)) * self._largest + abs(c))
         near = np.abs(z - c) <= shortest
-        if near.any():
-            i = np.nonzero(near & (z != c))[1]
-            jumps = self.function(c + 2.0 * shortest) - self.function(c - 2.0 * shortest)
-            np.add.at(self.doubt, i, float(jumps) ** 2)
-
-
-def _weights(width: Any, weights: Any, d: int, bias_var: float) -> tuple[int, Array | None]:
-    """(m, weights or None), of what the user has said."""
-    if width is not None:
-        width = integer(width, "width")
-        if width < 1:
-            raise ValueError(f"width must be >= 1, the number of neurons; got {width}.")
-    if weights is None:
-        if width is None:
-            raise ValueError(
-                "width and weights are both None; say how many neurons (width=1000) or give their weights."
-            )
-        return width, None
-    W = as_array(weights, "weights")
-    if W.ndim != 2 or W.shape[0] < 1 or W.shape[1] != d:
-        last = ", the last column holding the biases," if bias_var else ""
-        raise ValueError(
-            f"weights must have the shape (m, {d}), one neuron a row{last} m >= 1; got {W.shape}."
-        )
-    if width is not None and width != len(W):
-        raise ValueError(
-            f"width={width} and weights of {len(W)} neurons disagree; leave width None."
-        )
-    out = np.ascontiguousarray(W, dtype=np.float64)
-    if not np.isfinite(out).all():
-        k, j = np.argwhere(~np.isfinite(out))[0]
-        raise ValueError(f"weights must be finite; found {out[k, j]} at ({k}, {j}).")
-    return len(out), out
-
-
-def _readout(readout: Any, m: int, kernel: str) -> Array | None:
-    """a, (m,), or None for a_k^2 = 1."""
-    if readout is None:
-        return None
-    if kernel != "gradient":
-        raise ValueError(
-            f"readout has no part in the {kernel} kernel, whose weights it is; leave it None."
-        )
-    a = as_array(readout, "readout")
-    if a.shape != (m,):
-        raise ValueError(f"readout must have the shape ({m},), one a neuron; got {a.shape}.")
-    out = np.ascontiguousarray(a, dtype=np.float64)
-    if not np.isfinite(out).all():
-        raise ValueError(f"readout must be finite; found {out[~np.isfinite(out)][0]}.")
-    return out
+        if not near.any():
+            return
+        k, i = np.nonzero(near & (z != c))
+        ends = c + 2.0 * shortest, c - 2.0 * shortest
+        if self.slope is not None:
+            jump = float(self.slope(np.array(ends[0])) - self.slope(np.array(ends[1]))) ** 2
+            squares = np.ones((len(k), 1)) if A is None else A[k] ** 2
+            np.add.at(self.doubt_slopes.reshape(self.points, -1), i, jump * squares)
+        if self.phi is not None:
+            jump = float(self.phi(np.array(ends[0])) - self.phi(np.array(ends[1]))) ** 2
+            np.add.at(self.doubt_values, i, jump)

@@ -37,8 +37,12 @@ from .._arrays import (
 )
 from .._progress import Reporter
 from ..kernels import Kernel
-from ..operators.finite_width import FeatureGram, SpectrumBounds, features_of
-from ..operators.stream import FACTOR_UP_TO, Stream, check_memory, storage_for
+from ..operators.feature_matrix import FeatureGram
+from ..operators.finite_width import features_of
+from ..operators.forms import Factor
+from ..operators.neurons import Features
+from ..operators.space import FACTOR_UP_TO, check_memory, operator_for, storage_for
+from ..operators.stream import Stream
 from ..question import CERTIFICATES, PRECISIONS
 from ..result import EigenResult
 from . import dense
@@ -51,10 +55,10 @@ PARTIAL_UP_TO = 500  # points: the factor of the neurons so far is solved within
 
 def factored_spectrum(
     K: FeatureGram, threads: int, ask: Any = None
-) -> tuple[SpectrumBounds, Array]:
-    """Singular values of the factor, squared, ascending, with bounds; and the eigenvectors."""
-    assert K.factor is not None
-    R, m, n = np.ascontiguousarray(K.factor), K.width, K.shape[0]
+) -> tuple[Array, Array, Array, Array]:
+    """Singular values of the factor, squared, ascending, their bounds, and the eigenvectors."""
+    assert isinstance(K.form, Factor)
+    R, m, n = np.ascontiguousarray(K.form.R), K.form.m, K.shape[0]
     found = _core.jacobi_svd(R, threads, ask)
     sigma, V = found["values"][::-1], np.ascontiguousarray(found["vectors"][:, ::-1])
     lengths = np.sqrt(np.sum(R**2, axis=0))
@@ -77,7 +81,7 @@ def factored_spectrum(
         upper[0] = min(upper[0], (float(sigma[0]) * (1.0 + rotations) + moved) ** 2 / m)
     if not found["converged"]:
         lower[:] = 0.0
-    return SpectrumBounds(sigma**2 / m, lower, upper), V
+    return sigma**2 / m, lower, upper, V
 
 
 def _share(error: float, least: float) -> float:
@@ -85,12 +89,14 @@ def _share(error: float, least: float) -> float:
     return error / (least - error) if least > error * (1.0 + 1e-9) else 1e300
 
 
-def dense_spectrum(K: FeatureGram, threads: int, ask: Any = None) -> tuple[SpectrumBounds, Array]:
-    """All eigenvalues of the entries by LAPACK, with bounds."""
+def dense_spectrum(
+    K: FeatureGram, threads: int, ask: Any = None
+) -> tuple[Array, Array, Array, Array]:
+    """All eigenvalues of the entries by LAPACK, their bounds, and the eigenvectors."""
     G = K.toarray()
     values, V, error = dense.dense_pairs(G)
     error += K.rounding * float(np.trace(G)) / math.sqrt(len(G))
-    return SpectrumBounds(values, values - error, values + error), V
+    return values, np.maximum(values - error, 0.0), np.maximum(values + error, 0.0), V
 
 
 def result(K: FeatureGram, k: int, largest: bool, task: Task) -> EigenResult:
@@ -101,7 +107,8 @@ def result(K: FeatureGram, k: int, largest: bool, task: Task) -> EigenResult:
     except (KeyboardInterrupt, _core.Interrupted):
         top = float(K.diagonal().min())
         when = "before the singular values"
-        return nothing(task, n, "factored", when, upper=top, ker=K.kernel, nbytes=K.nbytes)
+        early = nothing(task, n, "factored", when, upper=top, nbytes=K.nbytes)
+        return replace(early, lower=0.0, lower_kind="theory")
     order = np.arange(n - 1, n - 1 - k, -1) if largest else np.arange(k)
     values, vectors = spectrum.values[order], np.ascontiguousarray(V[:, order])
     lower, upper = spectrum.lower[order], spectrum.upper[order]
@@ -117,9 +124,7 @@ def result(K: FeatureGram, k: int, largest: bool, task: Task) -> EigenResult:
     resolved = forced or bool(np.all(known))
     message = "" if resolved else remedy(value, floor, K)
     if forced:
-        message = (
-            f"exactly zero: {n} points, and a layer of rank {K.rank} at most (width {K.width})"
-        )
+        message = f"exactly zero: {K.source}"
     return result_of(
         task,
         values=values,
@@ -129,7 +134,7 @@ def result(K: FeatureGram, k: int, largest: bool, task: Task) -> EigenResult:
         upper=float(upper[0]),
         lower_kind="structure" if forced else "factored",
         status="resolved" if resolved else "rounding-limited",
-        method=f"factored (width {K.width})",
+        method="factored" if K.width is None else f"factored (width {K.width})",
         applications=0,
         floor=floor,
         n=n,
@@ -196,9 +201,10 @@ def min_eig(
     storage = {"auto": "", "factored": "factor"}.get(method, "dense")
     if not storage:  # entries first where they are cheaper by the number of coordinates
         storage = storage_for(features, count, limit)
-        cheap = features.kernel == "nngp" or features.inputs.shape[1] <= 8
-        if storage == "factor" and not cheap:
+        if storage == "factor" and not cheap(features):
             storage = "dense"
+    if method == "lanczos":
+        storage = operator_for(features, count, limit)
     check_memory(features, storage, count, limit)
     with Reporter(progress, callback, 1.0, seconds, start) as report:
         task = Task(tol, count, 0, limit, report, start)
@@ -212,17 +218,27 @@ def min_eig(
     return dataclasses.replace(found, seconds=time.perf_counter() - start)
 
 
+def cheap(features: Features) -> bool:
+    """Whether the factor costs little more than the entries: few coordinates, or none."""
+    return features.slope is None or features.inputs.shape[1] <= 8
+
+
 def _solve(
-    features: Any, storage: str, ker: Kernel, task: Task, method: str, certify: str
+    features: Features, storage: str, ker: Kernel, task: Task, method: str, certify: str
 ) -> EigenResult:
     """Stream, then solve; what is known when it is ended."""
     stream = Stream(features, storage, task.threads, task.report)
     try:
         stream.run()
-        K = FeatureGram(ker, stream.made(), task.threads)
+        K = FeatureGram(stream.made(), ker, threads=task.threads)
     except (KeyboardInterrupt, _core.Interrupted):
         return _partial(stream, ker, task)
-    if storage == "factor":
+    return solved(K, task, method)
+
+
+def solved(K: FeatureGram, task: Task, method: str) -> EigenResult:
+    """lambda_min of a matrix of features, in whatever form."""
+    if K.storage == "factor":
         return result(K, 1, False, task)
     return _of_entries(K, task, method)
 
@@ -230,9 +246,9 @@ def _solve(
 def _of_entries(K: FeatureGram, task: Task, method: str) -> EigenResult:
     """By the solvers for arrays, with the rounding of the entries."""
     n = K.shape[0]
-    G = K.toarray()
-    entry = K.rounding * float(np.max(np.diagonal(G)))
-    if method == "dense" or (method == "auto" and n <= FACTOR_UP_TO):
+    entry = K.rounding * float(np.max(K.diagonal()))
+    if K.storage == "dense" and (method == "dense" or (method == "auto" and n <= FACTOR_UP_TO)):
+        G = K.toarray()
         return dense.result_of_all(G, 1, False, task, entry, 0.0, "none", "dense", K.nbytes)
     from ..eigen import eigsh as of_array
 
@@ -242,10 +258,10 @@ def _of_entries(K: FeatureGram, task: Task, method: str) -> EigenResult:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # said once, by min_eig
         found = of_array(
-            G,
+            K,
             method="lanczos",
             tol=task.tol,
-            max_memory=task.limit,
+            max_memory=max(task.limit - K.nbytes, 1),
             time_limit=left,
             threads=task.threads,
             rng=task.seed,
@@ -253,7 +269,10 @@ def _of_entries(K: FeatureGram, task: Task, method: str) -> EigenResult:
             callback=task.report.callback,
             certify="none",
         )
-    floor = max(found.floor, EPS * float(np.trace(G)) / math.sqrt(n)) + 2.0 * math.sqrt(n) * entry
+    floor = (
+        max(found.floor, EPS * float(K.diagonal().sum()) / math.sqrt(n))
+        + 2.0 * math.sqrt(n) * entry
+    )
     status = found.status
     if status == "resolved" and found.residual + floor > task.tol * abs(found.value):
         status = "rounding-limited"
@@ -265,14 +284,14 @@ def _of_entries(K: FeatureGram, task: Task, method: str) -> EigenResult:
 def _partial(stream: Stream, ker: Kernel, task: Task) -> EigenResult:
     """Ended while neurons were streaming: G >= (k / m) G_k, G_k the matrix of the first k of m."""
     n, m, k = stream.features.n, stream.features.width, stream.done
-    method = "factored" if stream.storage == "factor" else "dense"
+    method = {"factor": "factored", "dense": "dense"}.get(stream.storage, "lanczos")
     found = nothing(task, n, method, f"after {k} of {m} neurons", ker=ker)
-    if method == "dense" or k == 0 or n > PARTIAL_UP_TO:
+    if stream.storage != "factor" or k == 0 or n > PARTIAL_UP_TO:
         return found
     try:
         task.report.callback = task.report.time_limit = None  # they have had their say
         task.report.progress = False
-        so_far = FeatureGram(ker, stream.made(), task.threads).spectrum()
+        so_far = FeatureGram(stream.made(m), ker, threads=task.threads).spectrum()
     except (KeyboardInterrupt, _core.Interrupted):
         return found
     return replace(
