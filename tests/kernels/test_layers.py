@@ -242,8 +242,10 @@ def test_degrees_multiply():
     X = np.array([[1.0, 0.0], [0.6, 0.8]])
     K = mh.ntk(["relu2", "relu"])
     np.testing.assert_allclose(K(2.0 * X), 2.0**4 * K(X), rtol=1e-13)
-    with pytest.raises(ValueError, match="'relu, tanh', which is not homogeneous"):
-        mh.nngp(["relu", "tanh"])(2.0 * X)
+    mixed = mh.nngp(["relu", "tanh"])  # tanh sees a variance four times as large
+    half = float(mh.nngp("tanh", weight_var=2.0)(1.0))  # E relu(2 Z)^2 = 2
+    np.testing.assert_allclose(np.diagonal(mixed(2.0 * X)), half, rtol=1e-12)
+    assert np.all(mixed(2.0 * X) < 3.0 * mixed(X))
 
 
 # -- limits -----------------------------------------------------------------------------------------
