@@ -226,8 +226,9 @@ def parameters(node: ast.FunctionDef) -> list[str]:
 
 
 def signature(function: types.BuiltinFunctionType) -> list[str]:
-    """Names of parameters from the docstring; empty for overloads."""
-    line = (function.__doc__ or "").splitlines()[0]
+    """Names of parameters from the docstring; of overloads, those of the first."""
+    lines = (function.__doc__ or "").splitlines()
+    line = next((one for one in lines if one.startswith("1. ")), lines[0])
     if "*args" in line:
         return []
     inside = line[line.index("(") + 1 : line.rindex(")")]

@@ -26,7 +26,6 @@ X = sphere(12, 3)
         (X, {"max_memory": "lots"}),
         (X, {"normalize": "no"}),
         (X[0], {}),
-        (2.0 * X, {"activation": "tanh"}),
     ],
 )
 def test_plan_refuses_what_min_eig_refuses_in_the_same_words(given, options):

@@ -18,6 +18,7 @@ from mehler import _core
 from mehler.certificates import factorisation as certificate
 from mehler.certificates.allowance import UNIT, ArrayMatrix, PointMatrix, roundings
 from mehler.operators.gram import core_points
+from mehler.solvers import dense
 from reference import exact_gram
 from spectra import sphere, with_spectrum
 
@@ -121,7 +122,7 @@ def test_points_of_any_norm():
 def test_a_missed_eigenvalue_is_found_out(which, monkeypatch):
     X = sphere(300, 4, seed=7)
     values, V = np.linalg.eigh(mh.gradient_kernel("relu")(X))
-    right = mh.dense.points_route
+    right = dense.points_route
 
     def wrong(*args):  # a solver that sits on a higher eigenvalue, with a residual of nothing
         r = right(*args)
@@ -131,7 +132,7 @@ def test_a_missed_eigenvalue_is_found_out(which, monkeypatch):
             upper=value * (1 + 1e-12), values=values[which : which + 1],
         )  # fmt: skip
 
-    monkeypatch.setattr(mh.dense, "points_route", wrong)
+    monkeypatch.setattr(dense, "points_route", wrong)
     with pytest.warns(mh.ConvergenceWarning, match="a smaller eigenvalue was missed"):
         r = mh.min_eig(X, "relu", certify="rigorous", method="dense")
     assert r.status == "budget-limited"

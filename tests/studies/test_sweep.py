@@ -124,7 +124,7 @@ def test_finite_width():
     for r in found.rows[1:]:
         one = mh.min_eig(X[:40], "tanh", width=r.width, rng=5)
         assert r.value == one.value and r.status == one.status
-    with pytest.raises(ValueError, match=r"finite width .* is for the gradient and nngp kernels"):
+    with pytest.raises(ValueError, match=r"finite width .* is for kernels of one hidden layer"):
         mh.sweep(X, "relu", widths=[10], depths=[2])
     with pytest.raises(ValueError, match="precision='single' is for infinite width"):
         mh.sweep(X, "relu", widths=[10], precision="single")
