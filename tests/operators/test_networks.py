@@ -101,8 +101,8 @@ def test_biases_that_are_drawn_but_not_trained_and_trained_but_not_drawn():
 
 @pytest.mark.parametrize("name", ["relu", "elu", "abs", "hard_tanh", "sin", "erf"])
 def test_gradient_and_features_add_up_to_the_tangent_kernel(name):
-    X = sphere(40, 5)
-    options = {"width": 300, "rng": 0, "bias_var": 0.2, "outputs": 2}
+    X = sphere(15, 3)
+    options = {"width": 200, "rng": 0, "bias_var": 0.2, "outputs": 2}
     parts = [
         np.asarray(mh.feature_gram(X, name, kernel=k, **options)) for k in ("gradient", "nngp")
     ]

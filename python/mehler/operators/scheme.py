@@ -18,11 +18,12 @@ constant is 0 unless biases are trained.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from .._arrays import choice, flag
-from ..kernels import Kernel, gradient_kernel, nngp, ntk
+from ..kernels import Kernel
 
 INITS = ("unit", "fan-in", "fan-out")
 PARAMETERIZATIONS = ("ntk", "standard")
@@ -93,8 +94,7 @@ class Scheme:
         s = self.variance(d, 1)
         c = self.coefficients(d, 1, 1)
         grows = self.parameterization == "standard" and self.init != "unit"
-        kind = {"gradient": gradient_kernel, "nngp": nngp, "ntk": ntk}[ker.kind]
-        limit = kind(ker.layers[0], weight_var=s, bias_var=self.bias_var)
+        limit = dataclasses.replace(ker, weight_var=s)  # not compiled before somebody asks
         if ker.kind != "gradient" and grows:
             return "the read-out part grows with the width in this parameterisation"
         if ker.kind == "nngp":
