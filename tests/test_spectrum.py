@@ -81,3 +81,12 @@ def test_refusals():
             mh.eigvalsh(X, "tanh", precision=precision, max_memory="1MB")
     with pytest.raises(KeyboardInterrupt):
         mh.eigvalsh(X[:60], "tanh", precision="exact", callback=lambda state: True)
+
+
+def test_bounds_hold_between_doubles():
+    """A value of 32 digits, given as a double, is off by up to half an ulp: its bounds are apart."""
+    X = mh.generate("circle-full", n=11, d=2)
+    s = mh.eigvalsh(X, "tanh", precision="extended")
+    assert np.all(s.lower < s.values) and np.all(s.values < s.upper)
+    e = mh.eigvalsh(X, "tanh", precision="exact")
+    assert np.all(s.lower <= e.upper) and np.all(e.lower <= s.upper)

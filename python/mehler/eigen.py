@@ -239,7 +239,7 @@ def answered(
     count, limit = asked.threads, asked.limit
     route = method
     with report:
-        task = Task(asked.tol, count, seed, limit, report, start)
+        task = Task(asked.tol, count, seed, limit, report, start, given=asked.given)
         try:
             points = core_points(A, ker, count) if points is None else points
             if precision in ladder.BEYOND:

@@ -45,6 +45,8 @@ class Question:
         Bytes that routes may take: the user's own array is not counted, a copy of it is.
     copied
         Bytes of a copy of the user's points that conversion or normalising has made.
+    given
+        The user's points, where A holds them normalised; None where it holds them as they are.
     """
 
     ker: Kernel
@@ -56,6 +58,7 @@ class Question:
     threads: int
     limit: int
     copied: int
+    given: Any = None
 
     def problem(self, points: _core.Points) -> Problem:
         """The same as routes and the plan see it; ``points`` are A in the core."""
@@ -104,13 +107,16 @@ def posed(
     tol = tolerance(tol)
     count, limit = thread_count(threads), memory_limit(max_memory)
     A = as_points(X)
+    given = None
     if flag("normalize", normalize):
         from .data.points import normalize as to_unit_norm
 
+        given = X if isinstance(X, np.ndarray) else A
         A = to_unit_norm(A)
     A, scale = near_one(A, ker)
     copied = 0 if isinstance(X, np.ndarray) and np.may_share_memory(A, X) else A.nbytes
-    return Question(ker, A, scale, tol, precision, certify, count, limit - copied, copied)
+    copied += given.nbytes if given is not None and given is not X else 0
+    return Question(ker, A, scale, tol, precision, certify, count, limit - copied, copied, given)
 
 
 def near_one(A: Array, ker: Kernel) -> tuple[Array, float]:

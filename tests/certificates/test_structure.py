@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+
+import mpmath
 import numpy as np
 import pytest
 
@@ -59,11 +62,14 @@ def matrix(X, name, kind):
 
 
 def check(X, name, kind, words, support=None, method="auto"):
-    r = mh.min_eig(X, name, kernel=kind, method=method, rng=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mh.PrecisionWarning)  # the pair may be alike to rounding only
+        r = mh.min_eig(X, name, kernel=kind, method=method, precision="double", rng=0)
     top = float(MAKE[kind](name)(1.0)) * np.max(np.einsum("ij,ij->i", X, X))
     assert (r.value, r.lower) == (0.0, 0.0)
     assert r.upper == 0.0 or r.upper == pytest.approx(1e-14 * top)  # not multiples to the last bit
-    assert (r.method, r.lower_kind, r.status) == ("structure", "structure", "resolved")
+    assert (r.method, r.lower_kind) == ("structure", "structure")
+    assert r.status == ("resolved" if r.upper == 0.0 else "rounding-limited")
     assert r.applications == 0 and "zero" in r.message and words in r.message
     K = matrix(X, name, kind)
     size = np.linalg.norm(K, 2)
@@ -233,8 +239,35 @@ def test_zero_to_the_last_bit_and_zero_to_rounding():
     r = mh.min_eig(np.array([x, 4.0 * x]), "relu")
     assert r.upper == 0.0 and "exactly zero" in r.message
     y = 3.0 * x  # rounded: not a multiple of x
-    r = mh.min_eig(np.array([x, y]), "relu")
-    assert r.value == 0.0 and 0.0 < r.upper < 1e-13 and "zero to rounding" in r.message
+    with pytest.warns(mh.PrecisionWarning, match="zero to rounding"):
+        r = mh.min_eig(np.array([x, y]), "relu")
+    assert r.value == 0.0 and 0.0 < r.upper < 1e-13 and r.status == "rounding-limited"
+    assert "<=" in str(r)
+
+
+def test_points_that_only_normalising_makes_alike():
+    """Unit rows may coincide where the points given are not multiples of each other."""
+    rng = np.random.default_rng(0)
+    while True:
+        a = rng.standard_normal(2)
+        P = np.array([a, a * rng.uniform(0.5, 2.0)])
+        U = mh.normalize(P)
+        if np.array_equal(U[0], U[1]):
+            break
+    with mpmath.workdps(80):  # h(1) - h(rho) of tanh, by its slope: the angle is some 1e-17
+        p, q = ([mpmath.mpf(float(v)) for v in row] for row in P)
+        cross = p[0] * q[1] - p[1] * q[0]
+        sine = abs(cross) / mpmath.sqrt((p[0] ** 2 + p[1] ** 2) * (q[0] ** 2 + q[1] ** 2))
+        assert 0 < sine < 1e-15
+    with pytest.warns(mh.PrecisionWarning):
+        r = mh.min_eig(P, "relu", normalize=True)
+    assert r.status == "rounding-limited" and r.value == 0.0 and r.upper > 0.0
+    r = mh.min_eig(P, "tanh", normalize=True)
+    # h(1) - h(rho) = h'(1) sine^2 / 2 to first order
+    slope = (mh.gradient_kernel("tanh")(1.0) - mh.gradient_kernel("tanh")(1.0 - 1e-6)) / 1e-6
+    assert r.status == "resolved" and r.value == pytest.approx(float(slope * sine**2 / 2), rel=1e-4)
+    r = mh.min_eig(np.array([a, 2.0 * a]), "relu", normalize=True)
+    assert (r.status, r.upper) == ("resolved", 0.0)
 
 
 def test_a_parity_that_doubles_cannot_tell_from_none():

@@ -31,12 +31,19 @@ class Zero(NamedTuple):
 
     vector: Array
     reason: str
-    upper: float  # of the eigenvalue: 0 where the points are proportional to the last bit
+    upper: float  # of the eigenvalue: 0 where the points as given are proportional to the last bit
 
 
-def forced_zero(pairs: dict[str, Any], X: Array, norms: Array, kernel: Kernel) -> Zero | None:
-    """A null vector that coinciding or opposite points force, or None."""
+def forced_zero(
+    pairs: dict[str, Any], X: Array, norms: Array, kernel: Kernel, given: Array | None = None
+) -> Zero | None:
+    """A null vector that coinciding or opposite points force, or None.
+
+    ``given`` are the points before they were normalised, where they were: unit rows that are equal to the
+    last bit may come from points that are not.
+    """
     n, q = len(X), kernel.homogeneity or 0.0
+    rows = X if given is None else given
     scale = norms**q if q else np.ones(n)
 
     def combine(indices: list[int], weights: list[float]) -> Array:
@@ -46,14 +53,14 @@ def forced_zero(pairs: dict[str, Any], X: Array, norms: Array, kernel: Kernel) -
         return np.asarray(v / np.linalg.norm(v))
 
     def upper(chosen: list[tuple[int, int]], exact: bool = True) -> float:
-        if exact and all(_proportional(X[i], X[j]) for i, j in chosen):
+        if exact and all(_proportional(rows[i], rows[j]) for i, j in chosen):
             return 0.0
         return ROUNDING * float(kernel.h.ends[0]) * float(np.max(scale)) ** 2
 
     ours = all(act.source != "user" for act in kernel.layers)
     declared = ours and kernel.error <= ROUNDING * kernel.h.ends[0]
     if pairs["equal"]:
-        i, j = pairs["equal"][0]
+        i, j = _most_alike(pairs["equal"], rows)
         more = f"; {pairs['equal_count']} such pairs" if pairs["equal_count"] > 1 else ""
         return Zero(
             combine([i, j], [1.0, -1.0]),
@@ -64,7 +71,7 @@ def forced_zero(pairs: dict[str, Any], X: Array, norms: Array, kernel: Kernel) -
         return None
     plus, minus = map(float, kernel.h.ends)
     if abs(plus - abs(minus)) <= 1e-15 * plus:
-        i, j = pairs["opposite"][0]
+        i, j = _most_alike(pairs["opposite"], rows)
         parity = "odd" if minus < 0 else "even"
         more = f"; {pairs['opposite_count']} such pairs" if pairs["opposite_count"] > 1 else ""
         exact = declared and _without(kernel, minus < 0)
@@ -111,7 +118,13 @@ def zero_in_any_precision(
     return zero if zero is not None and zero.upper == 0.0 else None
 
 
-def zero_of(pairs: dict[str, Any], X: Array, points: _core.Points, kernel: Kernel) -> Zero | None:
+def zero_of(
+    pairs: dict[str, Any],
+    X: Array,
+    points: _core.Points,
+    kernel: Kernel,
+    given: Array | None = None,
+) -> Zero | None:
     """The same for points in the core.
 
     Between points that bring layers, directions do not decide: only pairs of one norm too are alike. Of
@@ -119,7 +132,7 @@ def zero_of(pairs: dict[str, Any], X: Array, points: _core.Points, kernel: Kerne
     """
     norms = points.norms()
     if not layered(points):
-        return forced_zero(pairs, X, norms, kernel)
+        return forced_zero(pairs, X, norms, kernel, given)
     lift = kernel.bias_var > 0.0  # the core's directions are of (x, constant)
     for i, j in pairs["equal"]:
         if abs(norms[i] - norms[j]) <= SAME * norms[i]:
@@ -152,6 +165,11 @@ def _pair(
 def _without(kernel: Kernel, even: bool) -> bool:
     """Whether the kernel has no even part, or no odd one: its ends in double cannot tell a small part from none."""
     return (kernel.parity.even if even else kernel.parity.odd) == NONE
+
+
+def _most_alike(pairs: list[tuple[int, int]], rows: Array) -> tuple[int, int]:
+    """The first pair that is proportional to the last bit, or else the first."""
+    return next((p for p in pairs[:100] if _proportional(rows[p[0]], rows[p[1]])), pairs[0])
 
 
 def _proportional(x: Array, y: Array) -> bool:

@@ -64,18 +64,19 @@ def generate(
     if natural > d:
         raise ValueError(f"points that span {natural} dimensions need d >= {natural}; got d={d}.")
     draw = generator_from(rng)
+    halved = kind == "circle-full" and n % 2 == 0  # the other half are its antipodes, to the last bit
     if kind.startswith("circle"):
         turn = np.pi if kind == "circle-half" else 2.0 * np.pi
-        angle = turn * np.arange(n) / n
+        angle = turn * np.arange(n // 2 if halved else n) / n
         points = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     else:
         points = draw.standard_normal((n, natural))
         points /= np.linalg.norm(points, axis=1, keepdims=True)
-    if natural == d:
-        return points
-    isometry, _ = np.linalg.qr(draw.standard_normal((d, natural)))
-    lifted = points @ isometry.T
-    return np.asarray(lifted / np.linalg.norm(lifted, axis=1, keepdims=True))
+    if natural < d:
+        isometry, _ = np.linalg.qr(draw.standard_normal((d, natural)))
+        points = points @ isometry.T
+        points /= np.linalg.norm(points, axis=1, keepdims=True)
+    return np.concatenate([points, -points]) if halved else points
 
 
 def _size(name: str, value: Any) -> int:

@@ -15,6 +15,9 @@ h_0 = 1 and f^2 in place of f h_k.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -26,6 +29,28 @@ from .analytic import Analytic, analytic, polynomial, squared_scale
 from .digits import Digits
 
 MOST_TERMS = 6000
+Ask = Callable[[str, int, int, float, float], bool]
+_listener: ContextVar[Ask | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def heard_by(ask: Ask | None) -> Iterator[None]:
+    """While coefficients are made, ``ask(phase, done, total, 0, 0)`` hears of it; where it says so, they are not.
+
+    Beside the arguments, because caches must not see it.
+    """
+    token = _listener.set(ask)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def _tell(done: int, total: int) -> None:
+    """KeyboardInterrupt where the listener wants an end."""
+    ask = _listener.get()
+    if ask is not None and ask("coefficients", done, total, 0.0, 0.0):
+        raise KeyboardInterrupt
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +221,7 @@ def _sums(
         sums = [m.number(0)] * (terms + 1)
         total = m.number(0)
     for j in range(half + 1):
+        _tell(j, half + 1)
         z_float = j * step
         # rounding in the recurrence grows like He_k(i z), which e^(z sqrt k) bounds, under e^(-z^2/2)
         grown = (z_float * math.sqrt(terms) - 0.25 * z_float**2) / math.log(10.0)

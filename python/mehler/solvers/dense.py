@@ -80,7 +80,7 @@ def points_route(
     except (KeyboardInterrupt, _core.Interrupted):
         early = ended(task) or unknown(n, ker, points, task, "dense")
         return replace(early, lower=max(early.lower, 0.0), lower_kind="theory")
-    zero = zero_of(pairs, A, points, ker)
+    zero = zero_of(pairs, A, points, ker, task.given)
     if zero is not None:
         return structural(zero, float(np.linalg.norm(K @ zero.vector)), n, task, K.nbytes)
     lower, kind = theory(ker, n, pairs, points, certify)
@@ -117,6 +117,8 @@ def result_of_all(
         EPS * float(np.max(np.abs(values))),
         rounding_of(n, float(np.max(np.abs(values))), entry_error),
     )
+    cap = float(np.min(np.diagonal(K))) + entry_error  # interlacing
+    cap += 4.0 * EPS * abs(cap)
     resolved = bool(np.all(residuals + floor <= task.tol * np.abs(chosen)))
     status = "resolved" if resolved else "rounding-limited"
     return result_of(
@@ -125,7 +127,7 @@ def result_of_all(
         vectors=V,
         residuals=residuals,
         lower=lower,
-        upper=value + error if largest else min(value + error, float(np.min(np.diagonal(K)))),
+        upper=value + error if largest else min(value + error, cap),
         lower_kind=kind,
         status=status,
         method=method,

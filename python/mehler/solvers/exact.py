@@ -26,7 +26,7 @@ from .._arrays import Array, enough, size_text
 from ..certificates.structure import zero_in_any_precision
 from ..kernels import Kernel
 from ..precision.balls import Balls, down, flint, frobenius, up
-from ..precision.coefficients import Coefficients, compute
+from ..precision.coefficients import Coefficients, compute, heard_by
 from ..result import EigenResult
 from .extended import exponent
 from .outcome import Task, ended, result_of, structural, unknown
@@ -80,7 +80,8 @@ def matrix(
     """K of points taken as exact doubles, its series cut at 10^-digits."""
     m = Balls(bits)
     arb, n = m.flint.arb, len(X)
-    layer, divisor = _coefficients(ker, bits, digits)
+    with heard_by(task.report.ask):
+        layer, divisor = _coefficients(ker, bits, digits)
     w, b = m.number(ker.weight_var), m.number(ker.bias_var)
     gradient, q = ker.kind == "gradient", 0 if normalize else exponent(ker)
     with m.at():

@@ -29,7 +29,7 @@ from .. import _core
 from .._arrays import Array, enough, size_text
 from ..certificates.structure import zero_in_any_precision
 from ..kernels import Kernel
-from ..precision.coefficients import Coefficients, coefficients, kernel_refusal
+from ..precision.coefficients import Coefficients, coefficients, heard_by, kernel_refusal
 from ..result import EigenResult
 from .outcome import Task, ended, result_of, structural, unknown
 
@@ -241,7 +241,8 @@ def matrix(
 ) -> tuple[_core.ExtendedMatrix, Series, float]:
     """K in double-double, its series, and max K_ii / h(1)."""
     q = 0 if normalize else exponent(ker)
-    h = series(ker)
+    with heard_by(task.report.ask):
+        h = series(ker)
     U = _core.ExtendedPoints(unit_rows(X) if q == 0 else X, q, task.threads)
     scale = float(np.max(points.norms())) ** (2 * q) if q else 1.0
     return _core.ExtendedMatrix(U, h.compiled, task.threads, task.report.ask), h, scale

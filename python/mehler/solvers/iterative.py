@@ -173,7 +173,7 @@ def points_route(
                 K = Gram(points, n, ker, storage, dtype, task.threads, task.report.ask)
             if step == 0:
                 pairs = K.pairs
-                zero = None if pairs is None else zero_of(pairs, A, points, ker)
+                zero = None if pairs is None else zero_of(pairs, A, points, ker, task.given)
                 if zero is not None:
                     v = np.asfortranarray(zero.vector[:, None])
                     size = float(np.linalg.norm(K.exact().multiply(v, task.threads)))

@@ -38,6 +38,7 @@ class Task:
     known: list[EigenResult] = field(default_factory=list)  # results so far
     apart: int = 0  # bytes of ``limit`` beside the user's max_memory: of K, which is there already
     sight: Sight | None = None  # of the points, if somebody has looked already
+    given: Array | None = None  # the points before they were normalised, where they were
 
     def seen(self, ker: Kernel, points: _core.Points) -> Sight:
         """The points as an approximate inverse sees them."""
@@ -103,8 +104,9 @@ def theory(
 
 
 def diagonal_bound(ker: Kernel, points: _core.Points) -> float:
-    """The smallest diagonal entry: no smallest eigenvalue lies above it."""
-    return float(np.min(core_diagonal(points, ker)))
+    """The smallest diagonal entry, rounding allowed for: no smallest eigenvalue lies above it."""
+    least = float(np.min(core_diagonal(points, ker)))
+    return least * (1.0 + relative_error(points, ker) + 4.0 * EPS)
 
 
 def with_theory(
@@ -151,7 +153,12 @@ def replace(result: EigenResult, **changes: Any) -> EigenResult:
 
 
 def structural(zero: Zero, size: float, n: int, task: Task, nbytes: int) -> EigenResult:
-    """An eigenvalue that two points force to be zero; size: |K v|."""
+    """An eigenvalue that points force to be zero; size: |K v|.
+
+    Where they are alike to rounding only, the eigenvalue is some number between 0 and ``zero.upper``.
+    """
+    exact = zero.upper == 0.0
+    why = zero.reason if exact else f"{zero.reason}; take one of these points out"
     return result_of(
         task,
         values=np.zeros(1),
@@ -160,14 +167,14 @@ def structural(zero: Zero, size: float, n: int, task: Task, nbytes: int) -> Eige
         lower=0.0,
         upper=zero.upper,
         lower_kind="structure",
-        status="resolved",
+        status="resolved" if exact else "rounding-limited",
         method="structure",
         applications=0,
-        floor=0.0,
+        floor=zero.upper,
         n=n,
         dtype="float64",
         nbytes=nbytes,
-        message=f"{'exactly zero' if zero.upper == 0.0 else 'zero to rounding'}: {zero.reason}",
+        message=f"{'exactly zero' if exact else 'zero to rounding'}: {why}",
     )
 
 

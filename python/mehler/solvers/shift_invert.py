@@ -94,7 +94,7 @@ def points_route(
             F = kind(points, profile, shift, task.threads, task.report.ask)
         if not first:
             first.append(F.pairs())
-            zero = zero_of(first[0], A, points, ker)
+            zero = zero_of(first[0], A, points, ker, task.given)
             if zero is not None:
                 raise _Forced(zero)
         return F

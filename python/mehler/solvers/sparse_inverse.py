@@ -178,7 +178,7 @@ def _estimate(runs: Runs, A: Array, points: _core.Points, ker: Kernel, task: Tas
             runs.lacks = f"{some} neighbours failed: {str(failed) or type(failed).__name__}"
             break
         runs.pairs, runs.words, runs.nbytes = parts.Q.pairs(), parts.words, parts.nbytes
-        zero = forced_zero(runs.pairs, A, norms, ker)
+        zero = forced_zero(runs.pairs, A, norms, ker, task.given)
         if zero is not None:
             return zero
         found = _core.lanczos(
