@@ -4,6 +4,7 @@
 #pragma once
 #include <Eigen/Core>
 #include <algorithm>
+#include <array>
 #include <compare>
 #include <mutex>
 #include <tuple>
@@ -150,16 +151,26 @@ void fill_layered_tile(const Points& P, const Points& Q, bool same, const TileRa
     }
 }
 
-// Entries of the tile, handed over a stretch at a time as sink(r, start, count, values), start a
-// multiple of 256; work holds rows * columns doubles. `same`: P and Q are one set of points, so
-// that i == j is the diagonal.
-template <class Sink>
-void fill_tile(const Points& P, const Points& Q, bool same, const Profile& profile,
-               const TileRange& at, double* work, Pairs* pairs, const Sink& sink) {
-    if (P.layers()) {
-        fill_layered_tile(P, Q, same, at, work, pairs, sink);
-        return;
-    }
+// A cosine of a stretch that its entry does not come from.
+struct Close {
+    Index c;             // column in the stretch
+    bool same, positive; // on the diagonal; the sign of the cosine
+    double deficit;      // 1 - |cosine|, from differences
+};
+
+// A row's stretch of cosines, and what is to be repaired in it.
+struct Stretch {
+    Index r, start, count; // row and first column in the tile; start is a multiple of 256
+    const double* rho;
+    const Close* close;
+    std::size_t found;
+};
+
+// The walk over a tile's cosines, one row's stretch after another, as use(stretch); work holds rows
+// * columns doubles. `same`: P and Q are one set of points, so that i == j is the diagonal.
+template <class Use>
+void walk_tile(const Points& P, const Points& Q, bool same, const TileRange& at, double* work,
+               Pairs* pairs, const Use& use) {
     const Index d = P.d();
     const bool few = d <= Cosines::few;
     if (!few) {
@@ -170,9 +181,9 @@ void fill_tile(const Points& P, const Points& Q, bool same, const Profile& profi
     }
 
     constexpr Index span = Cosines::stretch;
+    std::array<Close, span> close;
     Cosines cosines;
-    double line[span], h[span];
-    const bool scaled = P.scaled() || Q.scaled();
+    double line[span];
     for (Index start = 0; start < at.columns; start += span) {
         const Index count = std::min(span, at.columns - start);
         if (few)
@@ -184,47 +195,65 @@ void fill_tile(const Points& P, const Points& Q, bool same, const Profile& profi
                 cosines.with(P.unit() + i * d, line);
             double high, low;
             extremes(rho, count, low, high);
-            profile.evaluate(rho, h, count);
-            const bool close = high > 1.0 - near || low < near - 1.0;
-            if (pairs && !close) {
-                // the extremes of this stretch, for the nearest pairs
-                if (1.0 - high <= pairs->nearest.deficit || 1.0 + low <= pairs->antipodal.deficit)
-                    for (Index c = 0; c < count; ++c) {
-                        const Index j = at.column + start + c;
-                        if (same && j >= i)
-                            break;
-                        pairs->see_far(i, j, rho[c]);
-                    }
-            }
-            if (close)
-                for (Index c = 0; c < count; ++c) {
-                    const Index j = at.column + start + c;
-                    if (same && i == j) {
-                        h[c] = profile.at_one();
-                        continue;
-                    }
-                    const bool positive = rho[c] >= 0.0;
-                    if (1.0 - std::fabs(rho[c]) >= near) {
-                        if (pairs && (!same || j < i))
-                            pairs->see_far(i, j, rho[c]);
-                        continue;
-                    }
-                    // always from the larger index to the smaller: exact symmetry
-                    const double deficit = same && j > i ? Points::deficit(Q, j, P, i, positive)
-                                                         : Points::deficit(P, i, Q, j, positive);
-                    h[c] = profile.at(positive, deficit);
-                    if (pairs && (!same || j < i))
-                        pairs->see(i, j, positive, deficit);
+            std::size_t found = 0;
+            const bool some = high > 1.0 - near || low < near - 1.0;
+            const bool nearest = pairs && (1.0 - high <= pairs->nearest.deficit ||
+                                           1.0 + low <= pairs->antipodal.deficit);
+            for (Index c = 0; (some || nearest) && c < count; ++c) {
+                const Index j = at.column + start + c;
+                if (same && i == j) {
+                    close[found++] = {c, true, true, 0.0};
+                    continue;
                 }
-            if (scaled) {
-                const double* q = Q.scales() + at.column + start;
-                const double p = P.scale(i);
-                for (Index c = 0; c < count; ++c)
-                    h[c] *= p * q[c];
+                const bool counted = pairs && (!same || j < i);
+                if (1.0 - std::fabs(rho[c]) >= near) {
+                    if (counted)
+                        pairs->see_far(i, j, rho[c]);
+                    continue;
+                }
+                const bool positive = rho[c] >= 0.0;
+                // always from the larger index to the smaller: exact symmetry
+                const double deficit = same && j > i ? Points::deficit(Q, j, P, i, positive)
+                                                     : Points::deficit(P, i, Q, j, positive);
+                close[found++] = {c, false, positive, deficit};
+                if (counted)
+                    pairs->see(i, j, positive, deficit);
             }
-            sink(r, start, count, h);
+            use(Stretch{r, start, count, rho, close.data(), found});
         }
     }
+}
+
+// out = the profile of a stretch, near pairs from their deficits, scaled.
+inline void entries(const Profile& profile, const Points& P, const Points& Q, const TileRange& at,
+                    const Stretch& s, double* out) {
+    profile.evaluate(s.rho, out, s.count);
+    for (std::size_t m = 0; m < s.found; ++m) {
+        const Close& close = s.close[m];
+        out[close.c] = close.same ? profile.at_one() : profile.at(close.positive, close.deficit);
+    }
+    if (P.scaled() || Q.scaled()) {
+        const double* q = Q.scales() + at.column + s.start;
+        const double p = P.scale(at.row + s.r);
+        for (Index c = 0; c < s.count; ++c)
+            out[c] *= p * q[c];
+    }
+}
+
+// Entries of the tile, handed over a stretch at a time as sink(r, start, count, values), start a
+// multiple of 256; work and `same` as in walk_tile.
+template <class Sink>
+void fill_tile(const Points& P, const Points& Q, bool same, const Profile& profile,
+               const TileRange& at, double* work, Pairs* pairs, const Sink& sink) {
+    if (P.layers()) {
+        fill_layered_tile(P, Q, same, at, work, pairs, sink);
+        return;
+    }
+    double h[Cosines::stretch];
+    walk_tile(P, Q, same, at, work, pairs, [&](const Stretch& s) {
+        entries(profile, P, Q, at, s, h);
+        sink(s.r, s.start, s.count, h);
+    });
 }
 
 } // namespace mehler
