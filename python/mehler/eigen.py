@@ -42,7 +42,7 @@ from .operators.layered import layered, refuse
 from .operators.many import Filled
 from .question import Question, kernel_of, posed
 from .result import EigenResult
-from .solvers import copies, dense, factored, iterative, ladder, shift_invert, sparse_inverse
+from .solvers import copies, dense, factored, iterative, ladder, room, shift_invert, sparse_inverse
 from .solvers.outcome import Task, ended, replace, unknown
 
 EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned")
@@ -392,7 +392,7 @@ def eigsh(
     needs = {
         "dense": dense.bytes_for(n, there=array is not None),
         "shift-invert": min(shift_invert.sizes(n, k, 0).values()),
-        "lanczos": iterative.needed(n, k, block or max(2, min(k, 4)), dtype == "float32", count),
+        "lanczos": room.needed(n, k, block or max(2, min(k, 4)), dtype == "float32", count),
     }
     if method == "auto":
         method = "lanczos"

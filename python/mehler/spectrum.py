@@ -202,8 +202,8 @@ def _extended(
     counted = extended.rounding(h, n, d, scale, float(np.max(np.abs(values))))
     # roundings of the reduction, one a column and of either sign
     error = counted.floor + 4.0 * math.sqrt(n) * extended.UNIT * float(np.max(np.abs(values)))
-    error = np.nextafter(error + np.spacing(np.abs(values)), np.inf)  # values and bounds are doubles
-    return values, np.maximum(values - error, 0.0), values + error
+    apart = np.nextafter(error + np.spacing(np.abs(values)), np.inf)  # of bounds that are doubles
+    return values, np.maximum(values - apart, 0.0), values + apart
 
 
 def _exact(raw: Array, ker: Kernel, task: Task, normalize: bool) -> tuple[Array, Array, Array]:

@@ -15,7 +15,7 @@ import scipy.sparse
 
 import mehler as mh
 from mehler import _core
-from mehler.solvers import iterative
+from mehler.solvers import iterative, room
 from spectra import sphere, with_spectrum
 
 TOL = 1e-7
@@ -113,7 +113,7 @@ def test_the_result_says_that_products_ran_out(monkeypatch):
 
 
 def test_many_pairs_and_all_copies_in_a_short_basis(monkeypatch):
-    monkeypatch.setattr(iterative, "MOST_BASIS", 64)
+    monkeypatch.setattr(room, "MOST_BASIS", 64)
     values = np.concatenate([np.full(5, 1.0), np.geomspace(1.5, 1e3, 595)])
     A = with_spectrum(values)
     r = mh.eigsh(A, k=8, method="lanczos", tol=1e-6, rng=1)
@@ -127,7 +127,7 @@ def test_min_eig_in_a_short_basis(method, monkeypatch):
     """float32 storage, refined: the correction is preconditioned by what a restart has left."""
     from mehler.solvers import shift_invert
 
-    monkeypatch.setattr(iterative, "MOST_BASIS", 64)
+    monkeypatch.setattr(room, "MOST_BASIS", 64)
     monkeypatch.setattr(shift_invert, "MOST_BASIS", 24)
     X = sphere(2100, 5, seed=3)
     r = mh.min_eig(X, "relu", method=method, precision="single", rng=0)

@@ -64,7 +64,9 @@ def generate(
     if natural > d:
         raise ValueError(f"points that span {natural} dimensions need d >= {natural}; got d={d}.")
     draw = generator_from(rng)
-    halved = kind == "circle-full" and n % 2 == 0  # the other half are its antipodes, to the last bit
+    halved = (
+        kind == "circle-full" and n % 2 == 0
+    )  # the other half are its antipodes, to the last bit
     if kind.startswith("circle"):
         turn = np.pi if kind == "circle-half" else 2.0 * np.pi
         angle = turn * np.arange(n // 2 if halved else n) / n

@@ -18,8 +18,8 @@ from .. import _core
 from .._arrays import Array
 from ..errors import PrecisionWarning
 from ..kernels import Kernel
-from ..kernels.kernel import PRECISION_GOAL
 from ..kernels.norms import Half, NormKernel, norm_kernel
+from ..kernels.trained import PRECISION_GOAL
 
 
 class LayeredPoints(_core.Points):

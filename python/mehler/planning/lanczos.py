@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .._arrays import thread_count
 from ..operators.gram import storage_bytes
-from ..solvers import iterative
+from ..solvers import iterative, room
 from .cost import Cost, Refusal, Work
 from .ladder import Rung, climb
 from .parts import BLOCK, Law, basis, filling, product, recomputed, single_noise, stored
@@ -26,7 +26,7 @@ FILL, PRODUCT, BASIS, FIXED, STEP = 1.6, 1.5, 2.2, 3.4e-3, 8.5e-5
 
 
 def _needed(problem: Problem) -> int:
-    return iterative.room(problem.n, problem.held)
+    return room.beside(problem.n, problem.held)
 
 
 def refusal(problem: Problem) -> Refusal | None:
@@ -37,7 +37,7 @@ def refusal(problem: Problem) -> Refusal | None:
 def refused(problem: Problem, needed: int, what: str) -> Refusal | None:
     """Unless ``needed`` bytes and the smallest storage that ``precision`` allows fit."""
     try:
-        need = iterative.least(problem.n, needed, problem.precision, problem.size)
+        need = room.least(problem.n, needed, problem.precision, problem.size)
     except ValueError as out_of_range:
         return Refusal(str(out_of_range))
     return None if need <= problem.limit else Refusal(what, need)
@@ -73,7 +73,7 @@ def spent(part: dict[str, Work]) -> Work:
 def cost(problem: Problem) -> Cost:
     """Up the precisions that fit, as the route goes."""
     n = problem.n
-    stages = iterative.stages(n, _needed(problem), problem.precision, problem.size, problem.limit)
+    stages = room.stages(n, _needed(problem), problem.precision, problem.size, problem.limit)
     return climb(problem, (_rung(problem, *stage) for stage in stages))
 
 
@@ -83,8 +83,8 @@ def _rung(problem: Problem, storage: str, dtype: str) -> Rung:
     law = GIVEN_UP if lost else ROUNDED if problem.out_of_reach else RESOLVED
     steps = law(problem)
     taken = storage_bytes(n, storage, dtype) + problem.held
-    free = problem.limit - taken - iterative.work(n, 1, BLOCK, thread_count(None))
-    most = iterative.most_basis(n, free, 1, BLOCK, dtype == "float32") / BLOCK
+    free = problem.limit - taken - room.work(n, 1, BLOCK, thread_count(None))
+    most = room.most_basis(n, free, 1, BLOCK, dtype == "float32") / BLOCK
     if steps > most:  # restarts
         steps = min(steps * RESTARTS, float(iterative.MOST_PRODUCTS))
     kept = min(steps, most)

@@ -14,7 +14,7 @@ from ..kernels.parity import SIMPLE
 from ..operators.gram import storage_bytes
 from ..preconditioners import choice as preconditioners
 from ..preconditioners import sparse
-from ..solvers import iterative
+from ..solvers import iterative, room
 from . import lanczos, parts
 from .cost import Cost, Refusal, Work
 from .ladder import Rung, climb
@@ -60,7 +60,7 @@ def refusal(problem: Problem) -> Refusal | None:
         return Refusal(parts.UNEQUAL)
     if problem.n < 8:
         return lanczos.refusal(problem)
-    needed = iterative.room(problem.n, problem.held) + preconditioner(problem)[2]
+    needed = room.beside(problem.n, problem.held) + preconditioner(problem)[2]
     return lanczos.refused(problem, needed, "the matrix, a basis and a low-rank part")
 
 
@@ -145,8 +145,8 @@ def cost(problem: Problem) -> Cost:
     if n < 8:
         return lanczos.cost(problem)
     choice, rank, extra = preconditioner(problem)
-    needed = iterative.room(n, problem.held) + extra
-    stages = iterative.stages(n, needed, problem.precision, problem.size, problem.limit)
+    needed = room.beside(n, problem.held) + extra
+    stages = room.stages(n, needed, problem.precision, problem.size, problem.limit)
     found = climb(problem, (_rung(problem, *stage) for stage in stages))
     what = f"{rank} landmarks" if choice == "landmarks" else f"{rank} low-degree terms"
     if choice == "sparse":

@@ -2,5 +2,6 @@
 
 ``dense.py`` LAPACK, ``iterative.py`` Lanczos and preconditioned Davidson, ``shift_invert.py`` Cholesky,
 ``sparse_inverse.py`` no dense product, ``factored.py`` finite width, ``extended.py`` double-double,
-``exact.py`` balls, ``ladder.py`` up through the precisions. ``outcome.py`` is what they share.
+``exact.py`` balls, ``ladder.py`` up through the precisions. ``outcome.py`` is what they share, ``room.py`` and
+``budget.py`` what memory they take.
 """

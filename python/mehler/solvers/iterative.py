@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._arrays import Array, beyond, enough, size_text, thread_count
+from .._arrays import Array, beyond, enough, size_text
 from ..certificates.structure import zero_of
 from ..kernels import Kernel
 from ..operators.foreign import check_size
-from ..operators.gram import Gram, storage_bytes
+from ..operators.gram import Gram
 from ..operators.layered import refuse
 from ..operators.many import Filled
 from ..preconditioners import choice as preconditioners
 from ..result import EigenResult
-from . import budget
+from . import room
 from .outcome import (
     EPS,
     LOOSEST,
@@ -39,93 +39,9 @@ from .outcome import (
     with_theory,
 )
 
-MOST_BASIS = 3000  # then a restart, whatever the memory
-LEAST_BASIS = 64
 MOST_PRODUCTS = 3000  # block products of Lanczos
-SEARCH_BASIS = 64  # of the search for more of a cluster, which float32 storage may ask for
 DAVIDSON_BASIS = 1200  # vectors and their images
 DAVIDSON_PRODUCTS = 300  # beyond, plain Lanczos is better
-
-
-BLOCK = 2  # vectors in a block, for one pair
-
-
-def work(n: int, k: int, block: int, threads: int) -> int:
-    """Bytes of a solver for k pairs beside its basis: products, blocks, refinement, guards."""
-    return budget.product(n, threads) + budget.vectors(n, 2 * block + 10 + 4 * k + 3 * 16)
-
-
-def least_basis(n: int, k: int, block: int, single: bool) -> int:
-    """Bytes of the smallest basis that a solver for k pairs is given."""
-    search = budget.basis(n, SEARCH_BASIS + block) if single else 0
-    least = max(LEAST_BASIS, 2 * k + 8 * block)
-    return budget.basis(n, least + block) + budget.restart(least) + search
-
-
-def needed(n: int, k: int, block: int, single: bool, threads: int, images: bool = False) -> int:
-    """Bytes that a solver for k pairs takes at least beside the matrix; ``images``: Davidson's, of its basis."""
-    least = least_basis(n, k, block, single)
-    if images:
-        least = max(least, 2 * budget.basis(n, 5 * max(k, block) + 2 * block))
-    return work(n, k, block, threads) + least
-
-
-def most_basis(n: int, free: int, k: int, block: int, single: bool) -> int:
-    """Columns of a basis for k pairs that ``free`` bytes beside ``work`` allow, at most MOST_BASIS."""
-    if single:  # a quarter of the basis more, for the search
-        free -= max(free // 5, budget.basis(n, SEARCH_BASIS + block))
-    bound = max(MOST_BASIS, 20 * k)
-    most = budget.columns(n, free, bound + block) - block
-    return int(min(n, max(most, LEAST_BASIS, 2 * k + 8 * block), bound))
-
-
-def room(n: int, held: int) -> int:
-    """Bytes beside the matrix: work space, the least basis, and what is held already."""
-    return work(n, 1, BLOCK, thread_count(None)) + least_basis(n, 1, BLOCK, True) + held
-
-
-def _candidates(n: int, needed: int, precision: str, size: float) -> list[tuple[int, str, str]]:
-    """(bytes, storage, dtype), in the order in which they are tried.
-
-    Parameters
-    ----------
-    n, needed
-        Order, and bytes beside the matrix.
-    precision
-        As in :func:`min_eig`.
-    size
-        The largest entry of K.
-    """
-    ladder = {"auto": ["float32", "float64"], "single": ["float32"], "double": ["float64"]}[
-        precision
-    ]
-    if not 1e-25 <= size <= 1e37:  # float32 would hold zeros or infinities
-        if precision == "single":
-            raise ValueError(
-                f"entries of K up to {size:.1e} leave the range of float32; use precision='double' "
-                "or 'auto'."
-            )
-        ladder = ["float64"]
-    found = [(storage_bytes(n, "packed", t) + needed, "packed", t) for t in ladder]
-    if precision == "auto":  # entries computed again
-        found.append(
-            (storage_bytes(n, "matrix-free", "float64") + needed, "matrix-free", "float64")
-        )
-    return found
-
-
-def stages(n: int, needed: int, precision: str, size: float, limit: int) -> list[tuple[str, str]]:
-    """(storage, dtype) that fit into ``limit``, in the order in which they are tried; none: [].
-
-    Entries are computed again in every product only where nothing can be stored.
-    """
-    fits = [(s, t) for b, s, t in _candidates(n, needed, precision, size) if b <= limit]
-    return [f for f in fits if f[0] == "packed"] or fits
-
-
-def least(n: int, needed: int, precision: str, size: float) -> int:
-    """Bytes of the smallest of them."""
-    return min(b for b, _, _ in _candidates(n, needed, precision, size))
 
 
 def points_route(
@@ -155,13 +71,13 @@ def points_route(
         The matrix of the first stage, where it has been filled with others.
     """
     n = len(A)
-    needed, low_rank = room(n, points.nbytes), "none"
+    needed, low_rank = room.beside(n, points.nbytes), "none"
     if method == "preconditioned" and n >= 8:  # below, Lanczos ends after n products anyway
         d = task.seen(ker, points).d
         low_rank = preconditioners.choose(ker, n, d)
         needed += preconditioners.nbytes(low_rank, ker, n, d)
     size = largest_entry(points, ker)
-    plan = stages(n, needed, precision, size, task.limit)
+    plan = room.stages(n, needed, precision, size, task.limit)
     result: EigenResult | None = None
     inverse: preconditioners.Preconditioner | None = None
     for step, (storage, dtype) in enumerate(plan):
@@ -271,21 +187,21 @@ def solve(
         An approximate inverse of K: generalised Davidson instead of block Lanczos.
     """
     if block is None:
-        block = 1 if n <= 200 else max(BLOCK, min(k, 4))
+        block = 1 if n <= 200 else max(room.BLOCK, min(k, 4))
         if inverse is not None and inverse.block is not None:
             block = max(block, inverse.block)
     single = dtype == "float32"
     if inverse is not None:
         nbytes += inverse.nbytes
-    beside = nbytes + work(n, k, block, task.threads)
-    need = nbytes + needed(n, k, block, single, task.threads, images=inverse is not None)
+    beside = nbytes + room.work(n, k, block, task.threads)
+    need = nbytes + room.needed(n, k, block, single, task.threads, images=inverse is not None)
     if need > task.limit:
         raise MemoryError(
             f"{k} pair{'s' * (k > 1)} at n={n} by {method} takes "
             f"{beyond(need - task.apart, task.limit - task.apart)}; ask for fewer pairs, or use "
             f"max_memory={enough(need - task.apart)!r}."
         )
-    most = most_basis(n, task.limit - beside, k, block, single)
+    most = room.most_basis(n, task.limit - beside, k, block, single)
     # Solvers see float32 entries only; refinement takes the residual on from there, in float64.
     # Nor do they take a loose tol at its word: a Ritz value that far off may belong to any eigenvalue.
     wanted = min(task.tol, LOOSEST)
@@ -410,10 +326,10 @@ def inverse_of(K: Any, k: int, task: Task) -> preconditioners.Preconditioner | N
     refuse(K._points, "method='preconditioned'")
     d = task.seen(K.kernel, K._points).d
     low_rank = preconditioners.choose(K.kernel, n, d)
-    block = 4 if low_rank == "sparse" else 1 if n <= 200 else max(BLOCK, min(k, 4))
-    making = preconditioners.nbytes(low_rank, K.kernel, n, d) + work(n, k, block, task.threads)
+    block = 4 if low_rank == "sparse" else 1 if n <= 200 else max(room.BLOCK, min(k, 4))
+    making = preconditioners.nbytes(low_rank, K.kernel, n, d) + room.work(n, k, block, task.threads)
     using = preconditioners.held(low_rank, K.kernel, n, d)
-    using += needed(n, k, block, K.dtype == np.float32, task.threads, images=True)
+    using += room.needed(n, k, block, K.dtype == np.float32, task.threads, images=True)
     need = max(making, using) + K.nbytes
     if need > task.limit:
         raise MemoryError(

@@ -21,7 +21,7 @@ from ..operators.layered import layered
 from ..planning.problem import Problem
 from ..preconditioners import choice as preconditioners
 from ..question import Question
-from ..solvers import budget, iterative, ladder, shift_invert
+from ..solvers import budget, ladder, room, shift_invert
 
 COLUMNS = 600  # of a basis that each solve is left, where memory allows more matrices than that
 
@@ -105,10 +105,10 @@ def _first(problem: Problem, route: str) -> tuple[str | None, int]:
         sizes = shift_invert.sizes(n, 1, problem.held + exact)
         dtype = shift_invert.stages(n, sizes, problem.precision, problem.limit)[0]
         return dtype, sizes[dtype] + columns
-    room = iterative.room(n, problem.held)
+    beside = room.beside(n, problem.held)
     if route == "preconditioned" and n >= 8:
         rank = preconditioners.choose(problem.ker, n, problem.span)
-        room += preconditioners.nbytes(rank, problem.ker, n, problem.span)
-    found = iterative.stages(n, room, problem.precision, problem.size, problem.limit)
+        beside += preconditioners.nbytes(rank, problem.ker, n, problem.span)
+    found = room.stages(n, beside, problem.precision, problem.size, problem.limit)
     storage, dtype = found[0]
-    return (dtype if storage == "packed" else None), room + columns
+    return (dtype if storage == "packed" else None), beside + columns

@@ -1,0 +1,93 @@
+"""What the iterative routes take: bytes of a solver, and the storages of K that leave room for it.
+
+storage(n) + work(n, k, block, threads) + basis(n, columns) <= max_memory
+"""
+
+from __future__ import annotations
+
+from .._arrays import thread_count
+from ..operators.gram import storage_bytes
+from . import budget
+
+MOST_BASIS = 3000  # then a restart, whatever the memory
+LEAST_BASIS = 64
+SEARCH_BASIS = 64  # of the search for more of a cluster, which float32 storage may ask for
+BLOCK = 2  # vectors in a block, for one pair
+
+
+def work(n: int, k: int, block: int, threads: int) -> int:
+    """Bytes of a solver for k pairs beside its basis: products, blocks, refinement, guards."""
+    return budget.product(n, threads) + budget.vectors(n, 2 * block + 10 + 4 * k + 3 * 16)
+
+
+def least_basis(n: int, k: int, block: int, single: bool) -> int:
+    """Bytes of the smallest basis that a solver for k pairs is given."""
+    search = budget.basis(n, SEARCH_BASIS + block) if single else 0
+    least = max(LEAST_BASIS, 2 * k + 8 * block)
+    return budget.basis(n, least + block) + budget.restart(least) + search
+
+
+def needed(n: int, k: int, block: int, single: bool, threads: int, images: bool = False) -> int:
+    """Bytes that a solver for k pairs takes at least beside the matrix; ``images``: Davidson's, of its basis."""
+    least = least_basis(n, k, block, single)
+    if images:
+        least = max(least, 2 * budget.basis(n, 5 * max(k, block) + 2 * block))
+    return work(n, k, block, threads) + least
+
+
+def most_basis(n: int, free: int, k: int, block: int, single: bool) -> int:
+    """Columns of a basis for k pairs that ``free`` bytes beside ``work`` allow, at most MOST_BASIS."""
+    if single:  # a quarter of the basis more, for the search
+        free -= max(free // 5, budget.basis(n, SEARCH_BASIS + block))
+    bound = max(MOST_BASIS, 20 * k)
+    most = budget.columns(n, free, bound + block) - block
+    return int(min(n, max(most, LEAST_BASIS, 2 * k + 8 * block), bound))
+
+
+def beside(n: int, held: int) -> int:
+    """Bytes beside the matrix: work space, the least basis, and what is held already."""
+    return work(n, 1, BLOCK, thread_count(None)) + least_basis(n, 1, BLOCK, True) + held
+
+
+def _candidates(n: int, needed: int, precision: str, size: float) -> list[tuple[int, str, str]]:
+    """(bytes, storage, dtype), in the order in which they are tried.
+
+    Parameters
+    ----------
+    n, needed
+        Order, and bytes beside the matrix.
+    precision
+        As in :func:`min_eig`.
+    size
+        The largest entry of K.
+    """
+    ladder = {"auto": ["float32", "float64"], "single": ["float32"], "double": ["float64"]}[
+        precision
+    ]
+    if not 1e-25 <= size <= 1e37:  # float32 would hold zeros or infinities
+        if precision == "single":
+            raise ValueError(
+                f"entries of K up to {size:.1e} leave the range of float32; use precision='double' "
+                "or 'auto'."
+            )
+        ladder = ["float64"]
+    found = [(storage_bytes(n, "packed", t) + needed, "packed", t) for t in ladder]
+    if precision == "auto":  # entries computed again
+        found.append(
+            (storage_bytes(n, "matrix-free", "float64") + needed, "matrix-free", "float64")
+        )
+    return found
+
+
+def stages(n: int, needed: int, precision: str, size: float, limit: int) -> list[tuple[str, str]]:
+    """(storage, dtype) that fit into ``limit``, in the order in which they are tried; none: [].
+
+    Entries are computed again in every product only where nothing can be stored.
+    """
+    fits = [(s, t) for b, s, t in _candidates(n, needed, precision, size) if b <= limit]
+    return [f for f in fits if f[0] == "packed"] or fits
+
+
+def least(n: int, needed: int, precision: str, size: float) -> int:
+    """Bytes of the smallest of them."""
+    return min(b for b, _, _ in _candidates(n, needed, precision, size))
