@@ -17,6 +17,15 @@ from .certificates.definite import Definiteness, check_psd
 from .data.files import load
 from .data.generated import generate
 from .data.points import DataSummary, describe, normalize
+from .diagnosis import (
+    Attribution,
+    AttributionRow,
+    DataDiagnosis,
+    Diagnosis,
+    Smoothness,
+    attribute,
+    diagnose,
+)
 from .eigen import eigsh, min_eig
 from .eigenvalues import Spectrum
 from .errors import ConvergenceWarning, PrecisionWarning
@@ -42,17 +51,22 @@ except _NotFound:  # run from the source tree
 
 __all__ = [
     "Activation",
+    "Attribution",
+    "AttributionRow",
     "Bound",
     "Bounds",
     "ConvergenceWarning",
+    "DataDiagnosis",
     "DataSummary",
     "Definiteness",
+    "Diagnosis",
     "EigenResult",
     "FeatureGram",
     "Gram",
     "Kernel",
     "Plan",
     "PrecisionWarning",
+    "Smoothness",
     "Spectrum",
     "Sweep",
     "SweepRow",
@@ -60,10 +74,12 @@ __all__ = [
     "WidthStudy",
     "activation",
     "activations",
+    "attribute",
     "bounds",
     "build_info",
     "check_psd",
     "describe",
+    "diagnose",
     "eigsh",
     "eigvalsh",
     "feature_gram",

@@ -173,6 +173,11 @@ def describe(X: Any) -> DataSummary:
     ValueError
         X is not 2-D, is empty, holds NaN or infinity, or nothing but zero rows.
     """
+    return described(X)[0]
+
+
+def described(X: Any) -> tuple[DataSummary, Array]:
+    """What :func:`describe` says, and the singular values of the unit rows, falling, on which its rank rests."""
     from .._arrays import as_array, as_points
 
     given = as_array(X, "X")
@@ -185,14 +190,16 @@ def describe(X: Any) -> DataSummary:
             given = given[~zero]
     rows, norms = _unit(as_points(given))
     kept = np.flatnonzero(~zero)
-    threshold, rank = _rank(rows)
+    values = _singular_values(rows)
+    threshold = max(rows.shape) * EPS * float(values[0])
+    rank = int(np.sum(values > threshold))
     pairs = _Pairs(rows)
     near = {}
     for sign in (1, -1):
         distance, ij = pairs.nearest[sign]
         near[sign] = (distance, (int(kept[ij[0]]), int(kept[ij[1]]))) if ij else (None, None)
     known = [distance for distance, _ in near.values() if distance is not None]
-    return DataSummary(
+    summary = DataSummary(
         n=len(zero),
         d=rows.shape[1],
         rank=rank,
@@ -209,14 +216,13 @@ def describe(X: Any) -> DataSummary:
         duplicates=pairs.count[1],
         antipodal_pairs=pairs.count[-1],
     )
+    return summary, values
 
 
-def _rank(rows: Array) -> tuple[float, int]:
-    """(threshold, number of singular values above it), through the small triangle of a QR."""
+def _singular_values(rows: Array) -> Array:
+    """Through the small triangle of a QR."""
     n, d = rows.shape
-    values = np.linalg.svd(_triangle(rows if n > d else rows.T), compute_uv=False)
-    threshold = max(n, d) * EPS * float(values[0])
-    return threshold, int(np.sum(values > threshold))
+    return np.asarray(np.linalg.svd(_triangle(rows if n > d else rows.T), compute_uv=False))
 
 
 def _triangle(tall: Array) -> Array:

@@ -135,14 +135,14 @@ def smoothness(act: Activation) -> Smoothness:
 
 
 def polynomial_degree(f: Function, noise: float) -> int:
-    """p, or -1: the last coefficient of f(sigma z) that stands above rounding is the same for sigma = 2 and 4."""
+    """p, or -1: the last coefficient of f(sigma z) that stands above rounding is the same for sigma = 1.5 and 3."""
     ends = []
-    for sigma in (2.0, 4.0):
+    for sigma in (1.5, 3.0):
         mu = coefficients_by_quadrature(lambda z, s=sigma: f(s * z), (), 2 * DEGREES)  # type: ignore[misc]
         size = float(np.sqrt(np.sum(mu * mu)))
         if not math.isfinite(size):
             return -1
-        above = np.flatnonzero(np.abs(mu) > 1e-12 * size + CLEAR * noise)
+        above = np.flatnonzero(np.abs(mu) > 1e-14 * size + CLEAR * noise)
         ends.append(int(above[-1]) if above.size else 0)
     return ends[0] if ends[0] == ends[1] <= DEGREES and KMAX > ends[0] else -1
 

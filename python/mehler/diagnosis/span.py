@@ -1,0 +1,157 @@
+"""The effective dimension d' of points: singular values of their unit rows, and where they end.
+
+    sigma_1 >= sigma_2 >= ...          of U, u_i = x_i / |x_i|
+    rank     = #{k : sigma_k > max(n, d) eps sigma_1}
+    d'       = the k with the largest sigma_k / sigma_k+1, k < rank, if that gap is at least 10 and larger than the fall from
+               sigma_k+1 to the median of what follows: a signal over a flat floor; else the rank
+    noise    = (sum_{k > d'} sigma_k^2 / n)^(1/2), the rms distance of a unit point from the span
+
+Noise of this size puts about noise^2 under every eigenvalue of a kernel matrix whose noiseless ones are smaller.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .._arrays import Array
+from ..data.points import DataSummary, described
+
+GAP = 10.0
+
+
+@dataclass(frozen=True)
+class DataDiagnosis:
+    """What points are, seen from the unit sphere, and in how many dimensions they lie.
+
+    Attributes
+    ----------
+    points
+        Size, norms, zero rows, nearest and nearest antipodal pair, duplicates: what :func:`describe` says.
+    singular_values
+        Of the unit rows, falling.
+    rank
+        Numerical rank: singular values above max(n, d) eps sigma_1.
+    dimension
+        d', the effective dimension: where a gap ends the spectrum above a flat floor; the rank if there is none.
+    gap
+        sigma_d' / sigma_d'+1; infinite where nothing but rounding follows.
+    noise
+        Root mean square distance of a unit point from the d'-dimensional span: 0 without a floor.
+    how
+        How d' was decided, in words.
+    """
+
+    points: DataSummary
+    singular_values: Array = field(repr=False)
+    rank: int
+    dimension: int
+    gap: float
+    noise: float
+    how: str
+
+    @property
+    def participation(self) -> float:
+        """(sum sigma^2)^2 / sum sigma^4: as many equal directions would hold the same share."""
+        energy = self.singular_values**2
+        return float(np.sum(energy) ** 2 / np.sum(energy**2))
+
+    def dimension_of(self, share: float) -> int:
+        """The least k with sigma_1^2 + ... + sigma_k^2 >= share of them all.
+
+        Parameters
+        ----------
+        share
+            0 < share <= 1.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        ValueError
+            A share out of range.
+        """
+        if not 0.0 < share <= 1.0:
+            raise ValueError(f"share must satisfy 0 < share <= 1; got {share!r}.")
+        sums = np.cumsum(self.singular_values**2)
+        return int(min(np.searchsorted(sums, share * sums[-1] * (1.0 - 1e-15)), len(sums) - 1)) + 1
+
+    @property
+    def antipodal_first(self) -> bool:
+        """The closest pair of the projective distance is a pair of near antipodes."""
+        p = self.points
+        if p.nearest is None or p.nearest_antipodal is None:
+            return False
+        return p.nearest_antipodal < p.nearest
+
+    @property
+    def norm_spread(self) -> float:
+        """Largest norm over smallest, of rows that are not zero... NaN where a row is zero."""
+        low = self.points.norm_min
+        return self.points.norm_max / low if low > 0.0 else math.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name, ready for JSON.
+
+        Returns
+        -------
+        dict
+            Numbers, texts and lists; ``points`` as of :class:`DataSummary`.
+        """
+        return {
+            "points": self.points.to_dict(),
+            "singular_values": self.singular_values.tolist(),
+            "rank": self.rank,
+            "dimension": self.dimension,
+            "gap": self.gap if math.isfinite(self.gap) else None,
+            "noise": self.noise,
+            "participation": self.participation,
+            "how": self.how,
+        }
+
+    def __str__(self) -> str:
+        few = f"{self.dimension_of(0.9):,} hold 90 %, {self.dimension_of(0.99):,} hold 99 %"
+        lines = [
+            str(self.points),
+            f"{'dimension':18} {self.dimension:,}  ({self.how})",
+            f"{'noise floor':18} {f'{self.noise:.3g}  from the span, rms' if self.noise else 'none'}",
+            f"{'directions':18} {few}, participation ratio {self.participation:.3g}",
+        ]
+        return "\n".join(lines)
+
+
+def diagnose_data(X: Any) -> DataDiagnosis:
+    """The diagnosis of points; errors as of :func:`describe`."""
+    summary, values = described(X)
+    dimension, gap, how = decide(values, summary.rank)
+    rest = values[dimension : summary.rank]
+    n = summary.n - len(summary.zero_rows)
+    return DataDiagnosis(
+        points=summary,
+        singular_values=values,
+        rank=summary.rank,
+        dimension=dimension,
+        gap=gap,
+        noise=float(math.sqrt(np.sum(rest**2) / n)),
+        how=how,
+    )
+
+
+def decide(values: Array, rank: int) -> tuple[int, float, str]:
+    """(d', gap, in words), from falling singular values."""
+    floor = f"all {rank:,} above rounding"
+    if rank < len(values):
+        floor = f"numerical rank: {rank:,} of {len(values):,} singular values stand above rounding"
+    if rank > 2:
+        ratios = values[: rank - 1] / values[1:rank]
+        k = int(np.argmax(ratios)) + 1
+        gap = float(ratios[k - 1])
+        if gap >= GAP and gap > values[k] / float(np.median(values[k:rank])):
+            return k, gap, f"a gap of {gap:.3g} between singular values {k:,} and {k + 1:,}"
+        floor += f", with no gap above a flat floor (largest ratio {gap:.3g})"
+    return rank, math.inf, floor
