@@ -52,6 +52,7 @@ FOLDERS = {
     },
     "explanation": {"activations", "kernels", "precision"},
     "bounds": {"activations", "kernels", "data", "certificates"},
+    "diagnosis": {"activations", "kernels", "data", "bounds", "explanation"},
     "interop": {"activations", "kernels"},
     "studies": {
         "activations",

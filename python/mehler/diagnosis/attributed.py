@@ -54,7 +54,7 @@ class Attribution:
     value, status
         lambda_min(K), and how well it is known, as of :func:`min_eig`.
     precision
-        In which the vector was found: 'float32', 'float64', 'extended' or 'exact'.
+        In which the matrix, or its factor, was stored: 'float32' (refined in float64), 'float64', 'extended' or 'exact'.
     known
         Whether the bottom vector is: where it is not, there are no rows, and ``message`` says why.
     multiplicity
@@ -182,14 +182,13 @@ class Attribution:
         return attribution_figure(self, shape)
 
     def __str__(self) -> str:
-        low = "" if self.status == "resolved" else f"  {self.status}"
         lines = [
             ("kernel", f"{self.kernel}, n = {self.n:,}"),
-            ("lambda_min", f"{self.value:.6g}  ({self.precision}){low}"),
+            ("lambda_min", f"{self.value:.6g}  ({self.status}, {self.precision})"),
         ]
         if self.pair is not None:
             i, j = self.pair
-            share = "" if not self.known else f", {100.0 * self.pair_share:.3g} % of it explained"
+            share = f", lambda_min is {100.0 * self.pair_share:.3g} % of it"
             lines.append(
                 (
                     "closest pair",
@@ -219,7 +218,7 @@ class Attribution:
         for r in self.rows:
             other = "-" if r.neighbour is None else str(r.neighbour)
             text.append(
-                f"{r.index:8d} {r.weight:9.4f} {r.cumulative:7.3f} {other:>8} {r.cosine:10.6f}  "
+                f"{r.index:8d} {r.weight:9.3g} {r.cumulative:7.3f} {other:>8} {r.cosine:10.6f}  "
                 f"{r.without_lower:.6g} to {r.without_upper:.6g}"
             )
         return "\n".join(text)

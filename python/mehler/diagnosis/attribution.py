@@ -262,7 +262,8 @@ def _attributed(
     m = bottom.multiplicity or 1
     if bottom.multiplicity is not None and bottom.vectors.shape[1] < m:
         message = (
-            f"one vector of a space of dimension {m}: weights are its own, others share the value"
+            f"{m} eigenvalues lie within {100 * SAME:g} % and one vector is known: weights are its own, and "
+            "the least change of the points may turn it within their space"
         )
         m = 1
     weights = np.mean(bottom.vectors[:, :m] ** 2, axis=1)

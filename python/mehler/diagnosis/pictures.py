@@ -63,6 +63,9 @@ def draw_spectrum(ax: Axes, data: DataDiagnosis) -> None:
         level = data.noise * math.sqrt(n / max(data.rank - data.dimension, 1))
         ax.axhline(level, color=GREEN, lw=1.4, ls=DASHED, label=f"noise {data.noise:.2g}")
     ax.set_yscale("log")
+    ax.set_ylim(top=3.0 * float(values[0]))
+    if values[0] < 30.0 * float(values[-1]):
+        ax.set_ylim(bottom=float(values[-1]) / 3.0)
     if len(values) > 30:
         ax.set_xscale("log")
     ax.set_xlabel("rank")
@@ -137,10 +140,11 @@ def attribution_figure(found: Attribution, shape: tuple[int, ...] | None) -> Fig
         many = len(found.rows)
         fig = _figure(13.0, 8.2 if images else 4.2)
         if images:
-            above, below = fig.subfigures(2, 1, height_ratios=(4.2, 3.6))
+            parts: Any = fig.subfigures(2, 1, height_ratios=(4.2, 3.6))
+            above, below = parts
         else:
             above = fig.subfigures(1, 1)
-        axes = above.subplots(1, 3)
+        axes: Any = above.subplots(1, 3)
         draw_weights(axes[0], found)
         draw_nested(axes[1], found)
         draw_without(axes[2], found)
@@ -177,7 +181,7 @@ def draw_weights(ax: Axes, found: Attribution) -> None:
     ax.set_xlabel("rank of the point")
     ax.set_ylabel("weight in the bottom vector")
     ax.set_title(f"participation ratio {found.participation:.3g}")
-    ax.legend(**LEGEND)
+    ax.legend(loc="lower left", **LEGEND)
     ax.grid(axis="y", color="#E4E4E4", lw=0.6)
 
 

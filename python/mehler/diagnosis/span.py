@@ -91,7 +91,7 @@ class DataDiagnosis:
 
     @property
     def norm_spread(self) -> float:
-        """Largest norm over smallest, of rows that are not zero... NaN where a row is zero."""
+        """Largest norm over smallest; NaN where a row is zero."""
         low = self.points.norm_min
         return self.points.norm_max / low if low > 0.0 else math.nan
 
