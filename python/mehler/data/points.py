@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -302,12 +303,14 @@ class _Pairs:
 
 
 def _merge(rows: Array) -> tuple[Index, Index, Index]:
-    """Groups of equal rows: (first row of each, group of each row, size of each group)."""
-    keys = (rows + 0.0).view(np.dtype((np.void, 8 * rows.shape[1]))).ravel()  # + 0.0: no -0.0
-    _, first, member, size = np.unique(
-        keys, return_index=True, return_inverse=True, return_counts=True
-    )
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return first[order], rank[member.ravel()], size[order]
+    """Groups of equal rows: (first row of each, group of each row, size of each group), by digests: no copy of the rows."""
+    groups: dict[bytes, int] = {}
+    first: list[int] = []
+    member = np.empty(len(rows), dtype=np.intp)
+    for start in range(0, len(rows), 4096):
+        for i, row in enumerate(rows[start : start + 4096] + 0.0, start):  # + 0.0: no -0.0
+            group = groups.setdefault(blake2b(row.data, digest_size=16).digest(), len(first))
+            if group == len(first):
+                first.append(i)
+            member[i] = group
+    return np.array(first, dtype=np.intp), member, np.bincount(member)

@@ -107,8 +107,8 @@ def diagnose(X: Any = None, activation: str | Activation | None = None) -> Diagn
     ----------
     X
         Points, (n, d), one a row, of any norms, looked at from the unit sphere; zero rows are counted and left out. None:
-        the activation alone. Singular values come from slabs and pairs from tiles: beside two copies of X in float64 no more is
-        held than half of one and 30 MB; 10,000 images of 784 pixels take some seconds, 60,000 about a minute.
+        the activation alone. Singular values come from slabs and pairs from tiles, at a cost of n^2 d: no n x n array, two to three
+        copies of X in float64; 10,000 images of 784 pixels take some seconds, 60,000 a minute or two.
     activation
         A name, or an :class:`Activation`. Its values in float64 are all that is asked: no declared kink, no formula. Jumps of
         derivatives up to the fifth are found on [-10, 10]. None: the points alone.
@@ -146,6 +146,7 @@ POWERS = {
     "even": Parity(NONE, FULL),
     "linear-even": Parity(SIMPLE, FULL),
 }
+SMALL = 0.1  # of the diagonal: what counts as a small eigenvalue
 _activation = activation  # the parameter has the same name
 
 
@@ -230,23 +231,24 @@ def _of_both(data: DataDiagnosis, act: Smoothness) -> Iterator[str]:
             yield f"here n = {n:,} > {most:,}: G is singular."
     if act.kind == ANALYTIC:
         N = _degree(n, d, act.parity)
-        if N is None:
-            yield f"here n = {n:,} points span {d} dimensions: no head of low rank, lambda_min is not small for this reason."
+        size = n * math.exp(-2.0 * act.strip * math.sqrt(N))
+        if size > SMALL:
+            yield f"here n = {n:,} points span {d} dimensions, too many for a head of low rank: lambda_min is not small for this reason."
         else:
             yield (
                 f"here the polynomials of degree {N} on the sphere of {d} dimensions are fewer than n = {n:,}: lambda_min is of the order of "
-                f"n exp(-2 {act.strip:.4g} sqrt({N})) = {n * math.exp(-2 * act.strip * math.sqrt(N)):.0e} at most, up to powers of N"
+                f"n exp(-2 {act.strip:.4g} sqrt({N})) = {size:.0e} at most, up to powers of N"
                 + (f", or of the noise, {data.noise**2:.0e}." if data.noise else ".")
                 + " `mh.bounds` has the number."
             )
 
 
-def _degree(n: int, d: int, parity: str) -> int | None:
-    """The largest N whose polynomials on the sphere, of the powers that the kernel has, are fewer than n; None below 2."""
+def _degree(n: int, d: int, parity: str) -> int:
+    """The largest N whose polynomials on the sphere, of the powers that the kernel has, are fewer than n."""
     N = 0
     while N < 10_000 and dimension(POWERS.get(parity, Parity(FULL, FULL)), d, N + 1) < n:
         N += 1
-    return N if N >= 2 else None
+    return N
 
 
 def _rows(pair: tuple[int, int] | None) -> str:

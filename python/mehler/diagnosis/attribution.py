@@ -31,6 +31,7 @@ SAME = 1e-3  # relative distance of copies of one eigenvalue
 SINGLE_FROM = 12_000  # points: entries are stored in float32, the answer refined in float64
 ALL_UP_TO = 600  # points: all eigenvalues beyond double, for the next one
 MOST_ALONE = 1024  # points whose own matrix is looked at
+ALONE = 1e-6  # relative accuracy of its smallest eigenvalue
 TRUST = 0.1  # a vector whose residual is at most this part of the value is shown
 
 
@@ -226,7 +227,8 @@ def _attributed(
     if near is not None:
         _, i, j = upper.pair(ker, A, near)
         pair, pair_cosine = (i, j), float(U[i] @ U[j])
-        pair_value = _alone(A[[i, j]], ker, common)
+        two = A[[i, j]]
+        pair_value = _alone(two, np.asarray(ker(two)), ker, common)
     value, residual = float(result.value), float(np.max(result.residuals))
     known = bottom.vectors.shape[1] > 0 and (
         result.resolved
@@ -302,15 +304,21 @@ def _nested(
     A: Array, ker: Kernel, support: Any, weights: Array, common: dict[str, Any]
 ) -> tuple[tuple[int, float], ...]:
     """lambda_min of the 1, 2, 4, ... heaviest points, of the support, and of as many as are looked at."""
-    order = np.argsort(-weights, kind="stable")
-    sizes = {m for m in (2**k for k in range(11)) if m <= min(len(A), MOST_ALONE)}
-    sizes |= {min(len(support), MOST_ALONE), min(len(A), MOST_ALONE)}
-    return tuple((m, _alone(A[order[:m]], ker, common)) for m in sorted(sizes))
+    order = np.argsort(-weights, kind="stable")[: min(len(A), MOST_ALONE)]
+    sizes = {2**k for k in range(11) if 2**k <= len(order)}
+    sizes |= {min(len(support), MOST_ALONE), len(order)}
+    heavy = np.ascontiguousarray(A[order])
+    K = np.asarray(ker(heavy), dtype=np.float64)
+    return tuple((m, _alone(heavy[:m], K[:m, :m], ker, common)) for m in sorted(sizes))
 
 
-def _alone(points: Array, ker: Kernel, common: dict[str, Any]) -> float:
-    """lambda_min of a few points; its upper bound where rounding hides it."""
+def _alone(points: Array, K: Array, ker: Kernel, common: dict[str, Any]) -> float:
+    """lambda_min of K, the matrix of a few points; where double is not good enough, as far up as it takes."""
     from ..eigen import min_eig
 
+    values = np.linalg.eigvalsh(K)
+    rounding = len(K) * float(values[-1]) * (2.0**-52 + ker.error / float(ker.h.ends[0]))
+    if values[0] * ALONE > rounding:
+        return float(values[0])
     found = min_eig(points, ker, certify="none", rng=0, **common)
     return float(found.value if found.resolved else found.upper)

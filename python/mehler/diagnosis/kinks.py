@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -222,12 +222,12 @@ def jump_in(
     for _ in range(3):  # then again from the place that was found, so that nothing is extrapolated
         better = _consistent(f, low, high, max(b - a, 1e-12), noise, room)
         found = better or found
-        if better is None or not better.order or low == high == better.at:
+        if better is None or not better[0].order or low == high == better[0].at:
             break
-        low = high = better.at
-    if found is None and (sharp or not _analytic(f, a, b, noise)):
-        return Found(0.5 * (a + b), None, math.nan)
-    return found
+        low = high = better[0].at
+    if found is not None:
+        return replace(found[0], at=_round(found[0].at, found[1]))
+    return None if not sharp and _analytic(f, a, b, noise) else Found(0.5 * (a + b), None, math.nan)
 
 
 def _analytic(f: Function, a: float, b: float, noise: Rounding) -> bool:
@@ -241,14 +241,15 @@ def _analytic(f: Function, a: float, b: float, noise: Rounding) -> bool:
 
 def _consistent(
     f: Function, low: float, high: float, width: float, noise: Rounding, room: tuple[float, float]
-) -> Found | None:
-    """The least order r that agrees with all: D, .., D^(r-1) vanish at one point near, D^(r) does not."""
+) -> tuple[Found, float] | None:
+    """The jump, and how well its place is known: of the largest order r for which D, .., D^(r-1) vanish at one point near, and
+    D^(r) does not (near that point, beside it, lower orders seem to do)."""
     left = side(f, low, -1.0, min(1.0, low - room[0]), noise)
     right = side(f, high, 1.0, min(1.0, room[1] - high), noise)
     if left is None or right is None:
         return None
     z = 0.5 * (low + high)
-    for r in range(1, ORDERS + 1):
+    for r in range(ORDERS, 0, -1):
         c = z
         for _ in range(12):  # Newton on D^(r-1), which is nearly linear
             jump, doubt = _difference(left, right, low, high, c)
@@ -262,10 +263,10 @@ def _consistent(
         vanish = np.all(np.abs(jump[:r]) <= CLEAR * doubt[:r])
         if abs(c - z) <= width and vanish and abs(jump[r]) > CLEAR * doubt[r]:
             unsure = float(doubt[r - 1] / abs(jump[r]))
-            return Found(_round(c, unsure), r, float(jump[r]), float(doubt[r]))
+            return Found(c, r, float(jump[r]), float(doubt[r])), unsure
     jump, doubt = _difference(left, right, low, high, z)
     if abs(jump[0]) > CLEAR * doubt[0]:
-        return Found(_round(z, 0.5 * (high - low)), 0, float(jump[0]), float(doubt[0]))
+        return Found(z, 0, float(jump[0]), float(doubt[0])), 0.5 * (high - low)
     return None
 
 
