@@ -2,8 +2,8 @@
 
     sigma_1 >= sigma_2 >= ...          of U, u_i = x_i / |x_i|
     rank     = #{k : sigma_k > max(n, d) eps sigma_1}
-    d'       = the k with the largest sigma_k / sigma_k+1, k < rank, if that gap is at least 10 and larger than the fall from
-               sigma_k+1 to the median of what follows: a signal over a flat floor; else the rank
+    d'       = the k with the largest sigma_k / sigma_k+1, k < rank, if that gap is at least 10, three times every other, and
+               larger than the fall from sigma_k+1 to the median of what follows: a signal over a flat floor; else the rank
     noise    = (sum_{k > d'} sigma_k^2 / n)^(1/2), the rms distance of a unit point from the span
 
 Noise of this size puts about noise^2 under every eigenvalue of a kernel matrix whose noiseless ones are smaller.
@@ -20,7 +20,7 @@ import numpy as np
 from .._arrays import Array
 from ..data.points import DataSummary, described
 
-GAP = 10.0
+GAP, APART = 10.0, 3.0
 
 
 @dataclass(frozen=True)
@@ -128,9 +128,9 @@ class DataDiagnosis:
 def diagnose_data(X: Any) -> DataDiagnosis:
     """The diagnosis of points; errors as of :func:`describe`."""
     summary, values = described(X)
-    dimension, gap, how = decide(values, summary.rank)
-    rest = values[dimension : summary.rank]
     n = summary.n - len(summary.zero_rows)
+    dimension, gap, how = decide(values, summary.rank, n)
+    rest = values[dimension : summary.rank]
     return DataDiagnosis(
         points=summary,
         singular_values=values,
@@ -142,16 +142,20 @@ def diagnose_data(X: Any) -> DataDiagnosis:
     )
 
 
-def decide(values: Array, rank: int) -> tuple[int, float, str]:
-    """(d', gap, in words), from falling singular values."""
+def decide(values: Array, rank: int, n: int) -> tuple[int, float, str]:
+    """(d', gap, in words), from the falling singular values of n points."""
     floor = f"all {rank:,} above rounding"
     if rank < len(values):
         floor = f"numerical rank: {rank:,} of {len(values):,} singular values stand above rounding"
-    if rank > 2:
-        ratios = values[: rank - 1] / values[1:rank]
-        k = int(np.argmax(ratios)) + 1
-        gap = float(ratios[k - 1])
-        if gap >= GAP and gap > values[k] / float(np.median(values[k:rank])):
-            return k, gap, f"a gap of {gap:.3g} between singular values {k:,} and {k + 1:,}"
-        floor += f", with no gap above a flat floor (largest ratio {gap:.3g})"
-    return rank, math.inf, floor
+    if rank < 2:
+        return rank, math.inf, floor
+    ratios = values[: rank - 1] / values[1:rank]
+    k = int(np.argmax(ratios)) + 1
+    gap = float(ratios[k - 1])
+    others = float(np.max(np.delete(ratios, k - 1), initial=1.0))
+    fall = float(values[k]) / float(np.median(values[k:rank]))
+    # of about as many points as coordinates the last value alone may be anything
+    enough = rank - k > 1 or n >= 2 * len(values)
+    if gap >= GAP and gap >= APART * others and gap > fall and enough:
+        return k, gap, f"a gap of {gap:.3g} between singular values {k:,} and {k + 1:,}"
+    return rank, math.inf, f"{floor}; largest ratio of neighbours {gap:.3g}"
