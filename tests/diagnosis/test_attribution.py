@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mehler as mh
+from mehler.bounds import upper
 from mehler.diagnosis.secular import without_one
 
 
@@ -193,6 +194,26 @@ def test_unequal_norms_depth_and_biases():
         assert np.all(a.without_lower <= true * (1 + 1e-9)) and np.all(
             true <= a.without_upper * (1 + 1e-9)
         )
+
+
+def test_when_time_is_over_it_says_so():
+    X = mh.generate("sphere-random", n=3000, d=10, rng=0)
+    a = mh.attribute(X, "relu", time_limit=1e-3)
+    assert a.status == "budget-limited" and "time_limit" in a.message
+    assert not a.known and a.rows == () and a.pair is None
+
+
+def test_ctrl_c_while_pairs_are_looked_at_leaves_the_vector(monkeypatch):
+    X = mh.generate("sphere-random", n=40, d=4, rng=0)
+
+    def interrupted(U):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(upper, "closest", interrupted)
+    a = mh.attribute(X, "relu", top=3)
+    assert a.known and a.pair is None and a.nested == () and a.rows[0].neighbour is None
+    assert math.isnan(a.support_share) and "lambda_min" in str(a)
+    assert len(a.plot(shape=(2, 2)).axes) == 9
 
 
 def test_bad_input():

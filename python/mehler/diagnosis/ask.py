@@ -49,6 +49,7 @@ class Diagnosis:
         if self.activation is not None:
             act = asdict(self.activation)
             act["coefficients"] = act["coefficients"].tolist()
+            del act["curve"]
             act["order"], act["text"] = self.activation.order, self.activation.text
         return {
             "data": None if self.data is None else self.data.to_dict(),

@@ -89,7 +89,8 @@ def attribute(
     -------
     Attribution
         ``print`` shows a table, ``plot(shape=(28, 28))`` a picture. Where the vector is not known, ``known`` is False and
-        ``message`` says why: nothing is made up from rounding.
+        ``message`` says why: nothing is made up from rounding. After Ctrl-C, or when time is over, what is known is returned:
+        without neighbours, the closest pair and submatrices.
 
     Raises
     ------
@@ -132,7 +133,7 @@ def attribute(
     ker = asked.ker
     common = {
         "threads": threads,
-        "max_memory": memory_limit(max_memory) - (A is not given) * A.nbytes,
+        "max_memory": max(memory_limit(max_memory) - (A is not given) * A.nbytes, 1),
     }
     options = common | {"tol": tol, "rng": seed, "time_limit": seconds, "progress": progress}
     with warnings.catch_warnings():
@@ -222,7 +223,11 @@ def _attributed(
 ) -> Attribution:
     result, n = bottom.result, len(A)
     U = to_unit_norm(A)
-    near = upper.closest(U) if n > 1 else None
+    near, stopped = None, result.status == "budget-limited"
+    try:
+        near = upper.closest(U) if n > 1 and not stopped else None
+    except KeyboardInterrupt:  # what is known so far
+        stopped = True
     pair, pair_value, pair_cosine = None, math.nan, math.nan
     if near is not None:
         i, j = _closest_pair(A, ker, near)
@@ -290,7 +295,7 @@ def _attributed(
         participation=participation(weights),
         support=tuple(support.tolist()),
         rows=tuple(rows),
-        nested=_nested(A, ker, support, weights, common),
+        nested=() if stopped else _nested(A, ker, support, weights, common),
         weights=weights,
         without_lower=np.maximum(low, 0.0),
         without_upper=high,

@@ -76,15 +76,8 @@ def draw_spectrum(ax: Axes, data: DataDiagnosis) -> None:
 
 
 def draw_function(ax: Axes, act: Smoothness) -> None:
-    """phi as its Hermite series knows it, and where its derivatives jump."""
-    from ..activations.hermite import hermite_rows
-
-    far = max([3.0, *(1.3 * abs(k.at) for k in act.kinks)])
-    z = np.linspace(-far, far, 801)
-    phi = np.zeros_like(z)
-    damp = np.exp(-((np.arange(len(act.coefficients)) / len(act.coefficients)) ** 2) * 4.0)
-    for k, row in hermite_rows(len(act.coefficients) - 1, z, np.ones_like(z)):
-        phi += damp[k] * act.coefficients[k] * row
+    """phi, and where its derivatives jump."""
+    z, phi = act.curve
     ax.plot(z, phi, color=BLUE, lw=1.8)
     for k, kink in enumerate(act.kinks[:12]):
         what = "singular" if kink.order is None else f"order {kink.order}: {kink.size:+.4g}"
@@ -187,7 +180,7 @@ def draw_weights(ax: Axes, found: Attribution) -> None:
 
 def draw_nested(ax: Axes, found: Attribution) -> None:
     """lambda_min of the m heaviest points alone, above that of all."""
-    m, value = (np.array(x, dtype=np.float64) for x in zip(*found.nested, strict=True))
+    m, value = np.array(found.nested, dtype=np.float64).reshape(-1, 2).T
     ok = value > 0.0
     ax.plot(m[ok], value[ok], "o-", color=BLUE, ms=5, lw=1.8, label="heaviest alone")
     if found.pair_value > 0.0:

@@ -53,6 +53,8 @@ class Smoothness:
         |z| up to which kinks were looked for.
     coefficients
         mu_0, mu_1, ... of phi.
+    curve
+        z and phi(z), (2, m), around zero and all kinks.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Smoothness:
     noise: float
     reach: float
     coefficients: Array = field(repr=False, compare=False)
+    curve: Array = field(repr=False, compare=False)
 
     @property
     def order(self) -> int | None:
@@ -117,6 +120,8 @@ def smoothness(act: Activation) -> Smoothness:
             kind = {"root": ANALYTIC, "geometric": ENTIRE, "factorial": ENTIRE}.get(
                 law.law, UNRESOLVED
             )
+    far = min(max([3.0, *(1.3 * abs(c) for c in places)]), seen.reach)
+    z = np.linspace(-far, far, 801)
     strip = law if law is not None and law.law == "root" else None
     return Smoothness(
         name=act.name,
@@ -131,6 +136,7 @@ def smoothness(act: Activation) -> Smoothness:
         noise=seen.noise,
         reach=seen.reach,
         coefficients=mu,
+        curve=np.stack([z, f(z)]),
     )
 
 
