@@ -109,7 +109,7 @@ def diagnose(X: Any = None, activation: str | Activation | None = None) -> Diagn
     X
         Points, (n, d), one a row, of any norms, looked at from the unit sphere; zero rows are counted and left out. None:
         the activation alone. Singular values come from slabs and pairs from tiles, at a cost of n^2 d: no n x n array, two to three
-        copies of X in float64; 10,000 images of 784 pixels take some seconds, 60,000 a minute or two.
+        copies of X in float64; 10,000 images of 784 pixels take some seconds, 60,000 a few minutes.
     activation
         A name, or an :class:`Activation`. Its values in float64 are all that is asked: no declared kink, no formula. Jumps of
         derivatives up to the fifth are found on [-10, 10]. None: the points alone.

@@ -39,6 +39,7 @@ SPLITS = (
 )  # where panels are divided: no place that a kink would be put
 CLOSE = 1e-6  # of kinks that are not told apart
 CLEAR = 200.0  # times its rounding a number stands clear of it
+GUESS = 10.0  # the same, of a place that is looked at again
 
 
 @dataclass(frozen=True)
@@ -218,13 +219,15 @@ def jump_in(
 ) -> Found | None:
     """The jump in a bracket, None where left and right go over into each other smoothly."""
     sharp = b - a <= 2.0 * LEAST * max(1.0, abs(a))
-    found, low, high = None, a, b
+    width, low, high = max(b - a, 1e-12), a, b
+    found = _consistent(f, a, b, width, noise, room, GUESS)
     for _ in range(3):  # then again from the place that was found, so that nothing is extrapolated
-        better = _consistent(f, low, high, max(b - a, 1e-12), noise, room)
-        found = better or found
-        if better is None or not better[0].order or low == high == better[0].at:
+        if found is None or not found[0].order or low == high == found[0].at:
             break
-        low = high = better[0].at
+        low = high = found[0].at
+        found = _consistent(f, low, high, width, noise, room, CLEAR)
+    if found is not None and found[0].order == 0 and not sharp:
+        found = None  # a step shows at every scale
     if found is not None:
         return replace(found[0], at=_round(found[0].at, found[1]))
     return None if not sharp and _analytic(f, a, b, noise) else Found(0.5 * (a + b), None, math.nan)
@@ -240,7 +243,13 @@ def _analytic(f: Function, a: float, b: float, noise: Rounding) -> bool:
 
 
 def _consistent(
-    f: Function, low: float, high: float, width: float, noise: Rounding, room: tuple[float, float]
+    f: Function,
+    low: float,
+    high: float,
+    width: float,
+    noise: Rounding,
+    room: tuple[float, float],
+    clear: float,
 ) -> tuple[Found, float] | None:
     """The jump, and how well its place is known: of the largest order r for which D, .., D^(r-1) vanish at one point near, and
     D^(r) does not (near that point, beside it, lower orders seem to do)."""
@@ -253,7 +262,7 @@ def _consistent(
         c = z
         for _ in range(12):  # Newton on D^(r-1), which is nearly linear
             jump, doubt = _difference(left, right, low, high, c)
-            if not abs(jump[r]) > CLEAR * doubt[r]:
+            if not abs(jump[r]) > clear * doubt[r]:
                 break
             step = -float(jump[r - 1] / jump[r])
             c += step
@@ -261,11 +270,11 @@ def _consistent(
                 break
         jump, doubt = _difference(left, right, low, high, c)
         vanish = np.all(np.abs(jump[:r]) <= CLEAR * doubt[:r])
-        if abs(c - z) <= width and vanish and abs(jump[r]) > CLEAR * doubt[r]:
+        if abs(c - z) <= width and vanish and abs(jump[r]) > clear * doubt[r]:
             unsure = float(doubt[r - 1] / abs(jump[r]))
             return Found(c, r, float(jump[r]), float(doubt[r])), unsure
     jump, doubt = _difference(left, right, low, high, z)
-    if abs(jump[0]) > CLEAR * doubt[0]:
+    if abs(jump[0]) > clear * doubt[0]:
         return Found(z, 0, float(jump[0]), float(doubt[0])), 0.5 * (high - low)
     return None
 
@@ -328,6 +337,8 @@ def search(f: Function) -> Search:
                     new.append(one)
         if not new:
             break
+        # what has no order may be a jump whose neighbours were not known yet: it is seen again then
+        new = [x for x in new if x.order is not None] or new
         found = sorted(found + new, key=lambda x: x.at)
         if len(found) > MANY:
             return Search((), noise.noise, reach, False)
