@@ -203,14 +203,6 @@ def test_when_time_is_over_it_says_so():
     assert a.pair is None and a.known == bool(a.rows)
 
 
-def test_an_end_in_the_fill_leaves_nothing_known():
-    X = mh.generate("sphere-random", n=3000, d=10, rng=0)
-    with pytest.warns(mh.ConvergenceWarning, match="callback"):
-        r = mh.min_eig(X, "relu", callback=lambda state: state.phase == "fill")
-    a = mh.attribute(X, "relu", result=r)
-    assert a.status == "budget-limited" and not a.known and a.rows == ()
-
-
 def test_ctrl_c_while_pairs_are_looked_at_leaves_the_vector(monkeypatch):
     X = mh.generate("sphere-random", n=40, d=4, rng=0)
 
