@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 import mehler as mh
-from mehler.__main__ import in_shell, main, parse_activation
+from mehler.__main__ import main
+from mehler.commands.reading import parse_activation
+from mehler.commands.writing import in_shell
 from mehler.question import CERTIFICATES, METHODS
 
 POINTS = np.random.default_rng(3).standard_normal((60, 6))

@@ -64,6 +64,7 @@ FOLDERS = {
         "planning",
         "solvers",
     },
+    "commands": {"activations", "studies"},
 }
 TABLES = {"Profile", "Surface", "SplineDual"}  # what kernels compile to
 MATHEMATICS = ("activations", "kernels", "precision")

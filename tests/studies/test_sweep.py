@@ -14,7 +14,8 @@ import pytest
 
 import mehler as mh
 from mehler import _core
-from mehler.__main__ import main, split_list
+from mehler.__main__ import main
+from mehler.commands.reading import split_list
 from mehler.operators.gram import core_points
 from mehler.operators.many import filled
 from mehler.studies import groups

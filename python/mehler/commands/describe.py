@@ -1,0 +1,29 @@
+"""``describe``: size, rank, norms and nearest pairs of a data set."""
+
+from __future__ import annotations
+
+import argparse
+
+from . import options as shared
+from .reading import points
+from .writing import OK, Say, print_json
+
+NAME = "describe"
+TEXT = "Size, rank, norms and nearest pairs of a data set."
+
+
+def add(sub: argparse.ArgumentParser) -> None:
+    """Its options."""
+    shared.data(sub)
+
+
+def run(options: argparse.Namespace, say: Say) -> int:
+    """Its work."""
+    from ..data.points import describe
+
+    summary = describe(points(options, say))
+    if options.json:
+        print_json({"data": options.data} | summary.to_dict())
+    else:
+        print(summary)
+    return OK

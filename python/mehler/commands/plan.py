@@ -1,0 +1,56 @@
+"""``plan``: what min-eig will do, before it does."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from . import options as shared
+from . import writing
+from .reading import points, say_norms, the_activation
+from .writing import BAD, OK, Say, call, in_shell, print_json
+
+NAME = "plan"
+TEXT = "What min-eig will do and take, method by method, before it does."
+ECHOED = (
+    "data",
+    "rows",
+    "normalize",
+    "kernel",
+    "depth",
+    "weight_var",
+    "bias_var",
+    "tol",
+    "precision",
+    "certify",
+    "threads",
+)
+
+
+def add(sub: argparse.ArgumentParser) -> None:
+    """Its options."""
+    shared.data(sub)
+    shared.kernel(sub)
+    shared.question(sub)
+
+
+def run(options: argparse.Namespace, say: Say) -> int:
+    """Its work."""
+    import mehler
+
+    act = the_activation(options.activation, options.param)
+    X = points(options, say)
+    say_norms(X, options.normalize, say)
+    found = mehler.plan(X, act, **shared.asked(options))
+    if options.json:
+        asked = {name: getattr(options, name) for name in ECHOED}
+        asked |= {"activation": call(act), "mehler": mehler.__version__}
+        print_json(asked | found.to_dict())
+    elif found.method is not None:
+        print(in_shell(str(found)))
+    else:
+        print(found.table(), file=sys.stderr)
+    if found.method is None:
+        writing.say(f"error: {in_shell(found.reason)}")
+        return BAD
+    return OK

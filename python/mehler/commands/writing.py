@@ -1,0 +1,83 @@
+"""What commands print: results to stdout, the rest to stderr, in the words of the command line; and exit codes."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+OK, BAD, UNRESOLVED, INTERRUPTED = 0, 2, 3, 130
+IN_SHELL = (  # the library's words in messages, as options
+    (r"normalize=True", "--normalize"),
+    (r"\b(method|certify|precision)=((?:'[-a-z]+'(?:, | or )?)+)", r"--\1 \2"),
+    (r"\bmax_memory='([^']+)'", r"--max-memory \1"),
+    (r"\bmax_memory=", "--max-memory "),
+    (r"\bmax_memory\b", "--max-memory"),
+    (r"pass width= or weights= too", "pass --width too"),
+    (r"\(width= or weights=\)", "(--width)"),
+    (r"\btime_limit\b", "--time-limit"),
+    (r"\btol=", "--tol "),
+    (r"\bor tol\b", "or --tol"),
+    (r",? or None for OpenMP's default", ""),
+    (r", or None\b", ""),
+)
+
+Say = Callable[[str], None]
+
+
+def in_shell(text: str) -> str:
+    """A message of the library in the words of the command line: method='dense' is --method dense.
+
+    Parameters
+    ----------
+    text
+        The message.
+    """
+    for words, option in IN_SHELL:
+        text = re.sub(words, option, text)
+    return re.sub(
+        r"--(?:method|certify|precision) (?:'[-a-z]+'(?:, | or )?)+",
+        lambda found: found[0].replace("'", ""),
+        text,
+    )
+
+
+def say(line: str) -> None:
+    """A line on stderr."""
+    print(f"mehler: {line}", file=sys.stderr, flush=True)
+
+
+def silent(line: str) -> None:
+    """Nothing."""
+    return None
+
+
+def print_json(value: Any) -> None:
+    """JSON on stdout."""
+    print(json.dumps(plain(value), indent=2, allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """What JSON knows: no arrays, no NumPy numbers, no NaN."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def call(act: Any) -> str:
+    """An activation as it is written on the command line."""
+    words = ", ".join(f"{key}={value!r}" for key, value in act.params)
+    return f"{act.name}({words})" if words else str(act.name)
