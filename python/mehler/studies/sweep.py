@@ -9,41 +9,26 @@ Invariant: a row is what ``min_eig`` gives for the same arguments, to the bit un
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import os
 import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import _core
-from .._arrays import Array, as_points, flag, integer, memory_limit, seed_from, thread_count
+from .._arrays import as_points, flag, integer, memory_limit, seed_from, thread_count
 from .._progress import Reporter, State
 from ..activations import Activation, activation
-from ..errors import ConvergenceWarning, PrecisionWarning
 from ..operators.finite_width import features_of
-from ..operators.gram import core_points
-from ..operators.layered import layered
-from ..operators.many import Filled, filled
 from ..question import Question, kernel_of, posed
-from ..result import EigenResult
 from ..solvers import factored
-from .groups import Shared, groups, shared
+from .grid import Cell, check_apart, label_of, several, size_of, width_of
+from .groups import groups
 from .journal import Journal, fingerprint
+from .running import Run, points_of, ways_of
 from .table import Sweep, SweepRow
-
-
-@dataclass(frozen=True)
-class _Cell:
-    """One combination: where it stands in the table, and what it is."""
-
-    place: int
-    act: Activation
-    row: SweepRow
 
 
 def sweep(
@@ -124,10 +109,10 @@ def sweep(
     seed = seed_from(rng)
     count, limit = thread_count(threads), memory_limit(max_memory)
     acts = [
-        (_label(a), activation(a)) for a in _several(activations, "activations", (str, Activation))
+        (label_of(a), activation(a)) for a in several(activations, "activations", (str, Activation))
     ]
     A = as_points(X)
-    sizes = [len(A)] if n is None else [_size(m, len(A)) for m in _several(n, "n", (int,))]
+    sizes = [len(A)] if n is None else [size_of(m, len(A)) for m in several(n, "n", (int,))]
     raw = A
     if flag("normalize", normalize):
         from ..data.points import normalize as to_unit_norm
@@ -135,20 +120,20 @@ def sweep(
         A = to_unit_norm(A)
     shares = isinstance(X, np.ndarray) and np.may_share_memory(A, X)
     limit -= 0 if shares else A.nbytes
-    cells: list[_Cell] = []
+    cells: list[Cell] = []
     asked: dict[int, Question] = {}
     settings = {"kernel": kernel, "bias_var": bias_var, "precision": precision, "tol": tol}
     grid = itertools.product(
         acts,
-        [integer(d, "depths") for d in _several(depths, "depths", (int, np.integer))],
-        _several(scales, "scales", (int, float, np.number)),
-        [None if w is None else _width(w) for w in _several(widths, "widths", (int, type(None)))],
+        [integer(d, "depths") for d in several(depths, "depths", (int, np.integer))],
+        several(scales, "scales", (int, float, np.number)),
+        [None if w is None else width_of(w) for w in several(widths, "widths", (int, type(None)))],
         sizes,
     )
     for place, ((label, act), depth, scale, width, m) in enumerate(grid):
         ker = kernel_of(act, kernel, depth, scale, bias_var)
         row = SweepRow(label, ker.kind, ker.depth, ker.weight_var, ker.bias_var, width, m)
-        cells.append(_Cell(place, act, row))
+        cells.append(Cell(place, act, row))
         if width is not None:
             features_of(A[:1], ker, width, None, 0)  # refuses what has no finite width
         else:
@@ -167,11 +152,7 @@ def sweep(
                 max_memory=max(limit, 1),
                 threads=threads,
             )
-    if len({(c.row.activation, *_numbers(c.row)) for c in cells}) < len(cells):
-        raise ValueError(
-            "a sweep must not hold a combination twice; found one. Drop repeated values, and give "
-            "activations names of their own (from_function(name=...))."
-        )
+    check_apart(cells)
     settings |= {
         "certify": certify,
         "method": method,
@@ -181,17 +162,17 @@ def sweep(
     settings |= {"rng": int(rng) if isinstance(rng, (int, np.integer)) else "fresh"}
     journal = None if resume is None else Journal(resume, fingerprint(raw, settings))
     rows = [cell.row for cell in cells]
-    todo: list[_Cell] = []
+    todo: list[Cell] = []
     for cell in cells:
         done = None if journal is None else journal.known(cell.row, cell.act)
         rows[cell.place] = done or cell.row
         if done is None:
             todo.append(cell)
-    ways = _ways(todo, asked, method, count)
+    ways = ways_of(todo, asked, method, count)
     proof = "auto" if certify == "theory" else certify  # of finite width: what it knows anyway
     if any(c.row.width is not None for c in cells):
         factored.check(precision, method, proof)
-    run = _Run(A, raw, normalize, method, seed, count, start, journal, rows)
+    run = Run(A, raw, normalize, method, seed, count, start, journal, rows)
     finite = {"precision": precision, "tol": tol, "certify": proof, "method": method}
     finite |= {"normalize": False, "threads": threads, "max_memory": max(limit, 1)}
     finite |= {"rng": rng if isinstance(rng, (int, np.integer)) else seed}
@@ -199,7 +180,7 @@ def sweep(
         try:
             for size in dict.fromkeys(sizes):
                 here = [c for c in todo if c.row.n == size]
-                points = _points(here, asked, ways, count)
+                points = points_of(here, asked, ways, count)
                 for group in groups((c.place, ways[c.place]) for c in here if c.place in asked):
                     at = points[ways[group[0]].points]
                     run.together([cells[p] for p in group], asked, ways, at, report)
@@ -216,215 +197,6 @@ def sweep(
         shared=run.shared,
         interrupted=run.interrupted,
     )
-
-
-class _Run:
-    """The rows so far, and how one more comes to be."""
-
-    def __init__(
-        self,
-        A: Array,
-        raw: Array,
-        normalize: bool,
-        method: str,
-        seed: int,
-        threads: int,
-        start: float,
-        journal: Journal | None,
-        rows: list[SweepRow],
-    ) -> None:
-        self.A, self.raw, self.normalize, self.method = A, raw, normalize, method
-        self.seed, self.threads, self.start = seed, threads, start
-        self.journal, self.rows = journal, rows
-        self.shared, self.interrupted = 0, False
-
-    def together(
-        self,
-        cells: Sequence[_Cell],
-        asked: dict[int, Question],
-        ways: dict[int, Shared],
-        points: _core.Points,
-        report: Reporter,
-    ) -> None:
-        """Infinite width: matrices filled in one pass, solved one by one; or one row by itself."""
-        first = ways[cells[0].place]
-        start = time.perf_counter()
-        made: list[Filled] = []
-        if first.route is not None:
-            kernels = [asked[c.place].ker for c in cells]
-            grams = filled(points, cells[0].row.n, kernels, first.dtype, self.threads, report.ask)
-            made = [
-                Filled(K, ways[c.place].route or "lanczos")
-                for c, K in zip(cells, grams, strict=True)
-            ]
-            del grams
-            if len(cells) > 1:
-                self.shared += len(cells)
-        part = (time.perf_counter() - start) / len(cells)
-        while cells:
-            cell, cells = cells[0], cells[1:]
-            one = made.pop(0) if made else None
-            question = asked[cell.place]
-            beside = sum(other.nbytes for other in made)
-            held = dataclasses.replace(question, limit=question.limit - beside)
-            begun = time.perf_counter()
-            result = self.answer(held, cell.row.n, points, one, report)
-            self.put(cell, result, time.perf_counter() - begun + part, report)
-
-    def answer(
-        self,
-        question: Question,
-        n: int,
-        points: _core.Points,
-        one: Filled | None,
-        report: Reporter,
-    ) -> EigenResult:
-        from ..eigen import answered
-
-        inner = Reporter(None, _forward(report), question.scale)
-        return answered(
-            question, self.raw[:n], self.method, self.normalize, self.seed, inner, points, one
-        )
-
-    def finite(self, cell: _Cell, kernel: str, how: dict[str, Any], report: Reporter) -> None:
-        """Finite width, by ``min_eig`` itself."""
-        from ..eigen import min_eig
-
-        row, begun = cell.row, time.perf_counter()
-        with warnings.catch_warnings():  # the table says what is not resolved
-            for ours in (ConvergenceWarning, PrecisionWarning):
-                warnings.simplefilter("ignore", ours)
-            result = min_eig(
-                self.A[: row.n],
-                cell.act,
-                kernel=kernel,
-                depth=row.depth,
-                weight_var=row.weight_var,
-                bias_var=row.bias_var,
-                width=row.width,
-                callback=_forward(report),
-                **how,
-            )
-        self.put(cell, result, time.perf_counter() - begun, report)
-
-    def put(self, cell: _Cell, result: EigenResult, seconds: float, report: Reporter) -> None:
-        """Into the table and, if it was not cut short, into the file."""
-        row = dataclasses.replace(
-            cell.row,
-            value=float(result.value),
-            lower=float(result.lower),
-            upper=float(result.upper),
-            residual=float(result.residual),
-            floor=float(result.floor),
-            lower_kind=result.lower_kind,
-            status=result.status,
-            method=result.method,
-            applications=int(result.applications),
-            seconds=seconds,
-            message=" ".join(result.message.split()),
-        )
-        self.rows[cell.place] = row
-        if self.ended(result, report):
-            raise KeyboardInterrupt
-        if self.journal is not None:
-            self.journal.add(row, cell.act)
-        done = sum(r.finished for r in self.rows)
-        if report.ask is not None and report.ask(
-            "sweep", done, len(self.rows), row.value, row.residual
-        ):
-            raise KeyboardInterrupt
-
-    @staticmethod
-    def ended(result: EigenResult, report: Reporter) -> bool:
-        """Whether somebody wants the whole sweep to end."""
-        return result.interrupted or report.stopped
-
-
-def _ways(
-    cells: Iterable[_Cell], asked: dict[int, Question], method: str, threads: int
-) -> dict[int, Shared]:
-    """How each row of infinite width is made; what does not fit is refused here."""
-    found: dict[int, Shared] = {}
-    of_size: dict[Any, _core.Points] = {}
-    for cell in sorted(cells, key=lambda c: c.row.n):
-        question = asked.get(cell.place)
-        if question is None:
-            continue
-        if cell.row.n not in {key[0] for key in of_size}:
-            of_size.clear()
-        q = question.ker.homogeneity
-        key = cell.row.n, question.scale, q
-        known = of_size.get(key)
-        if known is None or (layered(known) and known.layers.kernel != question.ker):
-            of_size[key] = core_points(question.A, question.ker, threads)
-        found[cell.place] = shared(question, of_size[key], method)
-    return found
-
-
-def _points(
-    cells: Iterable[_Cell], asked: dict[int, Question], ways: dict[int, Shared], threads: int
-) -> dict[str, _core.Points]:
-    """The points of one size in the core, as often as kernels take them differently."""
-    found: dict[str, _core.Points] = {}
-    for cell in cells:
-        question = asked.get(cell.place)
-        if question is not None and ways[cell.place].points not in found:
-            made = core_points(question.A, question.ker, threads)
-            found[ways[cell.place].points] = made
-    return found
-
-
-def _forward(report: Reporter) -> Callable[[State], bool] | None:
-    """What the solver of a row calls: the callback of the sweep. The bar shows rows alone."""
-    callback = report.callback
-    if callback is None:
-        return None
-
-    def tell(state: State) -> bool:
-        if callback(state):
-            report.stop("stopped by the callback")
-        return report.stopped
-
-    return tell
-
-
-def _several(values: Any, name: str, one: tuple[type, ...]) -> list[Any]:
-    """A list of them; a single one is a list of one."""
-    if isinstance(values, one):
-        return [values]
-    try:
-        found = list(values)
-    except TypeError:
-        raise TypeError(f"{name} must be a value or a list of them; got {values!r}.") from None
-    if not found:
-        raise ValueError(f"{name} must hold at least one value; got {values!r}.")
-    return found
-
-
-def _size(m: int, most: int) -> int:
-    m = int(integer(m, "n"))
-    if not 1 <= m <= most:
-        raise ValueError(f"n must satisfy 1 <= n <= {most}, the number of points; got {m}.")
-    return m
-
-
-def _width(w: int) -> int:
-    w = int(integer(w, "widths"))
-    if w < 1:
-        raise ValueError(f"widths must be >= 1, or None for infinite width; got {w}.")
-    return w
-
-
-def _label(act: Any) -> str:
-    """A name as it was given; of an activation, its name and parameters."""
-    if not isinstance(act, Activation):
-        return str(act)
-    words = ", ".join(f"{key}={value!r}" for key, value in act.params)
-    return f"{act.name}({words})" if words else act.name
-
-
-def _numbers(row: SweepRow) -> Iterator[Any]:
-    yield from (row.depth, row.weight_var, row.width, row.n)
 
 
 def _version() -> str:
