@@ -138,10 +138,51 @@ def test_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     argv = ["study", "--quick", "--n", "30", "--seed", "7", "--out", str(out), "--json", "--quiet"]
     assert main(argv) == 0
     printed = capsys.readouterr()
-    assert printed.err == "" and json.loads(printed.out)["files"] == [
+    files = json.loads(printed.out)["files"]
+    assert printed.err == "" and files[:3] == [
         str(out / "study.csv"),
         str(out / "study.png"),
+        str(out / "study.html"),
     ]
+    assert sorted(files) == sorted(map(str, out.iterdir()))
+    page = (out / "study.html").read_text(encoding="utf-8")
+    assert "mehler study --quick --n 30 --seed 7 --out" in page and "; seed 7." in page
+
+
+def test_study_of_a_file(data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "out"
+    argv = ["study", "dimension", "--data", data, "--normalize", "--rows", "40", "--quick"]
+    argv += ["--activations", "relu,elu(alpha=0.5)", "--seed", "3", "-o", str(out), "--json"]
+    assert main(argv) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {r["dimension"] for r in found["records"][""]} == {2, 3, 5}  # quick ones, up to the rank
+    assert {r["activation"] for r in found["records"][""]} == {"relu", "elu(alpha=0.5)"}
+    assert found["asked"]["seed"] == 3 and "40 points of" in found["asked"]["points"]
+    assert sorted(p.name for p in out.iterdir()) == [
+        "dimension.csv",
+        "dimension.html",
+        "dimension.png",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--rows", "5"], "--rows is about a file of points; pass --data FILE too"),
+        (["--normalize"], "--normalize is about a file of points"),
+        (["width", "--activations", "relu,rellu"], "unknown activation 'rellu'"),
+        (["depth", "--activations", ","], "--activations must hold at least one"),
+        (["bounds", "--n", "1"], "at least two points; got n=1"),
+        (["--data", "none.npy"], "none.npy does not exist"),
+        (["--seed", "-1"], "--seed must be an integer >= 0"),
+    ],
+)
+def test_study_refuses_before_it_works(
+    options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["study", *options, "-o", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert message in err and "spectrum" not in err and not list(tmp_path.iterdir())
 
 
 def test_study_looks_at_its_folder_first(data: str, capsys: pytest.CaptureFixture[str]):
@@ -154,9 +195,11 @@ def test_study_without_matplotlib_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert main(["study", "--quick", "--n", "10", "--quiet", "--out", str(tmp_path)]) == 0
+    assert main(["study", "bounds", "--quick", "--n", "10", "--quiet", "--out", str(tmp_path)]) == 0
     assert "pip install 'mehler[plot]'" in capsys.readouterr().err
-    assert (tmp_path / "study.csv").is_file()
+    assert (tmp_path / "bounds.csv").is_file()
+    page = (tmp_path / "bounds.html").read_text(encoding="utf-8")
+    assert "matplotlib is not installed" in page and "<img" not in page
 
 
 @pytest.mark.parametrize(

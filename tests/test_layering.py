@@ -63,6 +63,7 @@ FOLDERS = {
         "certificates",
         "planning",
         "solvers",
+        "bounds",
     },
     "commands": {"activations", "studies"},
 }

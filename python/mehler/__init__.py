@@ -39,6 +39,8 @@ from .planning.ask import plan
 from .plots import plot_dimension, plot_spectrum
 from .result import EigenResult
 from .spectrum import eigvalsh
+from .studies.report import StudyReport
+from .studies.study import study
 from .studies.sweep import sweep
 from .studies.table import Sweep, SweepRow
 from .studies.width_table import WidthRow, WidthStudy
@@ -68,6 +70,7 @@ __all__ = [
     "PrecisionWarning",
     "Smoothness",
     "Spectrum",
+    "StudyReport",
     "Sweep",
     "SweepRow",
     "WidthRow",
@@ -95,6 +98,7 @@ __all__ = [
     "plan",
     "plot_dimension",
     "plot_spectrum",
+    "study",
     "sweep",
     "width_study",
 ]

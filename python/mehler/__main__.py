@@ -7,6 +7,7 @@ resolved, 130 interrupted.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -48,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv
         Arguments; those of the process when None.
     """
-    options = parser(COMMANDS).parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    options = parser(COMMANDS).parse_args(given)
+    options.command = shlex.join(["mehler", *given])  # for what is written down
     tell = silent if getattr(options, "quiet", False) else say
     try:
         with warnings.catch_warnings():

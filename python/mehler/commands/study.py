@@ -1,41 +1,109 @@
-"""``study``: how activation and dimension decide the smallest eigenvalue."""
+"""``study``: a question about smallest eigenvalues, answered with a page, tables and pictures."""
 
 from __future__ import annotations
 
 import argparse
 import os
 from pathlib import Path
+from typing import Any
 
-from ..studies.activations import POINTS, QUICK_POINTS, SEED
+from ..studies.activations import POINTS, QUICK_POINTS
+from ..studies.ask import ACTIVATIONS, MOST_OF_FILE
+from ..studies.study import DEFAULT, SEED, STUDIES, study
 from . import options as shared
 from . import writing
-from .writing import OK, Say, print_json
+from .reading import points, say_norms, the_activations
+from .writing import INTERRUPTED, OK, Say, print_json
 
 NAME = "study"
-TEXT = "How activation and dimension decide the smallest eigenvalue."
+TEXT = "How activation, dimension, depth and width decide the smallest eigenvalue: a report."
 
 
 def add(sub: argparse.ArgumentParser) -> None:
     """Its options."""
     sub.add_argument(
+        "which",
+        nargs="?",
+        default=DEFAULT,
+        choices=tuple(STUDIES),
+        metavar="STUDY",
+        help="; ".join(f"{name}: {module.TEXT}" for name, module in STUDIES.items()),
+    )
+    sub.add_argument(
+        "-o",
         "--out",
         default="mehler-study",
         metavar="DIR",
-        help="folder for study.csv and study.png; default ./mehler-study",
+        help="folder for the page, tables and pictures; default ./mehler-study",
     )
-    sub.add_argument("--n", type=int, help=f"points; default {POINTS}, {QUICK_POINTS} when quick")
-    sub.add_argument("--seed", type=int, default=SEED, help=f"of the points; default {SEED}")
-    sub.add_argument("--quick", action="store_true", help="fewer points and dimensions")
+    sub.add_argument(
+        "--data",
+        metavar="FILE",
+        help=".npy, .npz, .csv or IDX file of points; - reads CSV from stdin; default generated points",
+    )
+    sub.add_argument("--rows", type=int, metavar="N", help="read the first N rows of FILE only")
+    sub.add_argument("--key", metavar="NAME", help="array to take from an .npz file")
+    shared.norms(sub)
+    sub.add_argument(
+        "--activations",
+        default=",".join(ACTIVATIONS),
+        metavar="LIST",
+        help=f'names with commas between, as in "relu,elu(alpha=0.5)"; default {",".join(ACTIVATIONS)}',
+    )
+    sub.add_argument(
+        "--n",
+        type=int,
+        help=f"points; default: as the study has it (activations: {POINTS}, {QUICK_POINTS} when quick)",
+    )
+    sub.add_argument(
+        "--seed", type=int, default=SEED, help=f"of points and weights; default {SEED}"
+    )
+    sub.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"fewer points and steps, and at most {MOST_OF_FILE} of FILE",
+    )
     shared.threads(sub)
     sub.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 
 def run(options: argparse.Namespace, say: Say) -> int:
     """Its work."""
-    from ..studies.activations import run_study, save
+    folder = _writable(Path(options.out))
+    X: Any = None
+    if options.data is not None:
+        X = points(options, say)
+        say_norms(X, options.normalize, say)
+    else:
+        for option in ("rows", "key", "normalize"):
+            if getattr(options, option):
+                raise ValueError(f"--{option} is about a file of points; pass --data FILE too.")
+    found = study(
+        options.which,
+        X,
+        activations=the_activations(options.activations),
+        n=options.n,
+        normalize=options.normalize,
+        quick=options.quick,
+        threads=options.threads,
+        rng=options.seed,
+        source="stdin" if options.data == "-" else str(options.data),
+        report=say,
+    )
+    files, missing = found.save(folder, options.command)
+    if options.json:
+        print_json(found.to_dict() | {"files": [str(f) for f in files]})
+    else:
+        print(found)
+    say(f"{found.seconds:.1f} s; wrote {', '.join(map(str, files))}")
+    if missing:
+        writing.say(missing)
+    return INTERRUPTED if found.interrupted else OK
 
-    folder = Path(options.out)
-    if folder.exists() and not folder.is_dir():  # said before the work, not after it
+
+def _writable(folder: Path) -> Path:
+    """The folder, made and tried before the work and not after it."""
+    if folder.exists() and not folder.is_dir():
         raise ValueError(f"--out must be a folder, or a name that is free; {folder} is a file.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -43,15 +111,4 @@ def run(options: argparse.Namespace, say: Say) -> int:
         raise OSError(f"--out must be a folder that can be written; {problem}.") from None
     if not os.access(folder, os.W_OK):
         raise OSError(f"--out must be a folder that can be written; {folder} is not.")
-    study = run_study(
-        n=options.n, seed=options.seed, quick=options.quick, threads=options.threads, report=say
-    )
-    files, missing = save(study, folder)
-    if options.json:
-        print_json(study.to_dict() | {"files": [str(f) for f in files]})
-    else:
-        print(study)
-    say(f"{study.seconds:.1f} s; wrote {', '.join(map(str, files))}")
-    if missing:
-        writing.say(missing)
-    return OK
+    return folder

@@ -23,6 +23,9 @@ IN_SHELL = (  # the library's words in messages, as options
     (r"\btime_limit\b", "--time-limit"),
     (r"\btol=", "--tol "),
     (r"\bor tol\b", "or --tol"),
+    (r"^rng must", "--seed must"),
+    (r"^which must", "STUDY must"),
+    (r"^activations must", "--activations must"),
     (r",? or None for OpenMP's default", ""),
     (r", or None\b", ""),
 )

@@ -23,15 +23,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..activations import activation
+from ..activations import Activation, activation
 from ..data.generated import generate
 from ..errors import PrecisionWarning
 from ..kernels import gradient_kernel
+from .ask import ACTIVATIONS, kind_of
+from .grid import label_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ACTIVATIONS = ("relu", "selu", "elu", "tanh", "swish")
 SEED = 20
 POINTS = 300
 LOW, AMBIENT, HIGH = 3, 10, 50
@@ -72,6 +73,10 @@ class Row:
     floor: float
     resolved: bool
 
+    def record(self) -> dict[str, Any]:
+        """A row of a table."""
+        return asdict(self)
+
 
 @dataclass(frozen=True)
 class Study:
@@ -81,17 +86,22 @@ class Study:
     ----------
     rows
         Tidy table.
-    activations
-        Names, in the order of the tables.
+    activations, kinds
+        Names, in the order of the tables, and what the derivative of each does at its kinks.
     n, seed, seconds
         Points in each set, seed, and run time.
     """
 
     rows: tuple[Row, ...]
     activations: tuple[str, ...]
+    kinds: tuple[str, ...]
     n: int
     seed: int
     seconds: float
+
+    def of_kind(self, kind: str) -> list[str]:
+        """Activations of one kind: 'slope jumps', 'curvature jumps' or 'smooth'."""
+        return [a for a, k in zip(self.activations, self.kinds, strict=True) if k == kind]
 
     def smallest(self, experiment: str, name: str, span: int) -> Row:
         """The row of the smallest eigenvalue."""
@@ -126,14 +136,14 @@ class Study:
 
         A smooth one at its floor counts as the floor, so the true ratio is at least this.
         """
-        kinked = [self.smallest("spectrum", a, span) for a in self.activations if _bends(a)]
-        smooth = [self.smallest("spectrum", a, span) for a in self.activations if _smooth(a)]
+        kinked = [self.smallest("spectrum", a, span) for a in self.of_kind("slope jumps")]
+        smooth = [self.smallest("spectrum", a, span) for a in self.of_kind("smooth")]
         return min(r.value for r in kinked) / max(r.value for r in smooth)
 
     def conclusion(self) -> str:
         """One sentence, computed from the numbers."""
-        kinked = ", ".join(a for a in self.activations if _bends(a))
-        smooth = ", ".join(a for a in self.activations if _smooth(a))
+        kinked = ", ".join(self.of_kind("slope jumps"))
+        smooth = ", ".join(self.of_kind("smooth"))
         if not kinked or not smooth:
             return "The activations are all of one kind; there is nothing to compare."
         low, high = self.spans
@@ -142,6 +152,15 @@ class Study:
             f"({kinked}) is at least {_times(self.ratio(low))} times that of every smooth one "
             f"({smooth}); in {high} dimensions the factor is {_times(self.ratio(high))}."
         )
+
+    def ends(self, name: str) -> tuple[str, ...]:
+        """Name, kink, and both ends of both spectra, as texts."""
+        kind = self.kinds[self.activations.index(name)]
+        cells = [
+            (f"{self.largest(name, s):.2e}", _text(self.smallest("spectrum", name, s)))
+            for s in self.spans
+        ]
+        return (name, kind, *(text for pair in cells for text in pair))
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
@@ -172,12 +191,12 @@ class Study:
             f"{'':12}{'':18}{f'{low} dimensions':>24}{f'{high} dimensions':>24}",
             f"{'activation':12}{'kink':18}" + f"{'largest':>10}{'smallest':>14}" * 2,
         ]
-        for name in self.activations:
+        for name, kind in zip(self.activations, self.kinds, strict=True):
             cells = "".join(
                 f"{self.largest(name, s):>10.2e}{_text(self.smallest('spectrum', name, s)):>14}"
                 for s in self.spans
             )
-            lines.append(f"{name:12}{_kink(name):18}{cells}")
+            lines.append(f"{name:12}{kind:18}{cells}")
         head = "".join(f"{name:>12}" for name in self.activations)
         title = f"Smallest eigenvalue as the dimension grows ({self.n} other points of each sphere)"
         lines += ["", title, "", f"{'dimension':12}{head}"]
@@ -194,7 +213,7 @@ def run_study(
     n: int | None = None,
     seed: int = SEED,
     quick: bool = False,
-    activations: Sequence[str] = ACTIVATIONS,
+    activations: Sequence[str | Activation] = ACTIVATIONS,
     threads: int | None = None,
     report: Callable[[str], None] | None = None,
 ) -> Study:
@@ -209,7 +228,7 @@ def run_study(
     quick
         Fewer points and dimensions: seconds instead of a minute.
     activations
-        Names from the catalogue.
+        Names from the catalogue, or Activation objects.
     threads
         Threads of the solver.
     report
@@ -223,7 +242,7 @@ def run_study(
     if n < 2:
         raise ValueError(f"a study needs at least two points; got n={n}.")
     start, say = time.perf_counter(), report or (lambda line: None)
-    kernels = {name: gradient_kernel(activation(name)) for name in activations}
+    kernels = {label_of(a): gradient_kernel(activation(a)) for a in activations}
     rows: list[Row] = []
     sets = (("subspace-random", AMBIENT, LOW), ("sphere-random", HIGH, HIGH))
     for k, (kind, d, span) in enumerate(sets):
@@ -244,7 +263,7 @@ def run_study(
         for name, kernel in kernels.items():
             with warnings.catch_warnings():  # the table says what is not resolved
                 warnings.simplefilter("ignore", PrecisionWarning)
-                r = min_eig(X, activation(name), precision="double", threads=threads, rng=seed)
+                r = min_eig(X, kernel, precision="double", threads=threads, rng=seed)
                 K = gram(X, kernel, threads=threads)
                 top = eigsh(K, k=1, which="LA", tol=1e-2, rng=seed, threads=threads)
             if r.interrupted or top.interrupted:
@@ -254,7 +273,8 @@ def run_study(
             value = float(r.value) if seen else floor
             rows.append(Row("dimension", "sphere-random", n, d, d, name, n, value, floor, seen))
     seconds = time.perf_counter() - start
-    return Study(tuple(rows), tuple(activations), n, seed, seconds)
+    kinds = tuple(kind_of(a) for a in activations)
+    return Study(tuple(rows), tuple(kernels), kinds, n, seed, seconds)
 
 
 def figure(study: Study) -> Figure:
@@ -263,41 +283,48 @@ def figure(study: Study) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from ..plots import STYLE, plot_dimension, plot_spectrum
+    from ..plots import STYLE
 
-    low, high = study.spans
     with mpl.rc_context(STYLE):  # type: ignore[arg-type]
         fig = Figure(figsize=(11.0, 4.8), dpi=160, layout="constrained")
         FigureCanvasAgg(fig)
-        left, right = fig.subplots(1, 2)
-        for span, line in ((high, {"lw": 1.0, "alpha": 0.5, "ls": (0, (4, 2))}), (low, {})):
-            spectra: dict[str, Any] = {}
-            floors: dict[str, float] = {}
-            for name in study.activations:
-                chosen = [
-                    r
-                    for r in study.rows
-                    if (r.experiment, r.activation, r.span) == ("spectrum", name, span)
-                ]
-                floors[name] = chosen[0].floor
-                spectra[name] = np.array([r.value for r in chosen])
-            plot_spectrum(left, spectra, floors, **line)
-        left.set_title(f"Spectra: points in {low} dimensions (solid), in {high} (dashed)")
-        found = {a: [study.smallest("dimension", a, d) for d in study.dimensions]
-                 for a in study.activations}  # fmt: skip
-        plot_dimension(
-            right,
-            np.array(study.dimensions),
-            {a: np.array([r.value for r in rows]) for a, rows in found.items()},
-            {a: np.array([r.floor for r in rows]) for a, rows in found.items()},
-        )
-        right.set_title("Smallest eigenvalue against the dimension")
-        right.set_xticks(study.dimensions, [str(d) for d in study.dimensions])
-        right.minorticks_off()
-        handles, labels = right.get_legend_handles_labels()
-        fig.legend(handles, labels, frameon=False, loc="outside upper center", ncols=len(labels))
-        fig.supxlabel(caption(study), x=0.99, ha="right", fontsize="small", color="#606060")
+        draw(fig, study)
     return fig
+
+
+def draw(fig: Figure, study: Study) -> None:
+    """The same into an empty figure."""
+    from ..plots import plot_dimension, plot_spectrum
+
+    low, high = study.spans
+    left, right = fig.subplots(1, 2)
+    for span, line in ((high, {"lw": 1.0, "alpha": 0.5, "ls": (0, (4, 2))}), (low, {})):
+        spectra: dict[str, Any] = {}
+        floors: dict[str, float] = {}
+        for name in study.activations:
+            chosen = [
+                r
+                for r in study.rows
+                if (r.experiment, r.activation, r.span) == ("spectrum", name, span)
+            ]
+            floors[name] = chosen[0].floor
+            spectra[name] = np.array([r.value for r in chosen])
+        plot_spectrum(left, spectra, floors, **line)
+    left.set_title(f"Spectra: points in {low} dimensions (solid), in {high} (dashed)")
+    found = {a: [study.smallest("dimension", a, d) for d in study.dimensions]
+             for a in study.activations}  # fmt: skip
+    plot_dimension(
+        right,
+        np.array(study.dimensions),
+        {a: np.array([r.value for r in rows]) for a, rows in found.items()},
+        {a: np.array([r.floor for r in rows]) for a, rows in found.items()},
+    )
+    right.set_title("Smallest eigenvalue against the dimension")
+    right.set_xticks(study.dimensions, [str(d) for d in study.dimensions])
+    right.minorticks_off()
+    handles, labels = right.get_legend_handles_labels()
+    fig.legend(handles, labels, frameon=False, loc="outside upper center", ncols=len(labels))
+    fig.supxlabel(caption(study), x=0.99, ha="right", fontsize="small", color="#606060")
 
 
 def caption(study: Study) -> str:
@@ -329,24 +356,6 @@ def save(study: Study, folder: Path) -> tuple[list[Path], str]:
     picture = folder / "study.png"
     fig.savefig(picture)
     return [table, picture], ""
-
-
-def _bends(name: str) -> bool:
-    """phi' jumps: the derivative from both sides of a kink differs."""
-    act = activation(name)
-    slope = act.derivative()
-    h = 1e-9
-    return any(
-        abs(float(slope(np.array(c + h))) - float(slope(np.array(c - h)))) > 1e-6 for c in act.kinks
-    )
-
-
-def _smooth(name: str) -> bool:
-    return not activation(name).kinks
-
-
-def _kink(name: str) -> str:
-    return "slope jumps" if _bends(name) else "smooth" if _smooth(name) else "curvature jumps"
 
 
 def _text(row: Row) -> str:

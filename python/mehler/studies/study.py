@@ -1,0 +1,123 @@
+"""``study``: one of the studies, asked in a line; the table of all of them is here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from .._arrays import as_points, choice, flag, integer, thread_count
+from ..activations import Activation, activation
+from . import depth, dimension, overview, theory, width
+from .ask import ACTIVATIONS, Ask
+from .grid import several
+from .report import StudyReport
+
+SEED = 20
+
+
+class Study(Protocol):
+    """What a module of a study has: its name, a line on it, and the way from a question to a report."""
+
+    NAME: str
+    TEXT: str
+
+    def run(self, ask: Ask) -> StudyReport:
+        """The study."""
+
+
+MODULES: tuple[Study, ...] = (
+    overview,
+    dimension,
+    depth,
+    width,
+    theory,
+)  # a study more is a module, and its name here
+STUDIES: dict[str, Study] = {module.NAME: module for module in MODULES}
+DEFAULT = "activations"
+
+
+def study(
+    which: str = DEFAULT,
+    X: Any = None,
+    *,
+    activations: str | Activation | Sequence[str | Activation] | None = None,
+    n: int | None = None,
+    normalize: bool = False,
+    quick: bool = False,
+    threads: int | None = None,
+    rng: int = SEED,
+    source: str = "X",
+    report: Callable[[str], None] | None = None,
+) -> StudyReport:
+    """How lambda_min(G) depends on the activation, the dimension, the depth, the width: measured, told and drawn.
+
+    Parameters
+    ----------
+    which
+        'activations', 'dimension', 'depth', 'width' or 'bounds'.
+    X
+        Points (N, d), as in :func:`min_eig`. None: each study generates points that show what it is about.
+    activations
+        Names or :class:`Activation` objects; None: relu, selu, elu, tanh and swish.
+    n
+        Number of points: generated, or the first so many of X. None: as the study has it; all of X.
+    normalize
+        Divide every point of X by its norm first.
+    quick
+        Fewer points, fewer steps, and of X at most the first 200.
+    threads
+        As in :func:`min_eig`.
+    rng
+        Seed of points and weights, an integer: it stands in the report.
+    source
+        What the report calls X.
+    report
+        Called with a line of progress.
+
+    Returns
+    -------
+    StudyReport
+        ``print`` it; ``save(folder)`` writes a page, tables as CSV and pictures. Also when it is interrupted (Ctrl-C), if
+        anything is known by then.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No such study, bad points or options.
+
+    References
+    ----------
+    Panigrahi, Shetty, Goyal, ICLR 2020.
+    """
+    choice("which", which, tuple(STUDIES))
+    given = several(
+        ACTIVATIONS if activations is None else activations, "activations", (str, Activation)
+    )
+    for act in given:
+        activation(act)  # refuses what is none, before any work
+    if n is not None and integer(n, "n") < 2:
+        raise ValueError(f"a study needs at least two points; got n={n}.")
+    seed = integer(rng, "rng")
+    if seed < 0:
+        raise ValueError(f"rng must be an integer >= 0, which the report can name; got {rng}.")
+    thread_count(threads)
+    A = None
+    if X is not None:
+        A = as_points(X)
+        if len(A) < 2:
+            raise ValueError(f"a study needs at least two points; got {len(A)}.")
+        if flag("normalize", normalize):
+            from ..data.points import normalize as to_unit_norm
+
+            A = to_unit_norm(A)
+    ask = Ask(
+        X=A,
+        source=source if A is not None else "",
+        activations=tuple(given),
+        n=n,
+        seed=seed,
+        quick=flag("quick", quick),
+        threads=threads,
+        say=report or (lambda line: None),
+    )
+    return STUDIES[which].run(ask)
