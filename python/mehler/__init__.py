@@ -39,6 +39,9 @@ from .planning.ask import plan
 from .plots import plot_dimension, plot_spectrum
 from .result import EigenResult
 from .spectrum import eigvalsh
+from .studies.laws import Fit
+from .studies.rate_table import RateRow, Rates
+from .studies.rates import rates
 from .studies.report import StudyReport
 from .studies.study import study
 from .studies.sweep import sweep
@@ -64,11 +67,14 @@ __all__ = [
     "Diagnosis",
     "EigenResult",
     "FeatureGram",
+    "Fit",
     "Gram",
     "Kernel",
     "Plan",
     "PrecisionWarning",
     "Smoothness",
+    "RateRow",
+    "Rates",
     "Spectrum",
     "StudyReport",
     "Sweep",
@@ -98,6 +104,7 @@ __all__ = [
     "plan",
     "plot_dimension",
     "plot_spectrum",
+    "rates",
     "study",
     "sweep",
     "width_study",

@@ -353,5 +353,5 @@ def test_a_spectrum_ends_at_its_floor():
 
 
 def test_every_study_has_its_name_and_a_line():
-    assert list(STUDIES) == ["activations", "dimension", "depth", "width", "bounds"]
+    assert list(STUDIES) == ["activations", "dimension", "depth", "width", "bounds", "rates"]
     assert STUDIES["width"] is width and all(len(m.TEXT) > 20 for m in STUDIES.values())

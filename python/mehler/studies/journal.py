@@ -11,7 +11,7 @@ import csv
 import hashlib
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,11 @@ def fingerprint(X: Array, settings: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
+def fingerprint_of(settings: Mapping[str, Any]) -> str:
+    """Of settings alone."""
+    return hashlib.blake2b(repr(sorted(settings.items())).encode(), digest_size=8).hexdigest()
+
+
 def own(act: Activation) -> str:
     """What tells a function of the user's from another one of the same name; '' of the catalogue."""
     if act.source != "user":
@@ -75,18 +80,7 @@ class Journal:
     def __init__(self, path: str | os.PathLike[str], print_: str) -> None:
         self.path, self.print = Path(path), print_
         self._known: dict[Key, tuple[SweepRow, str]] = {}
-        head = ",".join(COLUMNS) + "\n"
-        if not self.path.exists() or self.path.stat().st_size == 0:
-            self._append(head)
-            return
-        raw = self.path.read_bytes()
-        whole = raw.rfind(b"\n") + 1
-        text = raw[:whole].decode("utf-8", errors="replace")
-        if not text.startswith(head):
-            raise ValueError(
-                f"resume={str(self.path)!r} must be the file of a sweep; its first line is "
-                f"{text.partition(chr(10))[0][:60]!r}. Pass the name of a new file."
-            )
+        text = whole_lines(self.path, COLUMNS, "a sweep")
         for number, cells in enumerate(csv.DictReader(io.StringIO(text)), 2):
             try:
                 row, mark = SweepRow.of_cells(cells), cells["fingerprint"]
@@ -102,9 +96,6 @@ class Journal:
                     "Pass the name of a new file, or repeat the sweep that the file is of."
                 )
             self._known[key_of(row)] = row, mark
-        if whole < len(raw):  # a line that was being written when the process died
-            with open(self.path, "r+b") as file:
-                file.truncate(whole)
 
     def known(self, row: SweepRow, act: Activation) -> SweepRow | None:
         """The finished row of this combination, if the file has it."""
@@ -126,17 +117,49 @@ class Journal:
         csv.DictWriter(text, COLUMNS, lineterminator="\n").writerow(
             row.cells() | {"fingerprint": self.print + own(act)}
         )
-        self._append(text.getvalue())
+        append(self.path, text.getvalue())
 
-    def _append(self, text: str) -> None:
-        try:
-            file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        except OSError as problem:
-            raise OSError(
-                f"resume={str(self.path)!r} must be a file that can be written; {problem}."
-            ) from None
-        try:
-            os.write(file, text.encode())
-            os.fsync(file)
-        finally:
-            os.close(file)
+
+def whole_lines(path: str | os.PathLike[str], columns: Sequence[str], what: str) -> str:
+    """The text of a file that is appended to, made when there is none; a torn last line is cut off.
+
+    Parameters
+    ----------
+    path
+        The file.
+    columns
+        Its head.
+    what
+        Whose it must be, in words.
+    """
+    file, head = Path(path), ",".join(columns) + "\n"
+    if not file.exists() or file.stat().st_size == 0:
+        append(file, head)
+        return head
+    raw = file.read_bytes()
+    whole = raw.rfind(b"\n") + 1
+    text = raw[:whole].decode("utf-8", errors="replace")
+    if not text.startswith(head):
+        raise ValueError(
+            f"resume={str(file)!r} must be the file of {what}; its first line is "
+            f"{text.partition(chr(10))[0][:60]!r}. Pass the name of a new file."
+        )
+    if whole < len(raw):  # a line that was being written when the process died
+        with open(file, "r+b") as torn:
+            torn.truncate(whole)
+    return text
+
+
+def append(path: str | os.PathLike[str], text: str) -> None:
+    """One synced write at the end of a file."""
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    except OSError as problem:
+        raise OSError(
+            f"resume={str(path)!r} must be a file that can be written; {problem}."
+        ) from None
+    try:
+        os.write(file, text.encode())
+        os.fsync(file)
+    finally:
+        os.close(file)

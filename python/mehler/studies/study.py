@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from .._arrays import as_points, choice, flag, integer, thread_count
 from ..activations import Activation, activation
-from . import depth, dimension, overview, theory, width
+from . import depth, dimension, exponents, overview, theory, width
 from .ask import ACTIVATIONS, Ask
 from .grid import several
 from .report import StudyReport
@@ -31,6 +31,7 @@ MODULES: tuple[Study, ...] = (
     depth,
     width,
     theory,
+    exponents,
 )  # a study more is a module, and its name here
 STUDIES: dict[str, Study] = {module.NAME: module for module in MODULES}
 DEFAULT = "activations"
@@ -54,7 +55,7 @@ def study(
     Parameters
     ----------
     which
-        'activations', 'dimension', 'depth', 'width' or 'bounds'.
+        'activations', 'dimension', 'depth', 'width', 'bounds' or 'rates'.
     X
         Points (N, d), as in :func:`min_eig`. None: each study generates points that show what it is about.
     activations
