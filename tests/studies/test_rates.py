@@ -68,6 +68,14 @@ def test_what_is_not_resolved_is_left_out():
     assert math.isnan(f.exponent) and f.points == 0 and f.left_out == len(X) - LEAST + 1
 
 
+def test_curvature_is_not_hidden_by_its_own_residuals():
+    """Draws that differ by a factor only: slopes agree exactly, so that any bend ends the window."""
+    x = np.geomspace(1e-3, 1.0, 16)
+    y = (x**2 + 30.0 * x**4)[:, None] * np.array([1.0, 2.0, 3.0])
+    f = fitted("f", "power", x, y, "small")
+    assert f.points == LEAST and f.exponent == pytest.approx(2.0, abs=2e-3)
+
+
 def test_quantiles_of_student():
     from scipy.stats import t
 

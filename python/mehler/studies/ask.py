@@ -138,6 +138,16 @@ def kind_of(act: str | Activation) -> str:
     return "slope jumps" if any(j > 1e-6 for j in jumps) else "curvature jumps"
 
 
+def times(x: float) -> str:
+    """A factor in two digits: "170", "4,100", "3.3e+07"."""
+    return f"{float(f'{x:.2g}'):,.0f}" if 10.0 <= x < 1e6 else f"{x:.2g}"
+
+
+def neurons(m: int | None) -> str:
+    """A width: "10,691", "5.5e+19", "-"."""
+    return "-" if m is None else f"{m:,}" if m < 10**9 else f"{float(m):.2g}"
+
+
 def seen(row: SweepRow) -> float:
     """The value of a row where it is known, else NaN."""
     return row.value if row.status == "resolved" else float("nan")

@@ -17,7 +17,7 @@ from ..data.points import describe
 from ..errors import PrecisionWarning
 from ..kernels import gradient_kernel
 from . import drawing
-from .ask import TOL, Ask, at_most, seen, text_of
+from .ask import TOL, Ask, at_most, seen, text_of, times
 from .report import Picture, Section, StudyReport, Table
 from .standardised import standardised
 from .sweep import sweep
@@ -195,8 +195,9 @@ def conclusions(found: Found, needed: dict[str, int | None], ask: Ask) -> tuple[
     for a, rows in found.items():
         known = [r for r in rows.values() if r.status == "resolved"]
         if len(known) > 1:
-            times = known[-1].value / known[0].value
-            out.append(f"{a} {known[0].value:.2g} to {known[-1].value:.2g} ({times:.2g} times)")
+            out.append(
+                f"{a} {known[0].value:.2g} to {known[-1].value:.2g} ({times(known[-1].value / known[0].value)} times)"
+            )
     first, last = min(min(r) for r in found.values()), max(max(r) for r in found.values())
     lead = f"Standardised, the smallest eigenvalue goes from {first} to {last} hidden layers: {'; '.join(out)}."
     proved = {a: L for a, L in needed.items() if L}

@@ -26,7 +26,7 @@ NAME = "dimension"
 TEXT = "smallest eigenvalue against the dimension of the points"
 DIMENSIONS = (2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 50, 64, 80, 100)
 QUICK = (2, 3, 5, 8, 16, 32, 64)
-POINTS, QUICK_POINTS = 200, 60
+POINTS, QUICK_POINTS = 100, 60
 
 FROM = 5  # dimensions, of the second picture
 

@@ -23,7 +23,7 @@ QUICK: dict[str, tuple[float, ...]] = {  # quantities of a quick study, and thei
 WORDS = {
     "separation": "Points on a short arc: lambda_min ~ delta^(2r-1) when phi^(r) is the first derivative to jump, whatever else phi does; a "
     "smooth activation falls with the number of points, delta^(2(n-1)).",
-    "n": "Uniform points: the closest pair is n^(-2/(d-1)) apart, and decides where the slope jumps.",
+    "n": "Uniform points: the closest pair is about n^(-2/(d-1)) apart, and decides where the slope jumps; elsewhere it is a bound.",
     "dimension": "Uniform points, as many in every dimension. No power law is claimed: the fit says how steep the end is.",
     "scale": "Small weights see a smooth activation as a polynomial of low degree, and a kink as a kink.",
     "width": "The distance of the matrix from its limit: a mean of independent matrices.",
@@ -96,7 +96,7 @@ def section(k: int, one: Rates) -> Section:
                 tuple(
                     (
                         f.activation,
-                        "-" if math.isnan(f.exponent) else f"{f.exponent:.4f}",
+                        "-" if math.isnan(f.exponent) else f"{round(f.exponent, 4) + 0.0:.4f}",
                         _band(f.exponent, f.low, f.high),
                         "-" if f.expected is None else f"{f.expected:.4g}",
                         "-" if math.isnan(f.first) else f"{f.first:.3g} to {f.last:.3g}",
@@ -118,7 +118,7 @@ def conclusions(found: list[Rates]) -> tuple[str, ...]:
         known = [f for f in one.fits if not math.isnan(f.exponent)]
         words = ", ".join(
             f"{f.activation} {f.exponent:.3g}"
-            + ("" if f.expected is None else f" (theory {f.expected:.3g})")
+            + ("" if f.expected is None else f" (theory {round(f.expected, 3) + 0.0:g})")
             for f in known
         )
         if words:

@@ -48,8 +48,8 @@ class Fit:
     exponent
         b; NaN where fewer than four values of x are resolved.
     low, high
-        95 % confidence over seeds and of the regression; of one draw, which has no randomness: the accuracy of y, and how far
-        b is from that of the shortest window.
+        95 % confidence over draws (Student's t of their slopes); where there is one, without randomness: the accuracy of y, and
+        how far b is from that of the shortest window.
     expected
         What theory says; None where it says nothing.
     first, last
@@ -140,8 +140,7 @@ def fitted(
             break
         chosen = k
     a, b, half = lines[chosen]
-    if values.shape[1] == 1:  # no draws to tell from: what a longer window has moved b by, besides
-        half += abs(b - lines[0 if chosen else min(1, len(lines) - 1)][1])
+    half += abs(b - lines[0 if chosen else min(1, len(lines) - 1)][1]) * (values.shape[1] == 1)
     start = m - LEAST - chosen
     return Fit(
         activation,
@@ -160,19 +159,17 @@ def fitted(
 
 def _line(t: Array, values: Array, noise: float) -> tuple[float, float, float]:
     """(a, b, half of the 95 % interval of b): through the means over seeds."""
-    m, seeds = values.shape
+    seeds = values.shape[1]
     centred = t - t.mean()
     size = float(centred @ centred)
     slopes = centred @ values / size
     b = float(slopes.mean())
     mean = values.mean(axis=1)
     a = float(mean.mean() - b * t.mean())
-    rest = mean - a - b * t
     if seeds == 1:
         return a, b, 2.0 * noise / math.sqrt(size)
-    half = student(m - 2) * math.sqrt(float(rest @ rest) / (m - 2) / size)
-    half = max(half, student(seeds - 1) * float(slopes.std(ddof=1)) / math.sqrt(seeds))
-    return a, b, half
+    # over draws alone: residuals of the line would hide its own curvature
+    return a, b, student(seeds - 1) * float(slopes.std(ddof=1)) / math.sqrt(seeds)
 
 
 def student(freedom: int) -> float:

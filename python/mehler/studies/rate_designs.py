@@ -2,8 +2,9 @@
 
 separation  n points on an arc of a circle, delta apart: lambda_min ~ delta^(2r-1) where phi^(r) is the first to jump,
             delta^(2(n-1)) of a smooth activation (flat limit: Barthelme, Usevich, SIAM J. Matrix Anal. Appl. 2021)
-n           uniform points on the sphere of d dimensions: the closest pair is n^(-2/(d-1)) apart, hence lambda_min
-            ~ n^(-2/(d-1)) when the slope jumps, n^(-4/(d-1)) when a later derivative does
+n           uniform points on the sphere of d dimensions: the closest pair is delta = n^(-2/(d-1)) apart, hence lambda_min
+            ~ n^(-2/(d-1)) when the slope jumps, up to logarithms (Song 2026: >= c delta / sqrt(log n)); else at least
+            as steep as n^(-4/(d-1)), and no law is claimed
 dimension   the same, d varied: no law is known that would not depend on the range
 scale       weights of variance s^2: lambda_min(G) / s^2 ~ s^(2(r-1)); of a smooth activation, a power that grows with n
 width       |G_m - G| / |G| ~ m^(-1/2), a mean of m independent matrices
@@ -151,8 +152,7 @@ def _of_separation(act: Activation, s: Setting) -> float | None:
 
 
 def _of_points(act: Activation, s: Setting) -> float | None:
-    r = jump(act)
-    return None if r is None else -2.0 * min(r, 2) / (s.d - 1)
+    return -2.0 / (s.d - 1) if jump(act) == 1 else None
 
 
 def _of_scale(act: Activation, s: Setting) -> float | None:

@@ -41,12 +41,16 @@ def draw(fig: Figure, found: Rates) -> None:
         if np.isfinite(f.exponent):
             low, high = sorted((f.first, f.last))
             line = np.geomspace(low, high, 50) if power else np.linspace(low, high, 50)
-            half = 0.5 * (f.high - f.low)
-            label = f"{f.activation}  b = {f.exponent:.3f} ± {half:.1g}"
+            half = max(0.5 * (f.high - f.low), 1e-6)
+            label = f"{f.activation}  b = {round(f.exponent, 3) + 0.0:.3f} ± {half:.1g}"
             ax.plot(line, f.at(line), color=style["color"], lw=1.9, zorder=3)
         ax.plot([], [], color=style["color"], marker=style["marker"], lw=1.9, label=label)
     ax.set_xscale("log" if power else "linear")
     ax.set_yscale("log")
+    xs = sorted({r.x for r in found.rows})
+    if all(x == int(x) for x in xs):  # whole numbers: name each
+        ax.set_xticks(xs, [f"{x:,.0f}" for x in xs])
+        ax.minorticks_off()
     ax.set_xlabel(found.xlabel)
     ax.set_ylabel(found.ylabel)
     ax.grid(axis="y", color=drawing.GRID, lw=0.6)

@@ -12,7 +12,7 @@ from ..bounds.bound import LOWER
 from ..errors import ConvergenceWarning, PrecisionWarning
 from ..plots import look
 from . import drawing
-from .ask import Ask, Points
+from .ask import Ask, Points, neurons
 from .report import Picture, Record, Section, StudyReport, Table
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _row(b: Bounds) -> tuple[str, ...]:
         f"{b.upper:.3g}",
         f"{m / b.lower:.3g}" if m is not None and b.lower > 0.0 else "-",
         f"{b.depth_needed:,}" if b.depth_needed else "-",
-        f"{b.width_needed:,}" if b.width_needed else "-",
+        neurons(b.width_needed),
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ..bounds import bounds
 from ..plots import look
 from . import drawing
-from .ask import Ask, Points
+from .ask import Ask, Points, neurons
 from .report import Picture, Record, Section, StudyReport, Table
 from .width_table import WidthStudy
 from .widths import width_study
@@ -118,7 +118,7 @@ def section(found: Found, needed: dict[str, int | None], points: Points, ask: As
                         a,
                         *(_cell(by[a].get(m)) for m in widths),
                         _text(_limit(found[a])),
-                        f"{needed[a]:,}" if needed.get(a) else "-",
+                        neurons(needed.get(a)),
                     )
                     for a in found
                 ),
