@@ -63,7 +63,8 @@ def test_sweep(benchmark, say):
         rounds=1,
     )
     assert found.resolved and found.shared == len(kernels)
-    np.testing.assert_allclose([r.value for r in found.rows], values, rtol=1e-12)
+    # each is resolved to 1e-6 from a start of its own
+    np.testing.assert_allclose([r.value for r in found.rows], values, rtol=1e-6)
     beyond = (found.seconds - solves) / fill
     benchmark.extra_info.update(fill_seconds=fill, solve_seconds=solves, fills=beyond)
     say(
