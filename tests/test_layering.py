@@ -54,6 +54,7 @@ FOLDERS = {
     "bounds": {"activations", "kernels", "data", "certificates"},
     "diagnosis": {"activations", "kernels", "data", "bounds", "explanation"},
     "interop": {"activations", "kernels"},
+    "training": {"activations", "kernels", "operators"},
     "studies": {
         "activations",
         "kernels",

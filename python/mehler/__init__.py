@@ -48,6 +48,10 @@ from .studies.sweep import sweep
 from .studies.table import Sweep, SweepRow
 from .studies.width_table import WidthRow, WidthStudy
 from .studies.widths import width_study
+from .training.predict import predict_training
+from .training.prediction import Iterations, TrainingPrediction
+from .training.table import Training, TrainingRow
+from .training.train import train
 
 try:
     __version__ = _version("mehler")
@@ -69,6 +73,7 @@ __all__ = [
     "FeatureGram",
     "Fit",
     "Gram",
+    "Iterations",
     "Kernel",
     "Plan",
     "PrecisionWarning",
@@ -79,6 +84,9 @@ __all__ = [
     "StudyReport",
     "Sweep",
     "SweepRow",
+    "Training",
+    "TrainingPrediction",
+    "TrainingRow",
     "WidthRow",
     "WidthStudy",
     "activation",
@@ -104,8 +112,10 @@ __all__ = [
     "plan",
     "plot_dimension",
     "plot_spectrum",
+    "predict_training",
     "rates",
     "study",
     "sweep",
+    "train",
     "width_study",
 ]
