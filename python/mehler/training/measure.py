@@ -6,15 +6,16 @@ and exp(-2 eta x t) for gradient flow. mu is known whole (every eigenpair), or b
 Jacobi matrix T gives quadrature rules (Golub and Meurant, Matrices, Moments and Quadrature, 2010, theorems 6.3 to 6.6):
 
     Gauss            error f^(2k)(x) / (2k)! int prod (x - x_j)^2 dmu                        >= 0: a lower bound
-    Gauss-Radau      a node at a <= lambda_min: f^(2k+1) / (2k+1)! int (x - a) prod^2 dmu     <= 0: an upper bound
-    Gauss-Lobatto    nodes at a and b >= lambda_max: f^(2k+2) int (x - a) (x - b) prod^2      <= 0: an upper bound
+    Gauss-Radau      a node at a <= lambda_min: f^(2k+1) / (2k+1)! int (x - a) prod^2 dmu   <= 0: an upper bound
+    Gauss-Lobatto    nodes at a and b >= lambda_max: f^(2k) / (2k)! int (x - a) (x - b) prod^2 <= 0: an upper bound
 
 since even derivatives of both functions are >= 0 everywhere and odd ones <= 0: of the flow everywhere, of the descent
 while eta x <= 1. So Radau bounds while eta lambda_max <= 1, Lobatto beyond. Rounding counts as a change E of K:
 
     |dL(t)| <= 2 t eta |E| sqrt(L(0) L(2t - 1)),
 
-by the telescoping sum of (I - eta K)^(2t) - (I - eta K - eta E)^(2t), Cauchy-Schwarz, and L log-convex in t.
+by the telescoping sum of (I - eta K)^(2t) - (I - eta K - eta E)^(2t), Cauchy-Schwarz, and L log-convex in t; L(2t - 1)
+is that of eigenvalues which E has moved to where they decay slowest.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from .._arrays import Array
 
 EPS = float(np.finfo(np.float64).eps)
 LONGEST = 2**62  # steps
+LEAST = 1e-150  # of |r|^2: losses below are not told apart, since squares of them are no doubles
 HIGHEST = 500.0  # logarithm of what a loss may grow by: beyond, it is this
 
 
@@ -39,20 +41,24 @@ class Rule:
     nodes: Array
     weights: Array
 
-    def loss(self, step_size: float, steps: Array, flow: bool) -> Array:
-        """(1/2) sum_j w_j (1 - eta x_j)^(2t), or of the flow, at all steps."""
+    def loss(self, step_size: float, steps: Array, flow: bool, error: float = 0.0) -> Array:
+        """(1/2) sum_j w_j (1 - eta x_j)^(2t), or of the flow, at all steps; of nodes that are ``error`` slower."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.asarray(0.5 * self._powers(step_size, steps, flow) @ self.weights)
+            return np.asarray(0.5 * self._powers(step_size, steps, flow, error) @ self.weights)
 
     def slowest(self, step_size: float, steps: Array, flow: bool) -> Array:
         """The largest factor of a node, |1 - eta x|^t."""
-        return np.asarray(np.sqrt(np.max(self._powers(step_size, steps, flow), axis=1)))
+        powers = self._powers(step_size, steps, flow, 0.0)
+        return np.asarray(np.sqrt(np.max(powers, axis=1)))
 
-    def _powers(self, step_size: float, steps: Array, flow: bool) -> Array:
-        """(1 - eta x_j)^(2t), (steps, nodes)."""
+    def _powers(self, step_size: float, steps: Array, flow: bool, error: float) -> Array:
+        """(|1 - eta x_j| + eta error)^(2t), (steps, nodes)."""
         with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
             x = step_size * self.nodes
-            rate = -x if flow else np.where(x < 0.5, np.log1p(-x), np.log(np.abs(1.0 - x)))
+            e = step_size * error
+            rate = (
+                e - x if flow else np.where(x < 0.5, np.log1p(e - x), np.log(np.abs(1.0 - x) + e))
+            )
             powers = np.exp(np.minimum(2.0 * np.multiply.outer(steps, rate), HIGHEST))
         powers[steps == 0.0] = 1.0  # also where a factor is 0
         return np.asarray(powers)
@@ -154,21 +160,27 @@ class Decay:
     above: Rule
 
     def bounds(self, steps: Any) -> tuple[Array, Array, Array]:
-        """(lower, upper, rounding) of the loss at steps >= 0; rounding is counted in the bounds."""
+        """(lower, upper, floor) of the loss at steps >= 0; rounding is counted in the bounds, of which floor is left at best."""
         t = np.asarray(steps, dtype=np.float64)
         lower = self.below.loss(self.step_size, t, self.flow)
         upper = lower if self.exact else self.above.loss(self.step_size, t, self.flow)
-        twice = t if not self.flow else t + 0.5
-        late = self.above.loss(self.step_size, np.maximum(2.0 * twice - 1.0, 0.0), self.flow)
         with np.errstate(over="ignore", invalid="ignore"):
-            change = 2.0 * t * self.step_size * self.measure.error
-            change = change * np.sqrt(0.5 * self.measure.size * late)
-            change = np.where(t == 0.0, 0.0, change) + 4.0 * EPS * upper
-            # and as a change of r, by eps in every direction
-            slow = self.below.slowest(self.step_size, t, self.flow)
-            moved = 4.0 * EPS * math.sqrt(self.measure.size) * slow
-            change += moved * np.sqrt(2.0 * upper) + 0.5 * moved**2
-            return np.maximum(lower - change, 0.0), upper + change, change
+            change, floor = (
+                self._rounding(t, upper, self.above),
+                self._rounding(t, lower, self.below),
+            )
+            return np.maximum(lower - change, 0.0), upper + change, floor
+
+    def _rounding(self, t: Array, loss: Array, rule: Rule) -> Array:
+        """|dL(t)|, as the module says, of the losses of a rule."""
+        eta, error = self.step_size, self.measure.error
+        late = rule.loss(eta, np.maximum(2.0 * t - (not self.flow), 0.0), self.flow, error)
+        change = 2.0 * t * eta * error * np.sqrt(0.5 * self.measure.size * late)
+        # and as a change of r, by eps in every direction
+        slow = self.below.slowest(self.step_size, t, self.flow)
+        moved = 4.0 * EPS * math.sqrt(self.measure.size) * slow
+        change += 4.0 * EPS * loss + moved * np.sqrt(2.0 * loss) + 0.5 * moved**2
+        return np.asarray(change + LEAST * self.measure.size * (t > 0.0))
 
     @property
     def exact(self) -> bool:

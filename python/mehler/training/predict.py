@@ -304,13 +304,13 @@ def predicted(
         raise ValueError("K is zero: no point has a gradient, and nothing is trained.")
     eta = step_size or 1.0 / measure.largest
     decay = measure.decay(eta, flow)
-    lower, upper, change = decay.bounds(t)
+    lower, upper, floor = decay.bounds(t)
     half = 0.5 * (upper - lower)
     loss = 0.5 * (lower + upper)
     status = "resolved"
     if not np.all(half <= tol * loss):
         bad = half > tol * loss
-        status = "rounding-limited" if np.all(half[bad] <= 1.5 * change[bad]) else "budget-limited"
+        status = "rounding-limited" if np.all(half[bad] <= 2.0 * floor[bad]) else "budget-limited"
     said = [why] if why and status != "resolved" else []
     if not flow and eta * measure.largest >= 2.0:
         said.append(too_large(eta, measure.largest, "K"))
@@ -331,9 +331,9 @@ def too_large(eta: float, largest: float, name: str) -> str:
 
 def _known(decay: Decay, t: Array, target: float | None, tol: float) -> bool:
     """Whether the curve, and the steps to the target, are known to tol, or as well as rounding allows."""
-    lower, upper, change = decay.bounds(t)
+    lower, upper, floor = decay.bounds(t)
     half = 0.5 * (upper - lower)
-    if not np.all(half <= np.maximum(0.5 * tol * (lower + upper), 1.2 * change)):
+    if not np.all(half <= np.maximum(0.5 * tol * (lower + upper), 1.5 * floor)):
         return False
     if target is None:
         return True
