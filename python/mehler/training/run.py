@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -285,7 +286,10 @@ class Run:
 
     def _warn(self, text: str) -> None:
         self.notes.append(text)
-        warnings.warn(text, ConvergenceWarning, stacklevel=5)
+        level, frame = 1, sys._getframe()
+        while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
+            level, frame = level + 1, frame.f_back
+        warnings.warn(text, ConvergenceWarning, stacklevel=level)
 
 
 def _trained(net: Network) -> str:

@@ -81,6 +81,7 @@ def eigenpairs(ref: Reference, watch: Watch, threads: int) -> tuple[Array, Array
         values = found.values.copy()
         zeros = max(0, len(values) - ref.K.rank)
         values[:zeros] = 0.0  # exactly: more points than parameters
+        V = completed(V)
         error = max(float(np.max(found.upper - found.values)), EPS * float(values[-1]))
         return ref.scale * values, V, ref.scale * error
     from ..solvers.dense import dense_pairs
@@ -88,6 +89,17 @@ def eigenpairs(ref: Reference, watch: Watch, threads: int) -> tuple[Array, Array
     watch.poll("spectrum", 0, 0)
     values, V, error = dense_pairs(np.asarray(ref.K.toarray(), dtype=np.float64))
     return ref.scale * values, V, ref.scale * error + ref.entry_error
+
+
+def completed(V: Array) -> Array:
+    """Orthonormal columns in place of columns of zeros, which a factor of low rank has for its kernel."""
+    empty = ~V.any(axis=0)
+    if not empty.any():
+        return V
+    out = V.copy()
+    k = int(np.sum(~empty))
+    out[:, empty] = np.linalg.qr(V[:, ~empty], mode="complete")[0][:, k:]
+    return out
 
 
 def measure_of_pairs(
