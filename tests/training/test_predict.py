@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import mehler as mh
+from mehler.training import watch
 from spectra import sphere
 
 X = sphere(40, 4)
@@ -161,7 +162,8 @@ def test_iterations_to_a_target():
         p.iterations(-1)
 
 
-def test_work_that_is_ended_early_returns_its_bounds():
+def test_work_that_is_ended_early_returns_its_bounds(monkeypatch):
+    monkeypatch.setattr(watch, "ASK_EVERY", 0.0)
     Z = sphere(1500, 30)
     y = np.sign(Z[:, 0] * Z[:, 1])
     p = mh.predict_training(

@@ -23,7 +23,7 @@ from .network import TRAINED, Network
 from .observer import Observer, observing_bytes
 from .predict import predicted, too_large
 from .prediction import TrainingPrediction
-from .setting import gram_at
+from .setting import gram_at, gram_bytes
 from .spectral import SPECTRUM_UP_TO, Reference, eigenpairs, largest_of
 from .table import Training, TrainingRow
 from .watch import Stopped, Watch
@@ -110,7 +110,7 @@ class Run:
         first: FeatureGram | None = None
         if a.gram or (a.predict and a.reference == "initial") or a.step_size is None:
             first = gram_at(self.net, self.watch, room, a.threads)
-            self.nbytes = max(self.nbytes, self.nbytes + first.nbytes)
+            self.nbytes += gram_bytes(self.net, room, a.threads)
         ref = None if first is None else Reference(first, a.y.shape[1])
         if a.reference == "infinite":
             ref = self._infinite(room)

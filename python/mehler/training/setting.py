@@ -14,13 +14,14 @@ from ..operators.feature_matrix import FeatureGram
 from ..operators.finite_width import features_of
 from ..operators.neurons import Features
 from ..operators.scheme import scheme_of
-from ..operators.space import check_memory, operator_for
+from ..operators.space import bytes_for, check_memory, operator_for
 from ..operators.stream import Stream
 from .descent import Descent
 from .network import Network, drawn
 from .watch import Stopped, Watch
 
 FACTOR_UP_TO = 300  # order of G(t) that is reduced to a factor: within a second
+ENTRIES_UP_TO = 1000  # order up to which the entries are asked for
 FEW = 8  # coordinates up to which a factor costs little more than entries
 
 
@@ -76,10 +77,8 @@ def gram_at(
     net: Network, watch: Watch, limit: int, threads: int, factor: bool | None = None
 ) -> FeatureGram:
     """K of the network as it is now: a factor where it is cheap (or asked for), else what multiplies quickest."""
+    storage = storage_at(net, limit, threads, factor)
     features = features_at(net)
-    if factor is None:
-        factor = features.n <= FACTOR_UP_TO and net.inputs.shape[1] <= FEW
-    storage = "factor" if factor else operator_for(features, threads, limit)
     check_memory(features, storage, threads, limit)
     report = Reporter(None, watch.listen)
     stream = Stream(features, storage, threads, report)
@@ -89,6 +88,22 @@ def gram_at(
     except _core.Interrupted:
         raise Stopped(watch.report.why or "interrupted") from None
     return FeatureGram(made, net.kernel, features.scheme.limit(net.kernel, net.d), threads)
+
+
+def gram_bytes(net: Network, limit: int, threads: int) -> int:
+    """What :func:`gram_at` takes on the way."""
+    return bytes_for(features_at(net), storage_at(net, limit, threads), threads)
+
+
+def storage_at(net: Network, limit: int, threads: int, factor: bool | None = None) -> str:
+    """A factor where it is cheap (or asked for), else what multiplies quickest and fits."""
+    features = features_at(net)
+    if factor is None:
+        factor = features.n <= FACTOR_UP_TO and net.inputs.shape[1] <= FEW
+    storage = "factor" if factor else operator_for(features, threads, limit)
+    if storage == "dense" and features.n > ENTRIES_UP_TO:
+        storage = "packed"  # a third of the memory on the way
+    return storage
 
 
 def initial_outputs(net: Network, threads: int, limit: int, watch: Watch) -> Array:

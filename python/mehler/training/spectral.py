@@ -172,9 +172,9 @@ def largest_of(ref: Reference, watch: Watch, threads: int, limit: int) -> float:
         warnings.simplefilter("ignore")
         found = eigsh(
             ref.K, which="LA", tol=1e-6, rng=0, threads=threads, max_memory=limit,
-            certify="none", callback=watch.listen,
+            certify="none", callback=watch.listen_as("largest"),
         )  # fmt: skip
-    watch.poll("lanczos", 0, 0)
+    watch.poll("largest", 0, 0)
     if not math.isfinite(found.value):
         raise Stopped("stopped before the largest eigenvalue was known")
     return ref.scale * (found.value + (found.residual if math.isfinite(found.residual) else 0.0))

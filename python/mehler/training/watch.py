@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -47,11 +48,11 @@ class Watch:
 
     def listen(self, state: State) -> bool:
         """The same as a callback of other work of this package; true stops it."""
-        try:
-            self.poll(state.phase, state.done, state.total)
-        except Stopped:
-            return True
-        return False
+        return self.ask(state.phase, state.done, state.total, 0.0, 0.0)
+
+    def listen_as(self, phase: str) -> Callable[[State], bool]:
+        """The same under a name of its own."""
+        return lambda state: self.ask(phase, state.done, state.total, 0.0, 0.0)
 
     def ask(self, phase: str, done: int, total: int, value: float, residual: float) -> bool:
         """The same for the core, which asks within a long piece."""
