@@ -117,7 +117,7 @@ def conclusions(found: list[Rates]) -> tuple[str, ...]:
     for one in found:
         known = [f for f in one.fits if not math.isnan(f.exponent)]
         words = ", ".join(
-            f"{f.activation} {f.exponent:.3g}"
+            f"{f.activation} {round(f.exponent, 3) + 0.0:.3g}"
             + ("" if f.expected is None else f" (theory {round(f.expected, 3) + 0.0:g})")
             for f in known
         )

@@ -48,8 +48,8 @@ class Fit:
     exponent
         b; NaN where fewer than four values of x are resolved.
     low, high
-        95 % confidence over draws (Student's t of their slopes); where there is one, without randomness: the accuracy of y, and
-        how far b is from that of the shortest window.
+        95 % confidence over draws (Student's t of their slopes; of one draw, without randomness, the accuracy of y), widened
+        by how far b is from that of the shortest window.
     expected
         What theory says; None where it says nothing.
     first, last
@@ -140,7 +140,7 @@ def fitted(
             break
         chosen = k
     a, b, half = lines[chosen]
-    half += abs(b - lines[0 if chosen else min(1, len(lines) - 1)][1]) * (values.shape[1] == 1)
+    half += abs(b - lines[0 if chosen else min(1, len(lines) - 1)][1])
     start = m - LEAST - chosen
     return Fit(
         activation,
