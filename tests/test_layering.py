@@ -65,6 +65,7 @@ FOLDERS = {
         "planning",
         "solvers",
         "bounds",
+        "training",
     },
     "commands": {"activations", "studies"},
 }

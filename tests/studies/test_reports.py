@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import mehler as mh
-from mehler.studies import depth, dimension, drawing, figure_one, theory, width
+from mehler.studies import depth, descent, dimension, drawing, figure_one, theory, width
 from mehler.studies.page import page
 from mehler.studies.report import Picture, Section, StudyReport, Table, is_number
 from mehler.studies.standardised import standardised
@@ -164,6 +164,44 @@ def test_bounds_enclose():
         assert r["hypothesis"] and r["source"]
     assert {r["span"] for r in found.records[""]} == {theory.LOW, theory.HIGH - 0}
     assert "lower <= measured <= upper for all 2" in found.conclusions[0]
+
+
+def test_training_is_gradient_descent():
+    """The loss of plain gradient descent, written out: W <- W - eta dL/dW, from f = 0."""
+    found = study("training", activations=["relu", "tanh"], n=6, quick=True, rng=3)
+    rows = {(r["activation"], r["step"]): r for r in found.records[""]}
+    X = mh.generate("circle-half", 6, 2)
+    y = np.where(np.random.default_rng([3, 600, 6]).random(6) < 0.5, -1.0, 1.0)
+    W, a = descent.network(2_000, 2, 3)
+    slope = 1.0 - np.tanh(W @ X.T) ** 2
+    G = slope.T @ slope / 2_000 * (X @ X.T)
+    eta = rows["tanh", 0]["step_size"]
+    assert eta == pytest.approx(1.0 / np.linalg.eigvalsh(G)[-1], rel=1e-6)
+    for _ in range(300):
+        Z = np.tanh(W @ X.T)
+        residual = a @ Z / np.sqrt(2_000) - y
+        W = W - eta / np.sqrt(2_000) * (a[:, None] * (1.0 - Z * Z) * residual) @ X
+    loss = 0.5 * float(np.sum((a @ np.tanh(W @ X.T) / np.sqrt(2_000) - y) ** 2))
+    assert rows["tanh", 300]["loss"] == pytest.approx(loss, rel=1e-9)
+    assert [rows[a, 0]["loss"] for a in ("tanh", "relu")] == pytest.approx([3.0, 3.0], rel=1e-12)
+    assert rows["relu", 300]["loss"] < 0.1 * rows["tanh", 300]["loss"]
+    assert "fastest first: relu" in found.conclusions[0]
+    values, V = np.linalg.eigh(G)
+    linear = 0.5 * float(np.sum((1.0 - eta * values) ** 600 * (V.T @ y) ** 2))
+    assert rows["tanh", 300]["predicted"] == pytest.approx(linear, rel=1e-6)
+
+
+def test_training_that_is_stopped_keeps_its_runs(monkeypatch: pytest.MonkeyPatch):
+    real, calls = descent.train, iter([True, False])
+
+    def interrupt(*a: object, **k: object) -> object:
+        if next(calls):
+            return real(*a, **k)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(descent, "train", interrupt)
+    found = study("training", activations=["relu", "tanh"], n=4, quick=True)
+    assert found.interrupted and {r["activation"] for r in found.records[""]} == {"relu"}
 
 
 def test_points_of_the_user_are_taken_as_they_are():
@@ -353,5 +391,13 @@ def test_a_spectrum_ends_at_its_floor():
 
 
 def test_every_study_has_its_name_and_a_line():
-    assert list(STUDIES) == ["activations", "dimension", "depth", "width", "bounds", "rates"]
+    assert list(STUDIES) == [
+        "activations",
+        "dimension",
+        "depth",
+        "width",
+        "training",
+        "bounds",
+        "rates",
+    ]
     assert STUDIES["width"] is width and all(len(m.TEXT) > 20 for m in STUDIES.values())

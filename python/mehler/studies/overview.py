@@ -1,14 +1,15 @@
 """``activations``: which activation keeps its smallest eigenvalue, where, and what repairs it; the study that answers first.
 
-Generated points: Figure 1's spectra, low beside high dimension, where the order turns, depth. Points of the user's: their
+Generated points: Figure 1's spectra and losses, low beside high dimension, where the order turns, depth. Points of the user's: their
 spectrum, the same by number of principal directions, depth.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
-from . import activations, depth, dimension, figure_one
+from . import activations, depth, descent, dimension, figure_one
 from .ask import Ask
 from .report import Picture, Section, StudyReport, Table
 from .table import SweepRow
@@ -49,6 +50,13 @@ def of_generated(ask: Ask) -> StudyReport:
         sections.insert(0, figure_one.section(two, ask))
         records["figure-1"] = figure_one.records(two, "circle-half")
         lead.append(figure_one.conclusion(two))
+        runs, cut = descent.measured(dataclasses.replace(ask, n=None))
+        if runs:
+            sections.insert(1, descent.section(runs, ask, "training"))
+            records["training"] = descent.records(runs)
+            lead += descent.conclusions(runs)
+        if cut:
+            raise KeyboardInterrupt
         found = by_dimension(main)
         sections.append(
             dimension.section(

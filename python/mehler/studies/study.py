@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from .._arrays import as_points, choice, flag, integer, thread_count
 from ..activations import Activation, activation
-from . import depth, dimension, exponents, overview, theory, width
+from . import depth, descent, dimension, exponents, overview, theory, width
 from .ask import ACTIVATIONS, Ask
 from .grid import several
 from .report import StudyReport
@@ -30,6 +30,7 @@ MODULES: tuple[Study, ...] = (
     dimension,
     depth,
     width,
+    descent,
     theory,
     exponents,
 )  # a study more is a module, and its name here
@@ -50,12 +51,12 @@ def study(
     source: str = "X",
     report: Callable[[str], None] | None = None,
 ) -> StudyReport:
-    """How lambda_min(G) depends on the activation, the dimension, the depth, the width: measured, told and drawn.
+    """How lambda_min(G) depends on the activation, the dimension, the depth, the width, and training with it: measured, told and drawn.
 
     Parameters
     ----------
     which
-        'activations', 'dimension', 'depth', 'width', 'bounds' or 'rates'.
+        'activations', 'dimension', 'depth', 'width', 'training', 'bounds' or 'rates'.
     X
         Points (N, d), as in :func:`min_eig`. None: each study generates points that show what it is about.
     activations
