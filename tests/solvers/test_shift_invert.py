@@ -77,7 +77,8 @@ def test_tiny(n):
 
 
 def test_forced_zero_and_rounding_floor():
-    r = mh.min_eig(circle(50), "relu", method="shift-invert")
+    X = mh.generate("circle-full", n=50, d=2)
+    r = mh.min_eig(X, "relu", method="shift-invert")
     assert (r.value, r.method, r.status) == (0.0, "structure", "resolved")
     with pytest.warns(mh.PrecisionWarning):
         r = mh.min_eig(circle(51), "tanh", method="shift-invert")  # 9.4e-16
@@ -165,7 +166,7 @@ def test_stopped_by_the_callback(phase):
             else _stopped_late(X, phase)
         )
     assert r.status == "budget-limited" and not r.interrupted
-    assert r.lower <= r.upper <= 0.5
+    assert r.lower <= r.upper <= 0.5 * (1 + 1e-14)  # K_ii = h(1), its rounding allowed for
     if phase in ("fill", "factor"):
         assert np.isnan(r.value)
 

@@ -84,7 +84,8 @@ def test_what_is_known_comes_back(phase):
         return state.phase == phase and (phase != "lanczos" or state.done > 0)
 
     r = estimate(X, "relu", callback=stop)
-    assert r.status == "budget-limited" and r.lower >= 0.0 and r.upper <= 0.5
+    assert r.status == "budget-limited" and r.lower >= 0.0
+    assert r.upper <= 0.5 * (1 + 1e-14)  # K_ii = h(1), its rounding allowed for
     if phase == "residual":
         assert 0.0 < r.value <= 1.01 * r.upper
 
