@@ -368,7 +368,7 @@ def test_true_stops_the_fill():
 def test_true_stops_a_solver(method):
     with pytest.warns(mh.ConvergenceWarning, match="stopped by the callback"):
         result = mh.min_eig(
-            sphere(4000, 3),
+            sphere(8000, 3),
             method=method,
             precision="double",
             tol=1e-12,

@@ -7,7 +7,7 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mehler.training.lanczos import residual_measure
@@ -32,11 +32,14 @@ def exact_loss(values, projections, eta, steps, flow):
 
 
 def seen(K, r, k, least=0.0):
-    """The measure after k products, of entries that are exact."""
-    return residual_measure(lambda v: K @ v, r, 1e-15, k, lambda m: False, lambda k: False, least)
+    """The measure after k products, told of n eps |K|: what eigh, which says the truth, may be off by."""
+    return residual_measure(
+        lambda v: K @ v, r, max(len(r), 8) * 2.3e-16, k, lambda m: False, lambda k: False, least
+    )
 
 
 @settings(max_examples=40, deadline=None)
+@example(99999, 14, 1, 0.060924349846676176, False, 0.0)  # every eigenvalue is 1, but for rounding
 @given(
     st.integers(0, 10**6), st.integers(2, 14), st.integers(1, 9),
     st.floats(0.02, 1.98), st.booleans(), st.floats(-9.0, 0.0),
@@ -46,7 +49,7 @@ def test_bounds_hold_for_every_spectrum(seed, n, k, edge, flow, spread):
     rng = np.random.default_rng(seed)
     values = np.sort(10.0 ** rng.uniform(spread, 0.0, n))
     K = with_spectrum(values, seed=seed % 1000)
-    values, V = np.linalg.eigh(K)  # of the rounded matrix: to eps, which the measure is told
+    values, V = np.linalg.eigh(K)  # of the rounded matrix
     r = rng.standard_normal(n)
     eta = edge / values[-1]
     m = seen(K, r, k)
