@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 import mehler as mh
 from mehler.operators import neurons, stream
+from mehler.operators.finite_width import features_of
+from mehler.operators.space import bytes_for
 from spectra import sphere
 
 X = sphere(9, 3) * np.linspace(0.5, 2.0, 9)[:, None]
@@ -172,3 +176,17 @@ def test_features_that_overflow():
 def test_vectors_of_the_wrong_shape():
     with pytest.raises(ValueError, match=r"V must have the shape \(9,\) or \(9, b\); got \(8,\)"):
         mh.feature_gram(X, "relu", width=10, rng=0) @ np.ones(8)
+
+
+def test_what_many_points_take_is_what_is_said():
+    """The rounding of features is measured on some points at a time: NumPy's allocations stay within what is planned."""
+    P = sphere(3000, 20)
+    features = features_of(P, mh.gradient_kernel("relu"), 4096, None, 0)
+    said = bytes_for(features, "packed", 1)
+    tracemalloc.start()
+    try:
+        mh.feature_gram(P, "relu", width=4096, rng=0, storage="packed", threads=1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= said

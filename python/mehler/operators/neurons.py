@@ -138,9 +138,15 @@ class Features:
         return self._rounding
 
     def _rounding_of(self, W: Array, A: Array | None, threads: int) -> float:
-        """The same of these neurons alone."""
-        z = _core.products(W, self.inputs, threads)
-        lengths = np.linalg.norm(W, axis=1)[:, None] * np.linalg.norm(self.inputs, axis=1)
+        """The same of these neurons alone, some points at a time."""
+        step = max(1, ENTRIES // (4 * len(W)))
+        parts = (self.inputs[k : k + step] for k in range(0, self.points, step))
+        return max(self._rounding_at(W, A, np.ascontiguousarray(P), threads) for P in parts)
+
+    def _rounding_at(self, W: Array, A: Array | None, P: Array, threads: int) -> float:
+        """The same at these points alone."""
+        z = _core.products(W, P, threads)
+        lengths = np.linalg.norm(W, axis=1)[:, None] * np.linalg.norm(P, axis=1)
         step = EPS * np.maximum(np.abs(z), 0.5 * lengths)
         squares = np.ones((len(W), 1)) if A is None else A * A
         found = []
