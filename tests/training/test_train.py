@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -313,14 +314,19 @@ def test_ctrl_c_returns_the_weights_of_a_whole_step():
 
 
 def test_memory_is_bounded_and_refused():
+    """What NumPy allocates stays within max_memory, and is what ``nbytes`` says, to small change."""
     Z = sphere(400, 5)
+    tracemalloc.start()
     small = mh.train(
         Z, Z[:, 0], "tanh", 20_000, 2, rng=0, max_memory="30MB", gram=False, predict=False, step_size=0.01
     )  # fmt: skip
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
     large = mh.train(
         Z, Z[:, 0], "tanh", 20_000, 2, rng=0, gram=False, predict=False, step_size=0.01
     )
     assert small.nbytes <= 30e6 < large.nbytes
+    assert 0.7 * small.nbytes < peak < 1.02 * small.nbytes
     assert small.losses == pytest.approx(large.losses, rel=1e-12)
     with pytest.raises(MemoryError, match=r"The smallest max_memory that works is .*float32"):
         mh.train(Z, Z[:, 0], "tanh", 20_000, 2, max_memory="2MB", gram=False, predict=False)
