@@ -14,6 +14,7 @@ import pytest
 import mehler as mh
 from cases import Case
 from mehler import _core
+from mehler._arrays import seed_from
 from mehler._progress import Reporter
 from mehler.eigen import answered
 from mehler.operators.gram import core_points
@@ -49,14 +50,14 @@ def test_sweep(benchmark, say):
     together = min(
         timed(lambda: filled(points, len(X), kernels, "float32", THREADS)) for _ in range(5)
     )
-    solves, values = 0.0, []
+    solves, values, seed = 0.0, [], seed_from(0)
     for kernel in kernels:
         (K,) = filled(points, len(X), [kernel], "float32", THREADS)
         start = time.perf_counter()
         asked = question(X, kernel)
         route = shared(asked, points, "auto").route or ""
         one = Filled(K, route)
-        result = answered(asked, X, "auto", False, 0, Reporter(None, None), points, one)
+        result = answered(asked, X, "auto", False, seed, Reporter(None, None), points, one)
         solves += time.perf_counter() - start
         values.append(result.value)
         del K
@@ -65,16 +66,15 @@ def test_sweep(benchmark, say):
         rounds=1,
     )
     assert found.resolved and found.shared == len(kernels)
-    # each is resolved to 1e-6 from a start of its own
-    np.testing.assert_allclose([r.value for r in found.rows], values, rtol=1e-6)
-    fills = together / fill
-    benchmark.extra_info.update(fill_seconds=fill, solve_seconds=solves, fills=fills)
+    np.testing.assert_allclose([r.value for r in found.rows], values, rtol=1e-12)
+    fills, beyond = together / fill, (found.seconds - solves) / fill
+    benchmark.extra_info.update(fill_seconds=fill, solve_seconds=solves, fills=fills, beyond=beyond)
     say(
         f"{CASE}: {len(kernels)} kernels in {found.seconds:.2f} s, solves alone {solves:.2f} s; one fill {fill:.3f} s, "
-        f"all fills together {together:.3f} s: {fills:.2f} fills (claim: <= 2.5)"
+        f"all fills together {together:.3f} s: {fills:.2f} fills; beyond the solves {beyond:.2f} fills (claim: <= 2.5)"
     )
     assert fills <= 2.5
-    assert found.seconds <= 2.5 * fill + 1.25 * solves  # solves vary from run to run
+    assert beyond <= 2.5
 
 
 def timed(work) -> float:

@@ -195,6 +195,9 @@ def test_study_without_matplotlib_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["study", "--quick", "--n", "10", "--quiet", "--out", str(tmp_path)]) == 0
+    assert "pip install 'mehler[plot]'" in capsys.readouterr().err
+    assert (tmp_path / "study.csv").is_file()
     assert main(["study", "bounds", "--quick", "--n", "10", "--quiet", "--out", str(tmp_path)]) == 0
     assert "pip install 'mehler[plot]'" in capsys.readouterr().err
     assert (tmp_path / "bounds.csv").is_file()

@@ -63,9 +63,8 @@ def matrix(X, name, kind):
 
 def check(X, name, kind, words, support=None, method="auto"):
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", mh.PrecisionWarning
-        )  # the pair may be alike to rounding only
+        # the pair may be alike to rounding only
+        warnings.simplefilter("ignore", mh.PrecisionWarning)
         r = mh.min_eig(X, name, kernel=kind, method=method, precision="double", rng=0)
     top = float(MAKE[kind](name)(1.0)) * np.max(np.einsum("ij,ij->i", X, X))
     assert (r.value, r.lower) == (0.0, 0.0)

@@ -10,8 +10,6 @@ An eigenvalue at or below n eps lambda_max is noise of float64: it is given as "
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import textwrap
 import time
@@ -23,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._tables import csv_text
 from ..activations import Activation, activation
 from ..data.generated import generate
 from ..errors import PrecisionWarning
@@ -175,12 +174,7 @@ class Study:
 
     def to_csv(self) -> str:
         """The rows as CSV."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(Row.__annotations__), lineterminator="\n")
-        writer.writeheader()
-        for row in self.rows:
-            writer.writerow(asdict(row) | {"resolved": str(row.resolved).lower()})
-        return text.getvalue()
+        return csv_text(list(Row.__annotations__), map(asdict, self.rows))
 
     def __str__(self) -> str:
         low, high = self.spans

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._tables import write_csv
 from .laws import Fit
 
 if TYPE_CHECKING:
@@ -122,11 +120,7 @@ class Rates:
         -------
         None
         """
-        text = io.StringIO()
-        writer = csv.DictWriter(text, ["against", *RateRow.__annotations__], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.records())
-        Path(path).write_text(text.getvalue(), encoding="utf-8")
+        write_csv(path, ["against", *RateRow.__annotations__], self.records())
 
     def plot(self) -> Figure:
         """y against x, a curve an activation, with the fitted lines over their windows; needs matplotlib.

@@ -8,14 +8,13 @@ Invariant: what stands in a picture or a table of the page stands, with all digi
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._tables import csv_text
 from ..result import plain
 
 if TYPE_CHECKING:
@@ -200,14 +199,7 @@ class StudyReport:
         """
         rows = self.records[name]
         head = list(dict.fromkeys(key for row in rows for key in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, head, lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow(
-                {k: str(v).lower() if isinstance(v, bool) else v for k, v in row.items()}
-            )
-        return text.getvalue()
+        return csv_text(head, rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but pictures, ready for JSON.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._tables import write_csv
 from ..result import above, plain
 
 if TYPE_CHECKING:
@@ -166,11 +164,7 @@ class Sweep:
         -------
         None
         """
-        text = io.StringIO()
-        writer = csv.DictWriter(text, [f.name for f in fields(SweepRow)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(r.cells() for r in self.rows)
-        Path(path).write_text(text.getvalue(), encoding="utf-8")
+        write_csv(path, [f.name for f in fields(SweepRow)], (r.cells() for r in self.rows))
 
     def to_dataframe(self) -> Any:
         """The rows as a DataFrame.

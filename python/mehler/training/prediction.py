@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._arrays import Array
+from .._tables import write_csv
 from ..result import plain
 
 if TYPE_CHECKING:
@@ -228,11 +226,7 @@ class TrainingPrediction:
         -------
         None
         """
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.records())
-        Path(path).write_text(text.getvalue(), encoding="utf-8")
+        write_csv(path, COLUMNS, self.records())
 
     def plot(self, ax: Axes | None = None) -> Figure | None:
         """The loss against the step, its enclosure shaded; needs matplotlib.

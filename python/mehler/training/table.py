@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._arrays import Array, size_text
+from .._tables import write_csv
 from ..result import plain
 from .prediction import TrainingPrediction, shown
 
@@ -161,11 +159,7 @@ class Training:
         -------
         None
         """
-        text = io.StringIO()
-        writer = csv.DictWriter(text, [f.name for f in fields(TrainingRow)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.records())
-        Path(path).write_text(text.getvalue(), encoding="utf-8")
+        write_csv(path, [f.name for f in fields(TrainingRow)], self.records())
 
     def plot(self, ax: Axes | None = None) -> Figure | None:
         """The loss and its prediction against the step; a figure of its own also has drift and lambda_min, where known.
