@@ -6,7 +6,8 @@
 //
 //     (fast - theta) z = -r,    v <- (v + z) / |v + z|,
 //
-// by conjugate gradients, preconditioned by what the eigensolver knows of fast - theta. A round
+// by conjugate gradients, preconditioned by what the eigensolver knows of fast - theta, as far as
+// the goal or as `fast` can carry: a residual by `exact` costs as much as a hundred steps. A round
 // ends with theta = v^t K v and r = K v - theta v by `exact`. Rounds go on while r falls.
 #pragma once
 #include "solve/eigensolver.hpp"
@@ -16,7 +17,7 @@ namespace mehler {
 struct RefineOptions {
     double tol = 1e-6, floor = 0.0;                         // goal: |r| <= max(tol |theta|, floor)
     double error = std::numeric_limits<double>::infinity(); // |fast - exact|, at most
-    Index rounds = 6, inner = 60;
+    Index rounds = 6, inner = 200;
     int threads = 1;
 };
 
@@ -161,14 +162,19 @@ private:
         const double theta = values[i];
         Vector z = Vector::Zero(n_), s = -r, image(n_);
         leave_out(V, s);
-        const double enough = std::max(0.8 * goal(i), 1e-3 * s.norm());
+        // No further than the goal, nor than what `fast` leaves of |(exact - theta) z + r|.
+        const double noise = std::isfinite(options_.error)
+                                 ? 0.25 * options_.error / std::sqrt(static_cast<double>(n_))
+                                 : 0.0;
+        const double enough = std::max(0.5 * goal(i), 1e-5 * s.norm());
         multiply(V, s, theta, image);
         double tau = s.dot(image) / s.squaredNorm();
         if (!(tau > 0.0))
             tau = 1.0;
         Vector q = solver_.precondition(V, s, tau), p, Ap;
         double before = 0.0;
-        for (Index step = 0; step < options_.inner && s.norm() > enough; ++step) {
+        for (Index step = 0; step < options_.inner && s.norm() > std::max(enough, noise * z.norm());
+             ++step) {
             multiply(V, q, theta, image);
             monitor_.done.store(step);
             const double now = q.dot(image);
