@@ -42,7 +42,17 @@ from .operators.layered import layered, refuse
 from .operators.many import Filled
 from .question import Question, kernel_of, posed
 from .result import EigenResult
-from .solvers import copies, dense, factored, iterative, ladder, room, shift_invert, sparse_inverse
+from .solvers import (
+    copies,
+    dense,
+    factored,
+    iterative,
+    ladder,
+    near_pairs,
+    room,
+    shift_invert,
+    sparse_inverse,
+)
 from .solvers.outcome import Task, ended, replace, unknown
 
 EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned")
@@ -274,6 +284,8 @@ def answered(
                 certify == "auto" and deflated_certificate.pays(result, ker, points, task)
             ):
                 result = deflated_certificate.certified(result, points, ker, task)
+            if precision in ("auto", "double") and route not in ladder.BEYOND:
+                result = near_pairs.apart(result, A, points, ker, task, certify)
             if precision == method == "auto":
                 result = ladder.climb(result, X, A, points, ker, task, certify, normalize)
         except KeyboardInterrupt:  # between pieces of work
