@@ -1,6 +1,7 @@
 """Smallest (and largest) eigenvalues: from data or an operator to an EigenResult.
 
-``min_eig`` goes: question -> points -> route -> fill -> coincidences -> solver -> finish in float64 -> bounds.
+``min_eig`` goes: question -> points -> route -> fill -> coincidences -> solver -> finish in float64 -> bounds,
+and where rounding limits the answer: near points set apart -> higher precisions.
 One module a route: ``dense``, ``iterative`` (Lanczos, preconditioned), ``shift_invert``,
 ``sparse_inverse``. Two modules prove the lower bound afterwards: ``certificate`` (a factor) and
 ``deflated_certificate`` (products). What routes share is in ``outcome``, what is asked in ``question``,
@@ -112,7 +113,8 @@ def min_eig(
         a number, 32 digits; n^3), 'exact' (balls of as many digits as it takes, for a few hundred points;
         needs python-flint), or 'auto': single first where the matrix is large, double when single cannot
         resolve the value; then, unless a method was asked for, extended (n <= 4000) and exact (n <= 200)
-        while rounding is what limits it. The two highest are for activations without kinks.
+        while rounding is what limits it. The two highest are for activations without kinks. 'double' and
+        'auto' set near points apart where their eigenvalue is below rounding.
     tol
         Relative accuracy: resolved means residual + rounding <= tol * value.
     certify

@@ -46,7 +46,7 @@ class EigenResult:
     method
         'dense', 'lanczos', 'preconditioned', 'shift-invert', 'balls' (precision 'exact') or 'structure',
         with the storage or the precision of the factor, and the vectors in a block; 'factored', with the
-        width.
+        width. Followed by 'near points apart' where they were set apart in double.
     applications
         Products with the matrix (of method 'shift-invert' solves with its factor, of 'sparse-inverse'
         products with P^-1), each with a block of vectors.

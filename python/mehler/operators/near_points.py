@@ -35,7 +35,7 @@ class Cluster:
     Attributes
     ----------
     members
-        Their indices, the first stands for all.
+        Their indices, ascending; the first, its sign +1, stands for all.
     weights
         w_i, (g,).
     steps
@@ -56,14 +56,29 @@ class Cluster:
 
     @property
     def apart(self) -> Array:
-        """Z, (g, g - 1): orthonormal, w^t Z = 0; column k sets the first k + 1 members against the next."""
+        """Z, (g, g - 1): orthonormal, w^t Z = 0; each column sets two sets of members against each other.
+
+        Nearest ones first, as single linkage joins them, so that a pair far closer than the rest has a column of
+        its own and Z^t K Z is graded.
+        """
         w, g = self.weights, len(self.weights)
         Z = np.zeros((g, g - 1))
-        for k in range(g - 1):
-            size = float(w[: k + 1] @ w[: k + 1])
-            Z[: k + 1, k] = w[: k + 1] * w[k + 1]
-            Z[k + 1, k] = -size
-            Z[:, k] /= math.sqrt(size * (size + w[k + 1] ** 2))
+        sets = {i: [i] for i in range(g)}
+        home = list(range(g))
+        pairs = sorted((float(self.deficits[i, j]), j, i) for i in range(g) for j in range(i))
+        k = 0
+        for _, i, j in pairs:
+            one, two = home[i], home[j]
+            if one == two:
+                continue
+            left, right = sets[one], sets.pop(two)
+            a, b = float(w[left] @ w[left]), float(w[right] @ w[right])
+            Z[left, k] = w[left] * math.sqrt(b / (a * (a + b)))
+            Z[right, k] = -w[right] * math.sqrt(a / (b * (a + b)))
+            for m in right:
+                home[m] = one
+            sets[one] = left + right
+            k += 1
         return Z
 
 

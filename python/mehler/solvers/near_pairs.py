@@ -42,7 +42,7 @@ from .split import Split, split
 
 MOST = 200  # differences that are set apart
 LARGEST = 40  # points in a cluster
-SHIFT = 0.1  # of the rest's smallest eigenvalue: where its factor is taken
+SHIFT = 0.1  # of the rest's smallest eigenvalue, at most: where its factor is taken
 STEPS = 40  # of refinement
 SUFFIX = ", near points apart"
 
@@ -190,7 +190,8 @@ class _Rest:
             raise KeyboardInterrupt
         if not found.resolved or found.lower_kind == "structure":
             return None
-        s = SHIFT * found.value
+        # a power of two, so that the answer does not depend on where a solver began
+        s = math.ldexp(0.5, math.frexp(SHIFT * found.value)[1])
         matrix = PointMatrix(few, ker)
         F = matrix.tiles(s, task)
         least = (s - matrix.allowance(s).total) * (1.0 - matrix.stretch)
@@ -249,9 +250,9 @@ class _Reduced:
         if self.least <= 0.0:
             return None
         D, C = self.parts.D, self.parts.C
-        near, Y = 0.0, np.zeros_like(C)
+        near, worst, Y = 0.0, 1.0, np.zeros_like(C)
         for turn in range(3):  # lambda, Y, lambda again
-            Y, AY, error = self._refined(Y, near)
+            Y, AY, error = self._refined(Y, near, worst)
             small = _smallest(_symmetric(D - C.T @ Y - Y.T @ C + Y.T @ AY), np.eye(len(D)) + Y.T @ Y)
             if small is None or not small[0] < 0.25 * self.least:
                 return None
@@ -260,11 +261,11 @@ class _Reduced:
                 break
         return self._bounded(near, v, worst, Y, AY, error)
 
-    def _refined(self, Y: Array, near: float) -> tuple[Array, Array, Array]:
+    def _refined(self, Y: Array, near: float, worst: float) -> tuple[Array, Array, Array]:
         """(Y, A Y, its error) with (A - near) Y = C, as far as ``tol`` asks for or rounding allows."""
         C, D = self.parts.C, self.parts.D
         # of the diagonal that remains, which elimination may make smaller by far
-        goal, before = 0.03 * self.task.tol, math.inf
+        goal, before = 0.03 * self.task.tol * worst, math.inf
         while True:
             AY, error = self.times(Y)
             R = C - AY + near * Y

@@ -54,14 +54,17 @@ class Split:
 
     def project(self, V: Array) -> Array:
         """(1 - Z Z^t) V."""
-        return _project(self.groups, V)
+        out = V.copy()
+        for group in self.groups:
+            out[group.members] = np.outer(group.mean, group.mean @ V[group.members])
+        return out
 
     def to_few(self, V: Array) -> Array:
         """Each cluster's coordinate at its first point."""
         out = V.copy()
         for group in self.groups:
             first, mean = group.members[0], group.mean
-            out[first] = np.sign(group.weights[0]) * (mean @ V[group.members])
+            out[first] = mean @ V[group.members]
         return out
 
     def from_few(self, V: Array) -> Array:
@@ -69,7 +72,7 @@ class Split:
         out = V.copy()
         for group in self.groups:
             first, mean = group.members[0], group.mean
-            out[group.members] = np.sign(group.weights[0]) * np.outer(mean, V[first])
+            out[group.members] = np.outer(mean, V[first])
         return out
 
     def Z(self, v: Array) -> Array:
@@ -93,7 +96,7 @@ def split(
         weights[group.members] = group.weights
         near = U[group.members] @ U[first]
         signs[group.members] = np.where(near < 0.0, -1.0, 1.0)
-        stretch[first] = float(np.linalg.norm(group.weights)) / abs(float(group.weights[0]))
+        stretch[first] = float(np.linalg.norm(group.weights) / group.weights[0])
         places.append(slice(m, m + len(group.members) - 1))
         m += len(group.members) - 1
     D, D_error = np.zeros((m, m)), np.zeros((m, m))
@@ -123,13 +126,6 @@ def split(
             D[place, there], D_error[place, there] = value, wrong
             D[there, place], D_error[there, place] = value.T, wrong.T
     return Split(groups, places, D, D_error, C, C_error, stretch, 1.01 * moved)
-
-
-def _project(groups: Sequence[Cluster], V: Array) -> Array:
-    out = V.copy()
-    for group in groups:
-        out[group.members] = np.outer(group.mean, group.mean @ V[group.members])
-    return out
 
 
 def _nodes(count: int) -> tuple[Array, Array]:
