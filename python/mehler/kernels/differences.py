@@ -84,7 +84,9 @@ class ProfileDifferences(Differences):
     def __init__(self, table: ProfileTable, start: Array, order: int, error: float) -> None:
         self._table, self._start, self._order, self._error = table, start, order, error
         self._degree = _degree(table)
-        unit = error if order == 1 else 2.0 * self._degree**2 * error  # Markov's inequality at x = 0
+        unit = (
+            error if order == 1 else 2.0 * self._degree**2 * error
+        )  # Markov's inequality at x = 0
         self.relative = 8.0 * EPS + unit / abs(float(start[order]))
 
     def drop(self, deficit: Array) -> Array:
@@ -175,6 +177,8 @@ def _jumps(ker: Kernel) -> bool:
     for part in ker.single_layers():
         act = part.layers[0]
         f = act.dphi if part.kind == "gradient" else act.phi
+        if f is None:
+            return True
         for t in act.kinks:
             step = 1e-13 * max(1.0, abs(t))
             left, right = np.asarray(f(np.array([t - step, t + step])), dtype=np.float64)

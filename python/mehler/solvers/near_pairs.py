@@ -66,7 +66,7 @@ def apart(
     ker, task, certify
         As in every route.
     """
-    if result.status != "rounding-limited" or layered(points) or result.n < 2:
+    if result.status != "rounding-limited" or layered(points) or result.method == "structure":
         return result
     known = differences(ker)
     if known is None:
@@ -108,12 +108,15 @@ def _apart(
     count = parts.D.shape[0]
     what = f"{len(groups)} pair{'s' * (len(groups) > 1)} of near points"
     if count > len(groups):
-        what = f"{len(out) + len(groups)} near points in {len(groups)} group{'s' * (len(groups) > 1)}"
+        what = (
+            f"{len(out) + len(groups)} near points in {len(groups)} group{'s' * (len(groups) > 1)}"
+        )
     resolved = found.doubt + found.left <= task.tol
     message = f"{what} set apart, known from differences"
     if not resolved:
-        message += f": to {found.doubt + found.left:.0e} of the value, what their differences are known to"
-    method = "shift-invert float64" if result.method == "structure" else result.method
+        message += (
+            f": to {found.doubt + found.left:.0e} of the value, what their differences are known to"
+        )
     return result_of(
         task,
         values=np.array([found.value]),
@@ -123,7 +126,7 @@ def _apart(
         upper=found.upper,
         lower_kind="none" if certify == "none" else "factorisation",
         status="resolved" if resolved else "rounding-limited",
-        method=method + SUFFIX,
+        method=result.method + SUFFIX,
         applications=result.applications + rest.applications + found.products,
         floor=found.doubt * found.value,
         n=result.n,
@@ -241,7 +244,9 @@ class _Reduced:
     def inverse(self, R: Array) -> Array:
         """About A^-1 R: with T (K_r - s I) T for A, its spectrum stretched by up to 1 / (1 - SHIFT)."""
         few = self.parts.to_few(R)[self.rest.keep] / self.stretch
-        few = self.rest.factor.solve(np.asfortranarray(few), self.task.threads, self.task.report.ask)
+        few = self.rest.factor.solve(
+            np.asfortranarray(few), self.task.threads, self.task.report.ask
+        )
         full = np.zeros_like(R)
         full[self.rest.keep] = few / self.stretch
         return self.parts.from_few(full) * ((1.0 - SHIFT) / (1.0 - 0.5 * SHIFT))
@@ -253,7 +258,9 @@ class _Reduced:
         near, worst, Y = 0.0, 1.0, np.zeros_like(C)
         for turn in range(3):  # lambda, Y, lambda again
             Y, AY, error = self._refined(Y, near, worst)
-            small = _smallest(_symmetric(D - C.T @ Y - Y.T @ C + Y.T @ AY), np.eye(len(D)) + Y.T @ Y)
+            small = _smallest(
+                _symmetric(D - C.T @ Y - Y.T @ C + Y.T @ AY), np.eye(len(D)) + Y.T @ Y
+            )
             if small is None or not small[0] < 0.25 * self.least:
                 return None
             before, (near, v, worst) = near, small
