@@ -26,11 +26,11 @@ LADDERS = [
     ("sphere-random", 3, "tanh", (10, 20, 40, 70, 100, 140)),
     ("sphere-random", 3, "swish", (12, 30, 60, 100)),
     ("sphere-random", 2, "tanh", (6, 10, 14, 20, 28, 40)),
-    ("sphere-random", 2, "swish", (6, 9, 13, 18, 24, 32, 42, 52)),
-    ("sphere-random", 2, "gelu", (8, 14, 22, 32, 42, 50)),
+    ("sphere-random", 2, "swish", (6, 9, 13, 18, 24, 28, 32, 36, 42, 47, 52)),
+    ("sphere-random", 2, "gelu", (8, 14, 22, 28, 32, 42, 46, 50, 54, 58)),
 ]
 WIDTH = 2000  # of the finite networks
-BY_MPMATH = 24  # points of the largest of them
+BY_MPMATH = 32  # points of the largest of them
 # Okabe and Ito's colours, told apart by every eye; markers differ too
 ROUTES = {
     "NumPy eigvalsh": ("#999999", "o"),
@@ -127,8 +127,8 @@ def exact_network(X: np.ndarray, W: np.ndarray, act: str) -> float:
 
 
 def said(route: str, true: float, r: mh.EigenResult) -> Said:
-    """A number with digits, or the upper bound."""
-    bound = not r.resolved and abs(r.value) <= 2.0 * r.floor
+    """A number with digits, or the upper bound: where rounding hides it, and where the solver gave up."""
+    bound = r.status == "budget-limited" or (not r.resolved and abs(r.value) <= 2.0 * r.floor)
     value = max(r.upper, r.floor) if bound else r.value
     return Said(route, true, value, bound)
 
@@ -158,13 +158,20 @@ def draw(found: list[Said], path: Path) -> None:
            xlabel="true smallest eigenvalue (exact, or proved)", ylabel="what the route says")  # fmt: skip
     ax.grid(color="#E8E8E8", lw=0.6)
     ax.set_axisbelow(True)
-    for text, at, turn in (("what is true", (3e-22, 2e-20), 0),):
-        ax.annotate(text, at, color="#777777", rotation=turn, ha="center")
+    told: list[tuple[str, float, float, str]] = [
+        ("float32 entries", 3e-27, 1e-7, "#B87400"),
+        ("double: a bound, and it says so", 3e-27, 2e-12, "#0072B2"),
+        ("eigvalsh: noise of either sign, given as a number", 3e-27, 5e-18, "#555555"),
+        ("double-double", 3e-37, 1e-27, "#00805C"),
+        ("the truth", 1e-31, 4e-30, "#777777"),
+    ]
+    for text, x, y, colour in told:
+        ax.annotate(text, (x, y), color=colour, ha="center", fontsize=10)
     handles, labels = ax.get_legend_handles_labels()
     from matplotlib.lines import Line2D
 
     handles.append(Line2D([], [], color="#606060", marker="v", ls="none", ms=6.5))
-    labels.append("the route says: no more than this")
+    labels.append("no more than this (floor)")
     ax.legend(handles, labels, loc="lower left", frameon=True, framealpha=1.0, edgecolor="#DDDDDD", fontsize=9)  # fmt: skip
     fig.savefig(path, dpi=110, metadata={"Software": None})
     plt.close(fig)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -43,32 +44,36 @@ def answer(X, act, **options):
 # -- truth: K to 60 digits, factored there ---------------------------------------------------------
 
 
-def gaussian_cdf_pair(h, k, rho):
-    """P(u < h, v < k) at correlation rho, by Plackett's integral over the correlation's arcsine."""
-
-    def density(t):
-        return mp.exp(-(h * h + k * k - 2 * h * k * mp.sin(t)) / (2 * mp.cos(t) ** 2))
-
-    return mp.ncdf(h) * mp.ncdf(k) + mp.quad(density, [0, mp.asin(rho)]) / (2 * mp.pi)
-
-
 def elu_slope_dual(rho):
-    """E[phi''(u) phi''(v)] = e^(1 + rho) P(u, v < -(1 + rho)): the derivative of E[phi' phi'] for ELU, which has no jump."""
+    """E[phi''(u) phi''(v)] = e^c P(u, v < -c), c = 1 + rho: the derivative of E[phi' phi'] for ELU, which has no jump.
+
+    P by Plackett's integral over the correlation's arcsine.
+    """
     c = 1 + rho
-    return mp.exp(c) * gaussian_cdf_pair(-c, -c, rho)
+    end = mp.asin(rho)
+    along = reference._integrate(lambda t: mp.exp(-c * c / (1 + mp.sin(t))), [mpf(0), end / 2, end])
+    return mp.exp(c) * (mp.ncdf(-c) ** 2 + along / (2 * mp.pi))
 
 
 def elu_dual(deficit):
     """E[phi'(u) phi'(v)] for ELU: its value at 1, less the integral of its derivative, deficit = u^2 on the way."""
     top = mpf(1) / 2 + mp.exp(2) * mp.ncdf(-2)
+    if deficit == 0:
+        return top
     root = mp.sqrt(deficit)
-    return top - mp.quad(lambda u: elu_slope_dual(1 - u * u) * 2 * u, [0, root])
+    edges = [root * k / 2 for k in range(3)] if deficit > 1e-6 else [mpf(0), root]
+    return top - reference._integrate(lambda u: elu_slope_dual(1 - u * u) * 2 * u, edges)
+
+
+@cache
+def squares(act, derivative):
+    """mu_k^2, the highest power first."""
+    return [m * m for m in reversed(reference.coefficients(act, derivative))]
 
 
 def profile(kind, act, deficit):
     """h(1 - deficit)."""
     rho = 1 - deficit
-    theta = 2 * mp.asin(mp.sqrt(deficit / 2))
     if act == "elu":
         assert kind == "gradient"
         return rho * elu_dual(deficit)
@@ -76,11 +81,7 @@ def profile(kind, act, deficit):
         slope = reference._homogeneous(act, True, 1, deficit)
         value = reference._homogeneous(act, False, 1, deficit)
     else:  # a power series; its coefficients, to 25 digits, define the kernel
-        slope, value = (
-            mp.fsum(m * m * rho**k for k, m in enumerate(reference.coefficients(act, derivative)))
-            for derivative in (True, False)
-        )
-    assert 0 <= theta <= mp.pi
+        slope, value = (mp.polyval(squares(act, d), rho) for d in (True, False))
     return {"gradient": rho * slope, "nngp": value, "ntk": rho * slope + value}[kind]
 
 

@@ -31,7 +31,7 @@ from .. import _core
 from .._arrays import Array
 from ..certificates.allowance import PointMatrix, gamma, product_roundings
 from ..kernels import Kernel
-from ..kernels.differences import NEAR, Differences, differences
+from ..kernels.differences import NEAR, differences
 from ..operators.gram import core_diagonal, core_points
 from ..operators.layered import layered
 from ..operators.near_points import Cluster, clusters, near_pairs, parity_sign
@@ -68,11 +68,8 @@ def apart(
     """
     if result.status != "rounding-limited" or layered(points) or result.method == "structure":
         return result
-    known = differences(ker)
-    if known is None:
-        return result
     try:
-        found = _apart(result, A, points, ker, known, task, certify)
+        found = _apart(result, A, points, ker, task, certify)
     except (KeyboardInterrupt, _core.Interrupted):
         why = task.report.why or "interrupted"
         return replace(
@@ -89,12 +86,12 @@ def _apart(
     A: Array,
     points: _core.Points,
     ker: Kernel,
-    known: Differences,
     task: Task,
     certify: str,
 ) -> EigenResult | None:
-    groups = _groups(result, A, points, ker, known, task)
-    if not groups:
+    groups = _groups(result, A, points, ker, task)
+    known = differences(ker) if groups else None
+    if known is None:
         return None
     out = {i for group in groups for i in group.members[1:]}
     keep = np.array([i for i in range(len(A)) if i not in out])
@@ -147,14 +144,13 @@ def _groups(
     A: Array,
     points: _core.Points,
     ker: Kernel,
-    known: Differences,
     task: Task,
 ) -> list[Cluster]:
     """Clusters whose differences double does not see to tol; none where there are too many."""
     scale, parity = _scales(points, ker), parity_sign(ker)
     unseen = 100.0 * max(result.floor, 4.0 * EPS * float(ker.h.ends[0])) / task.tol
     grid = NEAR * 2.0 ** -np.arange(0.0, 90.0)
-    below = known.drop(grid) * float(np.min(scale)) ** 2 <= unseen
+    below = ker.h.drop(grid) * float(np.min(scale)) ** 2 <= unseen
     if not below.any():
         return []
     within = float(grid[int(np.argmax(below))])
