@@ -47,6 +47,23 @@ void bind_factor(py::module_& m, const char* name) {
                 return F.complete();
             },
             py::arg("threads"), py::arg("ask") = py::none())
+        .def(
+            "block",
+            [](const Factor& F, Index first, Index count) {
+                return std::make_shared<Factor>(F, first, count);
+            },
+            py::arg("first"), py::arg("count"))
+        .def("lower", &Factor::lower, py::arg("by"))
+        .def(
+            "pair_bound",
+            [](const Factor& F, int threads, py::object ask) {
+                PythonMonitor monitor{std::move(ask)};
+                double bound = 0.0;
+                monitor.run([&](Monitor& mon) { bound = F.pair_bound(threads, mon); });
+                return bound;
+            },
+            py::arg("threads"), py::arg("ask") = py::none())
+        .def_property_readonly("panels", &Factor::panels)
         .def("pairs", [](const Factor& F) { return describe(F.pairs()); })
         .def_property_readonly("column",
                                [](const Factor& F) {
@@ -65,10 +82,10 @@ void bind_factor(py::module_& m, const char* name) {
         });
 }
 
-py::dict shift_invert(const Solver& factor, const Operator& exact, Index wanted, Index guards,
+py::dict shift_invert(const Solver& factor, const Operator* exact, Index wanted, Index guards,
                       Index block, Index most_basis, double inner_tol, double tol, double floor,
                       Index rounds, std::uint64_t seed, int threads, py::object ask) {
-    if (factor.size() != exact.size())
+    if (exact && factor.size() != exact->size())
         throw py::value_error("factor and exact must have one size");
     PythonMonitor monitor{std::move(ask)};
     ShiftInvertOptions o;

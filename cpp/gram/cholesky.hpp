@@ -9,6 +9,7 @@
 // sums is fixed, so the factor does not depend on the number of threads; the diagonal tile of a
 // column comes first and costs half of the others, so they do not wait for it.
 #pragma once
+#include <limits>
 #include <memory>
 
 #include "core/operator.hpp"
@@ -21,8 +22,8 @@
 namespace mehler {
 
 struct FactorTiling {
-    explicit FactorTiling(Index n_)
-        : n(n_), edge(n_ < 3072 ? 256 : 512), panels((n_ + edge - 1) / edge) {}
+    explicit FactorTiling(Index n_) : FactorTiling(n_, n_ < 3072 ? 256 : 512) {}
+    FactorTiling(Index n_, Index edge_) : n(n_), edge(edge_), panels((n_ + edge_ - 1) / edge_) {}
 
     Index rows(Index I) const { return std::min(edge, n - I * edge); }
     Index tiles() const { return panels * (panels + 1) / 2; }
@@ -130,6 +131,53 @@ public:
         frobenius_ = root_of_sum(squares);
     }
 
+    // The principal block of panels [first, first + count) of K - shift I, not yet factored.
+    TiledCholesky(const TiledCholesky& K, Index first, Index count)
+        : shift_(K.shift_), tiling_(K.rows_of(first, count), K.tiling_.edge),
+          data_(tiling_.entries()) {
+        K.check_filled();
+        for (Index I = 0; I < count; ++I) // tiles of a panel lie one after another
+            std::copy_n(K.tile(first + I, first),
+                        tiling_.rows(I) * (I * tiling_.edge + tiling_.rows(I)), tile(I, 0));
+        frobenius_ = K.frobenius_;
+    }
+
+    // Not yet factored: K - (shift + by) I in place of K - shift I.
+    void lower(double by) {
+        check_filled();
+        shift_ += by;
+        for (Index I = 0; I < tiling_.panels; ++I)
+            for (Index c = 0, rows = tiling_.rows(I); c < rows; ++c) {
+                T& x = tile(I, I)[c * rows + c];
+                x = static_cast<T>(static_cast<double>(x) - by);
+            }
+    }
+
+    // Not yet factored: the least of (K_ii + K_jj) / 2 - |K_ij|, the quotients of (e_i +- e_j) /
+    // sqrt 2. No smallest eigenvalue lies above it.
+    double pair_bound(int threads, Monitor& monitor) const {
+        check_filled();
+        std::vector<double> least(static_cast<std::size_t>(tiling_.tiles()));
+        parallel_for(tiling_.tiles(), threads, monitor, [&](Index t) {
+            Index I, J;
+            tiling_.by_columns(t, I, J);
+            const Index rows = tiling_.rows(I), across = tiling_.rows(J);
+            const T *here = tile(I, I), *there = tile(J, J), *entry = tile(I, J);
+            thread_local Buffer<T> diagonal(tiling_.edge);
+            for (Index r = 0; r < rows; ++r)
+                diagonal[r] = here[r * rows + r];
+            T best = std::numeric_limits<T>::infinity();
+            for (Index c = 0; c < across; ++c) {
+                const T d = there[c * across + c];
+                for (Index r = I == J ? c + 1 : 0; r < rows; ++r)
+                    best =
+                        std::min(best, T(0.5) * (diagonal[r] + d) - std::fabs(entry[c * rows + r]));
+            }
+            least[static_cast<std::size_t>(t)] = static_cast<double>(best);
+        });
+        return shift_ + *std::min_element(least.begin(), least.end());
+    }
+
     // Bytes that n points will take.
     static Index bytes_for(Index n) {
         return FactorTiling(n).entries() * static_cast<Index>(sizeof(T));
@@ -142,6 +190,7 @@ public:
     Index bytes() const override { return data_.bytes(); }
     double shift() const override { return shift_; }
     double frobenius() const { return frobenius_; } // |K|_F
+    Index panels() const { return tiling_.panels; }
     const Pairs& pairs() const { return pairs_; }
     bool complete() const { return complete_; }
     // Where the factorisation ended: K - shift I, rounded to T, has an eigenvalue <= 0.
@@ -195,6 +244,15 @@ private:
     // A factor that a cache holds is read faster than threads meet.
     static constexpr Index alone = Index{12} << 20;
 
+    void check_filled() const {
+        if (complete_ || column_ >= 0)
+            throw std::logic_error("the tiles were factored before");
+    }
+    Index rows_of(Index first, Index count) const {
+        if (first < 0 || count < 1 || first + count > tiling_.panels)
+            throw std::out_of_range("no such panels");
+        return (count - 1) * tiling_.edge + tiling_.rows(first + count - 1);
+    }
     static double root_of_sum(const std::vector<double>& squares) {
         double total = 0.0;
         for (double s : squares)

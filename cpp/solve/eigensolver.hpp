@@ -14,6 +14,7 @@ struct EigenOptions {
     double floor =
         0.0; // ... or <= floor + floor_relative * |K|: what rounding in the product leaves
     double floor_relative = 0.0;
+    double shift = 0.0; // s > 0: theta is of -(K - s)^-1, and tol of K's eigenvalue s - 1 / theta
     double below = 0.0; // give up when theta falls below this: a more precise matrix is needed
     std::uint64_t seed = 0;
     int threads = 1;
@@ -62,13 +63,20 @@ protected:
         return count;
     }
 
+    // A residual |r| of -(K - s)^-1 at theta is one of |r| / theta^2 of K at s - 1 / theta:
+    // |r| / theta^2 <= tol (s - 1 / theta).
+    double goal(double theta) const {
+        const double times = std::max(1.0 - options_.shift * theta, 1.0);
+        return options_.tol * std::fabs(theta) * times;
+    }
+
     // Notes the Ritz values and residuals; true when the wanted ones are there, or below the limit.
     bool judge() {
         bool done = true;
         for (Index i = 0; i < values.size(); ++i)
-            done =
-                done && residuals[i] <= std::max(options_.tol * std::fabs(values[i]),
-                                                 options_.floor + options_.floor_relative * norm);
+            done = done &&
+                   residuals[i] <=
+                       std::max(goal(values[i]), options_.floor + options_.floor_relative * norm);
         monitor_.done.store(applications);
         if (std::isfinite(options_.above)) // a search for more: its values are not the answer
             return done || values[0] - 100.0 * residuals[0] > options_.above;

@@ -38,7 +38,7 @@ private:
 
 struct ShiftInvertOptions {
     Index wanted = 1, guards = 3, block = 2, most_basis = 300;
-    double inner_tol = 1e-6;        // of Lanczos, relative to 1 / (theta - s)
+    double inner_tol = 1e-6; // of Lanczos: |r| of K, relative to |theta|, or to theta - s below 0
     double tol = 1e-6, floor = 0.0; // goal: |r| <= max(tol |theta|, floor)
     Index rounds = 8, inner = 40, most_solves = 1000;
     std::uint64_t seed = 0;
@@ -47,7 +47,8 @@ struct ShiftInvertOptions {
 
 class ShiftInvert {
 public:
-    ShiftInvert(const Solver& factor, const Operator& exact, const ShiftInvertOptions& options,
+    // exact: null leaves it at the Ritz pairs of the factored matrix.
+    ShiftInvert(const Solver& factor, const Operator* exact, const ShiftInvertOptions& options,
                 Monitor& monitor)
         : A_(factor, options.threads), exact_(exact), options_(options), monitor_(monitor),
           n_(factor.size()), shift_(factor.shift()) {}
@@ -58,6 +59,7 @@ public:
         o.block = options_.block;
         o.most_basis = options_.most_basis;
         o.tol = options_.inner_tol;
+        o.shift = std::max(shift_, 0.0);
         o.floor_relative = 4.0 * std::numeric_limits<double>::epsilon();
         o.below = -std::numeric_limits<double>::infinity();
         o.most_applications = options_.most_solves;
@@ -77,12 +79,13 @@ public:
         else
             ritz_ = lanczos_->band().lowest(options_.wanted + options_.guards,
                                             lanczos_->ritz().vectors);
-        V_ = smoothed_ritz_vectors();
+        if (exact_ || end == End::stopped)
+            V_ = smoothed_ritz_vectors();
         const Index k = std::min<Index>(options_.wanted, ritz_.values.size());
         ritz_values = (shift_ - ritz_.values.head(k).array().inverse()).matrix();
         ritz_residuals =
             (lanczos_->residuals.head(k).array() / ritz_.values.head(k).array().square()).matrix();
-        if (end == End::stopped)
+        if (!exact_ || end == End::stopped)
             return;
         try {
             refine();
@@ -148,7 +151,7 @@ private:
         monitor_.phase("residual", 1);
         const Index b = S_.cols() - from;
         KS_.conservativeResize(n_, S_.cols());
-        exact_.apply(S_.col(from).data(), KS_.col(from).data(), b, options_.threads, monitor_);
+        exact_->apply(S_.col(from).data(), KS_.col(from).data(), b, options_.threads, monitor_);
         ++products;
     }
 
@@ -251,7 +254,7 @@ private:
     }
 
     const MinusInverse A_;
-    const Operator& exact_;
+    const Operator* exact_;
     const ShiftInvertOptions options_;
     Monitor& monitor_;
     const Index n_;

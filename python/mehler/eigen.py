@@ -44,6 +44,7 @@ from .operators.many import Filled
 from .question import Question, kernel_of, posed
 from .result import EigenResult
 from .solvers import (
+    cholesky,
     copies,
     dense,
     factored,
@@ -405,7 +406,7 @@ def eigsh(
         )
     needs = {
         "dense": dense.bytes_for(n, there=array is not None),
-        "shift-invert": min(shift_invert.sizes(n, k, 0).values()),
+        "shift-invert": min(cholesky.sizes(n, k, 0).values()),
         "lanczos": room.needed(n, k, block or max(2, min(k, 4)), dtype == "float32", count),
     }
     if method == "auto":
@@ -413,7 +414,7 @@ def eigsh(
         if n <= dense.UP_TO and needs["dense"] <= limit:
             method = "dense"
         elif dense.UP_TO < n <= FACTOR_UP_TO and isinstance(K, Gram) and not largest:
-            if shift_invert.fits(n, 0, "auto", limit):
+            if cholesky.fits(n, 0, "auto", limit):
                 method = "shift-invert"
     if certify == "rigorous":
         least = needs.get(method, needs["lanczos"])

@@ -347,3 +347,28 @@ def test_command_prints_the_table_and_json(tmp_path, capsys):
     assert main(["plan", str(path), "--quiet", "--max-memory", "1kB"]) == 2
     printed = capsys.readouterr()
     assert "Nothing fits" in printed.err and printed.out == ""
+
+
+def test_a_shift_is_expected_where_the_value_falls_slowly():
+    """The route's own rule, on what the probe says."""
+    from mehler.planning import shift_invert
+
+    expected = {
+        (50, "relu", 2100): True,
+        (50, "relu", 2000): False,  # too few points
+        (3, "tanh", 2100): False,  # below rounding
+        (5, "elu", 2100): False,  # falls steeply
+    }
+    for (d, name, n), answer in expected.items():
+        assert shift_invert.placed(asked(sphere(n, d), name), "float32") is answer, (d, name, n)
+
+
+def test_a_placed_shift_halves_the_solves(monkeypatch):
+    from mehler.planning import shift_invert
+
+    problem = asked(sphere(2100, 50))
+    near = shift_invert.cost(problem)
+    monkeypatch.setattr(shift_invert, "placed", lambda *_: False)
+    plain = shift_invert.cost(problem)
+    assert near.products < 0.6 * plain.products
+    assert NOMINAL.seconds(near.work) < NOMINAL.seconds(plain.work)

@@ -12,7 +12,7 @@ import scipy.sparse.linalg
 import mehler as mh
 from mehler import _core
 from mehler.operators.gram import core_points
-from mehler.solvers.shift_invert import factor_bytes
+from mehler.solvers.cholesky import factor_bytes
 from spectra import circle, sphere, with_spectrum
 from test_eigen import SPECTRA, check
 
@@ -173,7 +173,7 @@ def test_stopped_by_the_callback(phase):
 
 def _stopped_late(X, phase):
     """Phases may end within the tenth of a second between two calls: stop at the first one after."""
-    order = ["fill", "factor", "lanczos", "residual", "refine"]
+    order = ["fill", "shift", "factor", "lanczos", "residual", "refine"]
     return mh.min_eig(
         X,
         "relu",

@@ -20,7 +20,7 @@ import numpy as np
 from .. import _core
 from .._arrays import Array
 from ..result import above, below
-from ..solvers import dense, shift_invert
+from ..solvers import cholesky, dense, shift_invert
 from ..solvers.outcome import Task
 from . import factorisation as certificate
 from .allowance import ArrayMatrix, Matrix, down, up
@@ -46,7 +46,7 @@ def nbytes(n: int, threads: int) -> int:
     factor = certificate.nbytes(n, 0, threads)
     if n <= dense.UP_TO:
         return max(factor, dense.bytes_for(n))
-    return max(factor, min(shift_invert.sizes(n, 1, 0).values()))
+    return max(factor, min(cholesky.sizes(n, 1, 0).values()))
 
 
 def of(K: Any, array: Array | None, held: int, task: Task) -> Evidence:
@@ -93,7 +93,7 @@ def _decided(given: Any, array: Array | None, held: int, task: Task) -> Evidence
     if found is not None:
         return found
     scaled = None
-    if array is not None and shift_invert.factor_bytes(K.n, "float64") + 2 * held <= task.limit:
+    if array is not None and cholesky.factor_bytes(K.n, "float64") + 2 * held <= task.limit:
         scaled = _scaled(array)
     if scaled is not None:
         found = by_factor(ArrayMatrix(scaled[0]), task)

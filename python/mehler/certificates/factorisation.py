@@ -19,8 +19,8 @@ from ..kernels import Kernel
 from ..operators.gram import Gram
 from ..result import EigenResult
 from ..solvers import budget
+from ..solvers.cholesky import factor_bytes
 from ..solvers.outcome import Task, replace, theory
-from ..solvers.shift_invert import factor_bytes
 from .allowance import UNIT, ArrayMatrix, Matrix, PointMatrix, down, up
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from ..certificates import factorisation as certificate
 from ..operators.gram import storage_bytes
 from ..operators.layered import layered
+from ..solvers.cholesky import factor_bytes
 from ..solvers.outcome import EPS
-from ..solvers.shift_invert import factor_bytes
 from .cost import Work
 from .problem import Problem
 from .rates import OVERHEAD, entries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ..solvers import shift_invert
+from ..solvers import cholesky, placing
 from ..solvers.outcome import EPS
 from .cost import Cost, Refusal, Work
 from .ladder import Rung, climb
@@ -22,15 +22,18 @@ EXACT = {"float32": 2.9, "float64": 1.0}  # products with entries computed again
 FACTOR, SOLVE, BASIS, FIXED, STEP = 0.92, 2.1, 2.5, 3.4e-3, 1.4e-4
 BREAKS = 0.6  # of a factorisation that does not complete, done before it breaks down
 
+# A shift near the value: what it leaves of the solves, and what its blocks take of a factor and of solves at zero
+NEAR, BLOCKS, BLOCK_SOLVES = 0.5, 0.035, 0.1
+
 
 def _sizes(problem: Problem) -> dict[str, int]:
-    return shift_invert.sizes(problem.n, 1, problem.held + recomputed(problem.n))
+    return cholesky.sizes(problem.n, 1, problem.held + recomputed(problem.n))
 
 
 def refusal(problem: Problem) -> Refusal | None:
     """Unless a factor and a basis fit."""
     sizes = _sizes(problem)
-    need = min(sizes[t] for t in shift_invert.ladder(problem.n, problem.precision))
+    need = min(sizes[t] for t in cholesky.ladder(problem.n, problem.precision))
     return None if need <= problem.limit else Refusal("the factor", need)
 
 
@@ -60,7 +63,7 @@ def spent(part: dict[str, Work]) -> Work:
 
 def cost(problem: Problem) -> Cost:
     """Up the precisions that fit, as the route goes."""
-    stages = shift_invert.stages(problem.n, _sizes(problem), problem.precision, problem.limit)
+    stages = cholesky.stages(problem.n, _sizes(problem), problem.precision, problem.limit)
     found = climb(problem, (_rung(problem, dtype, dtype == stages[-1]) for dtype in stages))
     return dataclasses.replace(found, how=f"factor {found.how}")
 
@@ -69,16 +72,33 @@ def _rung(problem: Problem, dtype: str, last: bool) -> Rung:
     n = problem.n
     lost = dtype == "float32" and beyond_single(problem)
     breaks = lost and not last
-    solves = exact = 0.0
+    solves = exact = extra = 0.0
     if not breaks:
         solves = (ROUNDED if hidden(problem) else RESOLVED)(problem)
         exact = EXACT[dtype]
     # a factor that breaks down is made again at a shift
     factors = BREAKS if breaks else 1.0 + BREAKS * hidden(problem)
-    work = spent(pieces(problem, dtype, factors, solves, exact))
-    held = shift_invert.factor_bytes(n, dtype) + problem.held + recomputed(n)
+    if not breaks and placed(problem, dtype):
+        factors += BLOCKS
+        extra = BLOCK_SOLVES * solves
+        solves = max(NEAR * solves, 4.0)
+    work = spent(pieces(problem, dtype, factors, solves, exact)) + solve(problem, dtype) * (
+        extra * SOLVE
+    )
+    held = cholesky.factor_bytes(n, dtype) + problem.held + recomputed(n)
     nbytes = held + 8 * n * (BLOCK * int(solves) + 16)
     return Rung(work, solves + exact, nbytes, dtype, dtype, lost)
+
+
+def placed(problem: Problem, dtype: str) -> bool:
+    """Whether a shift near the value is expected: where it falls slowly with n, and well above what rounding blurs."""
+    n, lowest = problem.n, problem.probe.lowest
+    if n < placing.PLACED_FROM:
+        return False
+    if lowest(n) * placing.SHARE < placing.STEEPEST * lowest(n // 4):
+        return False
+    blur = single_noise(problem) if dtype == "float32" else 0.0
+    return not hidden(problem) and blur < placing.APART * placing.SHARE * lowest(n)
 
 
 def hidden(problem: Problem) -> bool:

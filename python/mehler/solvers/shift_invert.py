@@ -1,30 +1,41 @@
 """The shift-invert route: a Cholesky factor of K - s I, Lanczos on its inverse, float64 residuals.
 
-    (K - s I)^-1 v = v / (lambda - s),    s = 0, or just below the spectrum when K is not positive
+    (K - s I)^-1 v = v / (lambda - s),    s <= lambda_min
 
-The factor is float32 first where K is large; products with K in float64, of entries computed again,
+s is as near as the points let one guess for little (``placing``), or 0, or just below the spectrum when K is
+not positive. The factor is float32 first where K is large; products with K in float64, of entries computed again,
 have to confirm what it says, and correct it (cpp/solve/shift_invert.hpp). What float32 cannot
-factor, or cannot confirm, is factored in float64. A factor that breaks down at s says that an
-eigenvalue lies below s, up to rounding: then s moves down.
+factor, or cannot confirm, is factored in float64. A factor that completes at s says that no eigenvalue
+lies below s, up to rounding; one that breaks down says that one does: then s moves down.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import _core
-from .._arrays import Array, beyond, enough, thread_count
+from .._arrays import Array, beyond, enough
 from ..certificates.structure import zero_of
 from ..kernels import Kernel
 from ..operators.many import Filled
 from ..result import EigenResult
 from . import budget, copies
+from .cholesky import (
+    GUARDS,
+    LEAST_BASIS,
+    Factor,
+    Make,
+    factor_at,
+    factor_bytes,
+    sizes,
+    stages,
+    work,
+)
 from .outcome import (
-    EPS,
     LOOSEST,
     Task,
     ended,
@@ -38,21 +49,9 @@ from .outcome import (
     unknown,
     with_theory,
 )
+from .placing import block_bytes, place
 
-Factor = _core.Cholesky64 | _core.Cholesky32
-Make = Callable[[str, float], Factor]
-
-SINGLE_FROM = 2048  # below, a float64 factor costs less than what float32 leaves to do
 MOST_BASIS = 600  # then a restart, whatever the memory
-LEAST_BASIS = 64
-GUARDS = 3
-DTYPES = ("float32", "float64")
-
-
-def factor_bytes(n: int, dtype: str) -> int:
-    """Bytes of the packed tiles of a factor of order n."""
-    kind = _core.Cholesky64 if dtype == "float64" else _core.Cholesky32
-    return int(kind.bytes_for(n))
 
 
 def points_route(
@@ -200,10 +199,18 @@ def factored(
     """
     result: EigenResult | None = None
     done = 0
+    near: float | None = None  # the shift, where it is known
+
+    def shift_of(F: Factor) -> float:
+        nonlocal near
+        if near is None:
+            near = place(F, task, held)
+        return near
+
     for dtype in ladder:
         last = dtype == ladder[-1]
         try:
-            F, breakdowns = _factor(make, dtype, task, last)
+            F = factor_at(make, dtype, task, last, shift_of)
         except (KeyboardInterrupt, _core.Interrupted):
             return ended(task) or nothing(
                 task,
@@ -213,6 +220,10 @@ def factored(
                 dtype=ladder[0],
                 nbytes=held,
             )
+        if near:
+            near = near if F is not None and F.shift == near else 0.0  # it holds, or is too high
+        else:
+            near = None  # another precision may see more
         if F is None:
             continue
 
@@ -223,12 +234,11 @@ def factored(
             on: Task,
             F: Factor = F,
             dtype: str = dtype,
-            breakdowns: int = breakdowns,
         ) -> EigenResult:
             rest = _core.Deflated(exact, V, size)
-            return _solve(F, rest, n, wanted, on, block, dtype, entry_error, held, 0, breakdowns, V)
+            return _solve(F, rest, n, wanted, on, block, dtype, entry_error, held, 0, V)
 
-        result = _solve(F, exact, n, k, task, block, dtype, entry_error, held, done, breakdowns)
+        result = _solve(F, exact, n, k, task, block, dtype, entry_error, held, done)
         result = copies.complete(result, again, exact, False, task)
         done = result.applications
         del F, again  # both hold the factor: the next one takes its place
@@ -238,33 +248,6 @@ def factored(
             return ended(task) or result
     assert result is not None
     return result
-
-
-def _factor(make: Make, dtype: str, task: Task, last: bool) -> tuple[Factor | None, int]:
-    """The factor at the first shift of 0, -d, -100 d, ... where it exists; d is what rounding does.
-
-    None when float32 breaks down and float64 is still to come.
-    """
-    shift, breakdowns = 0.0, 0
-    while True:
-        F = make(dtype, shift)
-        if F.factor(task.threads, task.report.ask):
-            return F, breakdowns
-        if not last:
-            return None, 1
-        size = F.frobenius
-        del F
-        if not math.isfinite(size):
-            raise ValueError(
-                "K is too large: its Frobenius norm overflows; divide K by a constant."
-            )
-        if shift < -size:
-            raise ValueError(
-                f"K is not finite in {dtype}: even K + |K|_F has no factor; rescale K."
-            )
-        breakdowns += 1
-        unit = 10.0 * EPS if dtype == "float64" else 1e-7
-        shift = max(-unit * 100.0 ** (breakdowns - 1), -1.5) * (size or 1.0)
 
 
 def _solve(
@@ -278,7 +261,6 @@ def _solve(
     entry_error: float,
     held: int,
     done: int,
-    breakdowns: int,
     without: Array | None = None,
 ) -> EigenResult:
     """One factor's answer; ``without``: eigenvectors that are known, and taken out of ``exact``."""
@@ -287,7 +269,7 @@ def _solve(
         block = 1 if n <= 200 else max(2, min(k, 4))
     guards = min(GUARDS, n - k)
     wanted = min(task.tol, LOOSEST)
-    free = task.limit - held - F.nbytes - _work(n, k, block, task.threads)
+    free = task.limit - held - F.nbytes - work(n, k, block, task.threads)
     bound = max(MOST_BASIS, 20 * k)
     most = budget.columns(n, free, bound + block) - block
     most = int(min(n, max(most, LEAST_BASIS, 2 * k + 8 * block), bound))
@@ -310,7 +292,10 @@ def _solve(
     history = [(done + a, v, r) for a, v, r in found["history"]]
     interrupted = found["interrupted"]
     stopped = interrupted or task.report.stopped or found["stopped"]
-    nbytes = held + F.nbytes + 8 * n * (found["basis"] + 4 * (k + guards))
+    nbytes = 8 * n * (found["basis"] + 4 * (k + guards))
+    if F.shift > 0.0:
+        nbytes = max(nbytes, block_bytes(F))
+    nbytes += held + F.nbytes
     measured = len(found["values"]) > 0
     values = found["values"] if measured else found["ritz_values"]
     residuals = found["residuals"] if measured else found["ritz_residuals"]
@@ -361,7 +346,7 @@ def _solve(
         message = remedy(value, rounding)
     known = float(np.max(residuals)) if not measured else 0.0
     how = f"shift-invert {dtype}, blocks of {block}"
-    if breakdowns:
+    if F.shift != 0.0:
         how += f", s={F.shift:.1e}"
     return result_of(
         task,
@@ -382,37 +367,3 @@ def _solve(
         interrupted=interrupted,
         history=history,
     )
-
-
-def sizes(n: int, k: int, held: int) -> dict[str, int]:
-    """Bytes by precision of the factor, for k pairs, ``held`` taken already."""
-    block = max(2, min(k, 4))
-    room = held + _work(n, k, block, thread_count(None))
-    least = max(LEAST_BASIS, 2 * k + 8 * block)
-    room += budget.basis(n, least + block) + budget.restart(least)
-    return {t: factor_bytes(n, t) + room for t in DTYPES}
-
-
-def _work(n: int, k: int, block: int, threads: int) -> int:
-    """Bytes beside the factor and the basis: products, blocks, the spaces of Rayleigh-Ritz."""
-    return budget.product(n, threads) + budget.vectors(
-        n, 2 * block + 10 + 6 * (k + GUARDS) + 16 * k
-    )
-
-
-def ladder(n: int, precision: str) -> list[str]:
-    """Precisions of the factor, in the order in which they are tried."""
-    if precision == "auto":
-        return ["float64", "float32"] if n < SINGLE_FROM else list(DTYPES)
-    return ["float32" if precision == "single" else "float64"]
-
-
-def stages(n: int, sizes: dict[str, int], precision: str, limit: int) -> list[str]:
-    """Those that fit into ``limit``; float64 is the last of them. None: []."""
-    fits = [t for t in ladder(n, precision) if sizes[t] <= limit]
-    return fits[:1] if fits[:1] == ["float64"] else fits
-
-
-def fits(n: int, held: int, precision: str, limit: int) -> bool:
-    """Whether one pair can be had within ``limit`` bytes."""
-    return bool(stages(n, sizes(n, 1, held), precision, limit))

@@ -21,7 +21,7 @@ from ..operators.layered import layered
 from ..planning.problem import Problem
 from ..preconditioners import choice as preconditioners
 from ..question import Question
-from ..solvers import budget, ladder, room, shift_invert
+from ..solvers import budget, cholesky, ladder, room
 
 COLUMNS = 600  # of a basis that each solve is left, where memory allows more matrices than that
 
@@ -102,8 +102,8 @@ def _first(problem: Problem, route: str) -> tuple[str | None, int]:
     n, columns = problem.n, budget.basis(problem.n, COLUMNS)
     if route == "shift-invert":
         exact = storage_bytes(n, "matrix-free", "float64")
-        sizes = shift_invert.sizes(n, 1, problem.held + exact)
-        dtype = shift_invert.stages(n, sizes, problem.precision, problem.limit)[0]
+        sizes = cholesky.sizes(n, 1, problem.held + exact)
+        dtype = cholesky.stages(n, sizes, problem.precision, problem.limit)[0]
         return dtype, sizes[dtype] + columns
     beside = room.beside(n, problem.held)
     if route == "preconditioned" and n >= 8:

@@ -1,0 +1,109 @@
+"""The Cholesky factor of K - s I as solvers take it: precisions and their bytes, and a shift at which it exists."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from .. import _core
+from .._arrays import thread_count
+from . import budget
+from .outcome import EPS, Task
+
+Factor = _core.Cholesky64 | _core.Cholesky32
+Make = Callable[[str, float], Factor]
+
+SINGLE_FROM = 2048  # below, a float64 factor costs less than what float32 leaves to do
+LEAST_BASIS = 64
+GUARDS = 3
+DTYPES = ("float32", "float64")
+
+
+def factor_bytes(n: int, dtype: str) -> int:
+    """Bytes of the packed tiles of a factor of order n."""
+    kind = _core.Cholesky64 if dtype == "float64" else _core.Cholesky32
+    return int(kind.bytes_for(n))
+
+
+def sizes(n: int, k: int, held: int) -> dict[str, int]:
+    """Bytes by precision of the factor, for k pairs, ``held`` taken already."""
+    block = max(2, min(k, 4))
+    room = held + work(n, k, block, thread_count(None))
+    least = max(LEAST_BASIS, 2 * k + 8 * block)
+    room += budget.basis(n, least + block) + budget.restart(least)
+    return {t: factor_bytes(n, t) + room for t in DTYPES}
+
+
+def work(n: int, k: int, block: int, threads: int) -> int:
+    """Bytes beside the factor and the basis: products, blocks, the spaces of Rayleigh-Ritz."""
+    return budget.product(n, threads) + budget.vectors(
+        n, 2 * block + 10 + 6 * (k + GUARDS) + 16 * k
+    )
+
+
+def ladder(n: int, precision: str) -> list[str]:
+    """Precisions of the factor, in the order in which they are tried."""
+    if precision == "auto":
+        return ["float64", "float32"] if n < SINGLE_FROM else list(DTYPES)
+    return ["float32" if precision == "single" else "float64"]
+
+
+def stages(n: int, sizes: dict[str, int], precision: str, limit: int) -> list[str]:
+    """Those that fit into ``limit``; float64 is the last of them. None: []."""
+    fits = [t for t in ladder(n, precision) if sizes[t] <= limit]
+    return fits[:1] if fits[:1] == ["float64"] else fits
+
+
+def fits(n: int, held: int, precision: str, limit: int) -> bool:
+    """Whether one pair can be had within ``limit`` bytes."""
+    return bool(stages(n, sizes(n, 1, held), precision, limit))
+
+
+def factor_at(
+    make: Make, dtype: str, task: Task, last: bool, place: Callable[[Factor], float]
+) -> Factor | None:
+    """The factor at the first shift of s, 0, -d, -100 d, ... where it exists; d is what rounding does.
+
+    Parameters
+    ----------
+    make
+        make(dtype, s): tiles of K - s I, not yet factored.
+    dtype, task
+        Its precision; threads, and who listens.
+    last
+        Whether no other precision is to come.
+    place
+        s >= 0 from the tiles of K.
+
+    Returns
+    -------
+    F
+        None when it breaks down at zero and another precision is still to come.
+    """
+    shift, breakdowns = 0.0, 0
+    F = make(dtype, shift)
+    near = place(F)
+    if near > 0.0:
+        F.lower(near)
+        if F.factor(task.threads, task.report.ask):
+            return F
+        del F  # an eigenvalue lies below s: the tiles are gone, and are made again
+        F = make(dtype, shift)
+    while not F.factor(task.threads, task.report.ask):
+        if not last:
+            return None
+        size = F.frobenius
+        del F
+        if not math.isfinite(size):
+            raise ValueError(
+                "K is too large: its Frobenius norm overflows; divide K by a constant."
+            )
+        if shift < -size:
+            raise ValueError(
+                f"K is not finite in {dtype}: even K + |K|_F has no factor; rescale K."
+            )
+        breakdowns += 1
+        unit = 10.0 * EPS if dtype == "float64" else 1e-7
+        shift = max(-unit * 100.0 ** (breakdowns - 1), -1.5) * (size or 1.0)
+        F = make(dtype, shift)
+    return F

@@ -1,0 +1,105 @@
+"""Where the shift of shift-invert goes: below the smallest eigenvalue, and near it, before anything is factored.
+
+Lanczos on (K - s)^-1 takes about sqrt((lambda - s) / gap) steps, and random points leave a small gap. What the
+points say of lambda = lambda_min(K) for little: the smallest eigenvalues of principal blocks at both ends of K,
+which are copies of its tiles, a quarter of its order each, and of their halves. By interlacing they lie above lambda;
+from m to n they go on falling as they fell from m / 2 to m,
+
+    lambda(n) ~ lambda(m) (m / n)^slope,    slope = log(lambda(m / 2) / lambda(m)) / log 2    (the larger of two).
+
+s is a share of this, less the more the two ends differ. It is a guess, and only time hangs on it: a factor that
+completes at s says that no eigenvalue of the rounded matrix lies below s, one that breaks down is made again at s = 0.
+Where two points alone make the smallest eigenvalue, their quotient bounds it, and nothing is guessed above half of that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from .. import _core
+from . import budget
+from .cholesky import Factor
+from .outcome import Task
+
+PLACED_FROM = 2048  # points: below, solves cost less than the blocks do
+SHARE = 0.85  # of what is expected
+STEEPEST = 0.25  # of lambda(m): what is expected to fall further is no expectation
+OF_PAIRS = 0.5  # of the least quotient of two points
+APART = 1.0 / 20.0  # of s: what float32 may blur, at most
+ROUGH = 0.01  # of an eigenvalue of a block
+BASIS = 64  # vectors
+
+
+def place(F: Factor, task: Task, held: int) -> float:
+    """A shift s >= 0 for the tiles of K, in F and not yet factored; 0 where none is expected to be of use.
+
+    Parameters
+    ----------
+    F
+        The tiles.
+    task
+        Threads, seed, memory, who listens.
+    held
+        Bytes taken by what is not F.
+
+    Raises
+    ------
+    KeyboardInterrupt, _core.Interrupted
+        Ended from outside.
+    """
+    n, panels = F.size, F.panels
+    count = max(2, round(panels / 4))
+    if n < PLACED_FROM or panels < 2 * count or held + F.nbytes + block_bytes(F) > task.limit:
+        return 0.0
+    ends: list[tuple[int, float]] = []
+    slope = 0.0
+    for first in (0, panels - count):
+        size, lowest = _lowest(F, first, count, task)
+        part, before = _lowest(F, first, count // 2, task)
+        if not (lowest > 0.0 and before > 0.0):  # or nan
+            return 0.0
+        slope = max(slope, math.log(max(before / lowest, 1.0)) / math.log(size / part))
+        ends.append((size, lowest))
+    low, high = (f(value for _, value in ends) for f in (min, max))
+    expected = min(value * (size / n) ** slope for size, value in ends)
+    s = SHARE * expected * low / high
+    if s < STEEPEST * low:
+        return 0.0
+    s = min(s, OF_PAIRS * F.pair_bound(task.threads, _quiet(task)))
+    blurred = F.frobenius * (2.0**-24 if isinstance(F, _core.Cholesky32) else 2.0**-53)
+    return s if blurred < APART * s else 0.0
+
+
+def block_bytes(F: Factor) -> int:
+    """Bytes of a block of a quarter of the tiles, and of what it is solved in."""
+    edge = F.edge_for(F.size)
+    size = min(F.size, edge * max(2, round(F.panels / 4)))
+    entries = size * (size + edge) // 2
+    room = budget.basis(size, BASIS + 2) + budget.restart(BASIS) + budget.vectors(size, 20)
+    return entries * (4 if isinstance(F, _core.Cholesky32) else 8) + room
+
+
+def _lowest(F: Factor, first: int, count: int, task: Task) -> tuple[int, float]:
+    """Order and smallest eigenvalue of the block of these panels; nan where it is not found."""
+    ask = _quiet(task)
+    B = F.block(first, count)
+    if not B.factor(task.threads, ask):
+        return B.size, math.nan
+    found = _core.shift_invert(
+        B, None, 1, 0, 2, BASIS, ROUGH, ROUGH, 0.0, 0, task.seed, task.threads, ask
+    )
+    if found["interrupted"]:
+        raise KeyboardInterrupt
+    if found["stopped"]:
+        raise _core.Interrupted("ended while the shift was placed")
+    values = found["ritz_values"]
+    return B.size, float(values[0]) if len(values) and not found["too_many"] else math.nan
+
+
+def _quiet(task: Task) -> Callable[[str, int, int, float, float], bool] | None:
+    """Who listens, told of the phase alone: the values are not those of K."""
+    ask = task.report.ask
+    if ask is None:
+        return None
+    return lambda phase, done, total, value, residual: ask("shift", 0, 0, 0.0, 0.0)
