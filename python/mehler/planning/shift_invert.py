@@ -23,7 +23,7 @@ FACTOR, SOLVE, BASIS, FIXED, STEP = 0.92, 2.1, 2.5, 3.4e-3, 1.4e-4
 BREAKS = 0.6  # of a factorisation that does not complete, done before it breaks down
 
 # A shift near the value: what it leaves of the solves, and what its blocks take of a factor and of solves at zero
-NEAR, BLOCKS, BLOCK_SOLVES = 0.5, 0.035, 0.1
+NEAR, BLOCKS, BLOCK_SOLVES = 0.6, 0.035, 0.1
 
 
 def _sizes(problem: Problem) -> dict[str, int]:

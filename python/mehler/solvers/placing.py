@@ -24,7 +24,7 @@ from .outcome import Task
 
 PLACED_FROM = 2048  # points: below, solves cost less than the blocks do
 SHARE = 0.85  # of what is expected
-STEEPEST = 0.25  # of lambda(m): what is expected to fall further is no expectation
+STEEPEST = 0.4  # of lambda(m): what is expected to fall further is no expectation
 OF_PAIRS = 0.5  # of the least quotient of two points
 APART = 1.0 / 20.0  # of s: what float32 may blur, at most
 ROUGH = 0.01  # of an eigenvalue of a block
