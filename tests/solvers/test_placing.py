@@ -9,7 +9,7 @@ import mehler as mh
 from mehler import _core
 from mehler._progress import Reporter
 from mehler.operators.gram import core_points
-from mehler.solvers import placing, shift_invert
+from mehler.solvers import inverse, placing
 from mehler.solvers.outcome import Task
 from spectra import sphere, with_spectrum
 from test_eigen import check
@@ -121,7 +121,7 @@ def test_none_for_few_points_and_where_memory_is_short():
 def test_fewer_solves_for_the_same_answer(monkeypatch):
     X = sphere(2100, 50)  # float32
     near = mh.min_eig(X, "relu", method="shift-invert", rng=0)
-    monkeypatch.setattr(shift_invert, "place", lambda *_: 0.0)
+    monkeypatch.setattr(inverse, "place", lambda *_: 0.0)
     plain = mh.min_eig(X, "relu", method="shift-invert", rng=0)
     assert "s=" in near.method and "s=" not in plain.method
     assert near.resolved and near.value == pytest.approx(plain.value, rel=2e-6)
@@ -186,7 +186,7 @@ def test_a_callback_ends_it_while_the_shift_is_placed(monkeypatch):
         seen.append(task.report.ask("shift", 0, 0, 0.0, 0.0))
         raise _core.Interrupted("ended")
 
-    monkeypatch.setattr(shift_invert, "place", stop)
+    monkeypatch.setattr(inverse, "place", stop)
     with pytest.warns(mh.ConvergenceWarning, match="stopped by the callback"):
         r = mh.min_eig(
             sphere(N, 50), "relu", method="shift-invert", callback=lambda s: s.phase == "shift"

@@ -125,10 +125,10 @@ def test_many_pairs_and_all_copies_in_a_short_basis(monkeypatch):
 @pytest.mark.parametrize("method", ["lanczos", "shift-invert"])
 def test_min_eig_in_a_short_basis(method, monkeypatch):
     """float32 storage, refined: the correction is preconditioned by what a restart has left."""
-    from mehler.solvers import shift_invert
+    from mehler.solvers import inverse
 
     monkeypatch.setattr(room, "MOST_BASIS", 64)
-    monkeypatch.setattr(shift_invert, "MOST_BASIS", 24)
+    monkeypatch.setattr(inverse, "MOST_BASIS", 24)
     X = sphere(2100, 5, seed=3)
     r = mh.min_eig(X, "relu", method=method, precision="single", rng=0)
     assert r.status == "resolved"

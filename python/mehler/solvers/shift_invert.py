@@ -11,8 +11,6 @@ lies below s, up to rounding; one that breaks down says that one does: then s mo
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,35 +21,20 @@ from ..certificates.structure import zero_of
 from ..kernels import Kernel
 from ..operators.many import Filled
 from ..result import EigenResult
-from . import budget, copies
 from .cholesky import (
-    GUARDS,
-    LEAST_BASIS,
     Factor,
-    Make,
-    factor_at,
     factor_bytes,
     sizes,
     stages,
-    work,
 )
+from .inverse import factored
 from .outcome import (
-    LOOSEST,
     Task,
-    ended,
     entry_error,
-    estimated_norm,
-    nothing,
-    remedy,
-    result_of,
-    rounding_of,
     structural,
     unknown,
     with_theory,
 )
-from .placing import block_bytes, place
-
-MOST_BASIS = 600  # then a restart, whatever the memory
 
 
 def points_route(
@@ -167,203 +150,3 @@ def operator_route(
             f"method='lanczos', or max_memory={enough(need)!r}."
         )
     return factored(make, exact, n, k, task, block, precisions, 0.0, nbytes)
-
-
-def factored(
-    make: Make,
-    exact: _core.Operator,
-    n: int,
-    k: int,
-    task: Task,
-    block: int | None,
-    ladder: Sequence[str],
-    entry_error: float,
-    held: int,
-) -> EigenResult:
-    """Up the ladder of precisions until the k lowest eigenpairs are resolved.
-
-    Parameters
-    ----------
-    make
-        make(dtype, s): tiles of K - s I, not yet factored.
-    exact
-        Products with K in float64.
-    n, k, task, block
-        Order, wanted pairs, the task, vectors in a block.
-    ladder
-        Precisions of the factor, in the order in which they are tried.
-    entry_error
-        Error of each entry of K.
-    held
-        Bytes taken by what is not the factor.
-    """
-    result: EigenResult | None = None
-    done = 0
-    near: float | None = None  # the shift, where it is known
-
-    def shift_of(F: Factor) -> float:
-        nonlocal near
-        if near is None:
-            near = place(F, task, held)
-        return near
-
-    for dtype in ladder:
-        last = dtype == ladder[-1]
-        try:
-            F = factor_at(make, dtype, task, last, shift_of)
-        except (KeyboardInterrupt, _core.Interrupted):
-            return ended(task) or nothing(
-                task,
-                n,
-                "shift-invert",
-                "before the factor was complete",
-                dtype=ladder[0],
-                nbytes=held,
-            )
-        if near:
-            near = near if F is not None and F.shift == near else 0.0  # it holds, or is too high
-        else:
-            near = None  # another precision may see more
-        if F is None:
-            continue
-
-        def again(
-            V: Array,
-            size: float,
-            wanted: int,
-            on: Task,
-            F: Factor = F,
-            dtype: str = dtype,
-        ) -> EigenResult:
-            rest = _core.Deflated(exact, V, size)
-            return _solve(F, rest, n, wanted, on, block, dtype, entry_error, held, 0, V)
-
-        result = _solve(F, exact, n, k, task, block, dtype, entry_error, held, done)
-        result = copies.complete(result, again, exact, False, task)
-        done = result.applications
-        del F, again  # both hold the factor: the next one takes its place
-        if result.resolved:
-            break
-        if result.interrupted or task.report.stopped:
-            return ended(task) or result
-    assert result is not None
-    return result
-
-
-def _solve(
-    F: Factor,
-    exact: _core.Operator,
-    n: int,
-    k: int,
-    task: Task,
-    block: int | None,
-    dtype: str,
-    entry_error: float,
-    held: int,
-    done: int,
-    without: Array | None = None,
-) -> EigenResult:
-    """One factor's answer; ``without``: eigenvectors that are known, and taken out of ``exact``."""
-    single = dtype == "float32"
-    if block is None:
-        block = 1 if n <= 200 else max(2, min(k, 4))
-    guards = min(GUARDS, n - k)
-    wanted = min(task.tol, LOOSEST)
-    free = task.limit - held - F.nbytes - work(n, k, block, task.threads)
-    bound = max(MOST_BASIS, 20 * k)
-    most = budget.columns(n, free, bound + block) - block
-    most = int(min(n, max(most, LEAST_BASIS, 2 * k + 8 * block), bound))
-    found = _core.shift_invert(
-        F if without is None else _core.DeflatedSolver(F, without),
-        exact,
-        k,
-        guards,
-        block,
-        most,
-        (10.0 if single else 0.7) * wanted,
-        0.7 * wanted,
-        0.0,
-        8,
-        task.seed,
-        task.threads,
-        task.report.ask,
-    )
-    applications = done + found["solves"] + found["products"]
-    history = [(done + a, v, r) for a, v, r in found["history"]]
-    interrupted = found["interrupted"]
-    stopped = interrupted or task.report.stopped or found["stopped"]
-    nbytes = 8 * n * (found["basis"] + 4 * (k + guards))
-    if F.shift > 0.0:
-        nbytes = max(nbytes, block_bytes(F))
-    nbytes += held + F.nbytes
-    measured = len(found["values"]) > 0
-    values = found["values"] if measured else found["ritz_values"]
-    residuals = found["residuals"] if measured else found["ritz_residuals"]
-    if len(values) == 0:
-        return nothing(
-            task,
-            n,
-            "shift-invert",
-            "before the first Ritz value",
-            applications=applications,
-            dtype=dtype,
-            nbytes=nbytes,
-            interrupted=interrupted,
-        )
-    value = float(values[0])
-
-    def settled(rounding: float) -> bool:
-        return measured and bool(np.all(residuals + rounding <= task.tol * np.abs(values)))
-
-    rounding = rounding_of(n, F.frobenius, entry_error)
-    if not settled(rounding) and measured and not stopped:  # |K|_F is more than |K|
-        try:
-            rounding = rounding_of(n, estimated_norm(exact, n, task, F.frobenius), entry_error)
-        except (KeyboardInterrupt, _core.Interrupted):
-            interrupted = stopped = True
-    message = ""
-    if settled(rounding):
-        status = "resolved"
-    elif stopped:
-        status = "budget-limited"
-        message = "interrupted" if interrupted else task.report.why
-    elif single:
-        status = "rounding-limited"
-        rounding = max(rounding, float(np.max(residuals)))
-        message = (
-            f"a float32 factor knows it to about {rounding:.0e} only; "
-            "use precision='double' or 'auto'"
-        )
-    elif found["too_many"]:
-        status = "budget-limited"
-        message = (
-            f"too many products: {found['solves']} block solves, with a basis of at most {most} "
-            "vectors; raise max_memory, or tol"
-        )
-    else:
-        status = "rounding-limited"
-        rounding = max(rounding, float(np.max(residuals)))
-        message = remedy(value, rounding)
-    known = float(np.max(residuals)) if not measured else 0.0
-    how = f"shift-invert {dtype}, blocks of {block}"
-    if F.shift != 0.0:
-        how += f", s={F.shift:.1e}"
-    return result_of(
-        task,
-        values=values,
-        vectors=np.asfortranarray(found["vectors"]),
-        residuals=residuals,
-        lower=-math.inf,
-        upper=value + 4.0 * rounding + known,  # a quotient of n terms errs by more than one
-        lower_kind="none",
-        status=status,
-        method=how,
-        applications=applications,
-        floor=rounding,
-        n=n,
-        dtype=dtype,
-        nbytes=nbytes,
-        message=message,
-        interrupted=interrupted,
-        history=history,
-    )
