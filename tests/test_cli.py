@@ -129,6 +129,53 @@ def test_info_and_activations(capsys: pytest.CaptureFixture[str]):
     assert "max(z, 0)" in capsys.readouterr().out
 
 
+def test_diagnose(data: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["diagnose", data, "--activation", "elu", "--param", "alpha=0.5", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["activation"] == "elu(alpha=0.5)"
+    expected = mh.diagnose(POINTS, mh.activation("elu", alpha=0.5)).to_dict()
+    assert found["diagnosis"]["data"]["points"] == expected["data"]["points"]
+    assert found["diagnosis"]["activation"]["order"] == 1  # alpha is not one: the slope jumps
+    assert found["diagnosis"]["implies"] == expected["implies"]
+    assert main(["diagnose", data, "--rows", "30", "--quiet"]) == 0
+    out = capsys.readouterr()
+    assert out.out.strip() == str(mh.diagnose(POINTS[:30])).strip() and out.err == ""
+
+
+def test_diagnose_says_what_it_left_out(data: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["diagnose", data, "--time-limit", "1e-9", "--quiet"]) == 3
+    assert "1,770 of 1,770 pairs" in capsys.readouterr().out
+    assert main(["diagnose", data, "--param", "alpha=1"]) == 2
+    assert "--activation NAME too" in capsys.readouterr().err
+    assert main(["diagnose", data, "--time-limit", "-1"]) == 2
+    assert "--time-limit must be a number of seconds" in capsys.readouterr().err
+    assert main(["diagnose", data, "--activation", "tahn"]) == 2
+    assert "Nearest: tanh" in capsys.readouterr().err
+
+
+def test_attribute(data: str, capsys: pytest.CaptureFixture[str]):
+    argv = ["attribute", data, "--activation", "tanh", "--normalize", "--quiet"]
+    assert main([*argv, "--json", "--top", "3", "--kernel", "nngp", "--depth", "2"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    a = mh.attribute(POINTS, "tanh", normalize=True, top=3, kernel="nngp", depth=2, rng=0)
+    assert found["value"] == pytest.approx(a.value, rel=1e-6) and found["top"] == 3
+    assert [r["index"] for r in found["rows"]] == [r.index for r in a.rows]
+    assert found["activation"] == "tanh" and found["kind"] == "nngp" and "nngp" in found["kernel"]
+    assert main(argv) == 0
+    out = capsys.readouterr()
+    assert "bottom vector" in out.out and "lambda_min without it" in out.out and out.err == ""
+
+
+def test_attribute_of_a_value_that_is_not_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    angle = np.pi * np.arange(50) / 50
+    np.save(tmp_path / "c.npy", np.column_stack([np.cos(angle), np.sin(angle)]))
+    argv = ["attribute", str(tmp_path / "c.npy"), "--activation", "tanh", "--quiet"]
+    assert main([*argv, "--precision", "double"]) == 3
+    assert "no point is blamed" in capsys.readouterr().out
+    assert main([*argv, "--top", "0"]) == 2
+    assert "top must be >= 1" in capsys.readouterr().err
+
+
 def test_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     out = tmp_path / "out"
     assert main(["study", "--quick", "--n", "30", "--seed", "7", "--out", str(out)]) == 0
@@ -341,7 +388,19 @@ def test_interrupted_is_130(
 
 @pytest.mark.parametrize(
     "command",
-    ["min-eig", "plan", "sweep", "bounds", "explain", "describe", "study", "info", "activations"],
+    [
+        "min-eig",
+        "plan",
+        "sweep",
+        "bounds",
+        "explain",
+        "describe",
+        "diagnose",
+        "attribute",
+        "study",
+        "info",
+        "activations",
+    ],
 )
 def test_every_option_is_documented(command: str, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as stopped:

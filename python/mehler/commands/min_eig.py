@@ -32,9 +32,7 @@ def add(sub: argparse.ArgumentParser) -> None:
     shared.data(sub)
     shared.kernel(sub)
     shared.question(sub)
-    sub.add_argument(
-        "--time-limit", type=float, metavar="SECONDS", help="then end with what is known (exit 3)"
-    )
+    shared.time_limit(sub)
     sub.add_argument(
         "--width",
         type=int,

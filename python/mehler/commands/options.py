@@ -34,8 +34,8 @@ def kernel(sub: argparse.ArgumentParser) -> None:
     norms(sub)
 
 
-def layers(sub: argparse.ArgumentParser) -> None:
-    """The network."""
+def parameters(sub: argparse.ArgumentParser) -> None:
+    """Of an activation."""
     sub.add_argument(
         "--param",
         action="append",
@@ -43,6 +43,11 @@ def layers(sub: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="a parameter of the activation; may be repeated",
     )
+
+
+def layers(sub: argparse.ArgumentParser) -> None:
+    """The network."""
+    parameters(sub)
     which(sub)
     sub.add_argument("--depth", type=int, default=1, help="hidden layers; default 1")
     sub.add_argument("--weight-var", type=float, default=1.0, help="variance of weights; default 1")
@@ -97,10 +102,22 @@ def question(sub: argparse.ArgumentParser, certify: str = "auto") -> None:
         f"solve, else preconditioned where that is sharp, else theory; default {certify}",
     )
     threads(sub)
+    memory(sub)
+
+
+def memory(sub: argparse.ArgumentParser) -> None:
+    """How much of it."""
     sub.add_argument(
         "--max-memory",
         metavar="SIZE",
         help="as in 512MiB or 10GB; default 80%% of what is free",
+    )
+
+
+def time_limit(sub: argparse.ArgumentParser) -> None:
+    """How long."""
+    sub.add_argument(
+        "--time-limit", type=float, metavar="SECONDS", help="then end with what is known (exit 3)"
     )
 
 

@@ -9,6 +9,7 @@ near two of them come, as points or as antipodes:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import Any
@@ -26,6 +27,7 @@ EQUAL = 8.0 * EPS  # unit rows nearer than this are one point: rounding alone mo
 NEAR = 0.99  # from this |cosine| on, distances are taken from differences
 TILE = 1024
 
+Poll = Callable[[str, int, int], bool]  # phase, done, total; true: time is over
 Index = np.ndarray[Any, np.dtype[np.intp]]
 
 
@@ -177,8 +179,21 @@ def describe(X: Any) -> DataSummary:
     return described(X)[0]
 
 
-def described(X: Any) -> tuple[DataSummary, Array]:
-    """What :func:`describe` says, and the singular values of the unit rows, falling, on which its rank rests."""
+@dataclass(frozen=True)
+class Seen:
+    """How many pairs of different rows were looked at, and whether Ctrl-C has ended that."""
+
+    pairs: int
+    of: int
+    interrupted: bool
+
+
+def described(X: Any, poll: Poll | None = None) -> tuple[DataSummary, Array, Seen]:
+    """What :func:`describe` says, the singular values of the unit rows, falling, on which its rank rests, and which pairs were seen.
+
+    Without ``poll`` all of them are, or it ends by an exception; with it the scan of pairs ends early, and nearest pairs are the
+    nearest of those that were seen.
+    """
     from .._arrays import as_array, as_points
 
     given = as_array(X, "X")
@@ -191,10 +206,10 @@ def described(X: Any) -> tuple[DataSummary, Array]:
             given = given[~zero]
     rows, norms = _unit(as_points(given))
     kept = np.flatnonzero(~zero)
-    values = _singular_values(rows)
+    values = _singular_values(rows, poll)
     threshold = max(rows.shape) * EPS * float(values[0])
     rank = int(np.sum(values > threshold))
-    pairs = _Pairs(rows)
+    pairs = _Pairs(rows, poll)
     near = {}
     for sign in (1, -1):
         distance, ij = pairs.nearest[sign]
@@ -217,21 +232,27 @@ def described(X: Any) -> tuple[DataSummary, Array]:
         duplicates=pairs.count[1],
         antipodal_pairs=pairs.count[-1],
     )
-    return summary, values
+    return summary, values, Seen(pairs.seen, pairs.of, pairs.interrupted)
 
 
-def _singular_values(rows: Array) -> Array:
+def _singular_values(rows: Array, poll: Poll | None) -> Array:
     """Through the small triangle of a QR."""
     n, d = rows.shape
-    return np.asarray(np.linalg.svd(_triangle(rows if n > d else rows.T), compute_uv=False))
+    return np.asarray(np.linalg.svd(_triangle(rows if n > d else rows.T, poll), compute_uv=False))
 
 
-def _triangle(tall: Array) -> Array:
+def _triangle(tall: Array, poll: Poll | None) -> Array:
     """R of the QR factorisation of a tall matrix, from the R of its slabs: each fits the cache."""
     slab = max(2 * tall.shape[1], 256)
     if len(tall) > 2 * slab:
-        parts = [tall[k : k + slab] for k in range(0, len(tall), slab)]
-        tall = np.concatenate([np.linalg.qr(part, mode="r") for part in parts])
+        parts = []
+        for k in range(0, len(tall), slab):
+            if poll is not None and poll("singular values", k, len(tall)):
+                raise TimeoutError(
+                    "time_limit was over before the singular values were known; allow more time."
+                )
+            parts.append(np.linalg.qr(tall[k : k + slab], mode="r"))
+        tall = np.concatenate(parts)
     return np.asarray(np.linalg.qr(tall, mode="r"))
 
 
@@ -246,8 +267,10 @@ class _Pairs:
     candidates; those near +-1 are measured by differences.
     """
 
-    def __init__(self, rows: Array) -> None:
+    def __init__(self, rows: Array, poll: Poll | None = None) -> None:
         first, member, size = _merge(rows)
+        self.poll, self.interrupted = poll, False
+        self.seen, self.of = 0, len(first) * (len(first) - 1) // 2
         self.size = size
         self.count = {1: int(np.sum(size * (size - 1) // 2)), -1: 0}
         self.nearest: dict[int, tuple[float, tuple[int, int] | None]] = {
@@ -257,8 +280,13 @@ class _Pairs:
         if len(first) < len(rows):
             later = int(np.flatnonzero(first[member] != np.arange(len(rows)))[0])
             self.nearest[1] = (0.0, (int(first[member[later]]), later))
-        self._scan(rows if len(first) == len(rows) else rows[first], first)
-        if self.nearest[-1][1] is None and len(rows) > 1:  # all rows are one point
+        try:
+            self._scan(rows if len(first) == len(rows) else rows[first], first)
+        except KeyboardInterrupt:
+            if poll is None:
+                raise
+            self.interrupted = True
+        if self.nearest[-1][1] is None and len(first) == 1 < len(rows):  # all rows are one point
             self.nearest[-1] = (2.0, (0, 1))
 
     def _scan(self, points: Array, first: Index) -> None:
@@ -268,6 +296,8 @@ class _Pairs:
             left = points[low : low + TILE]
             below = np.tril_indices(len(left))
             for start in range(low, len(points), TILE):
+                if self.poll is not None and self.poll("pairs", self.seen, self.of):
+                    return
                 signed = left @ points[start : start + TILE].T
                 for sign in (1, -1):
                     if sign < 0:
@@ -286,6 +316,8 @@ class _Pairs:
                     else:
                         i, j = np.nonzero(signed >= min(best[sign], 1.0) - slack)
                         self._measure(sign, points, first, i + low, j + start)
+                m = len(left)
+                self.seen += m * (m - 1) // 2 if start == low else m * signed.shape[1]
 
     def _measure(self, sign: int, points: Array, first: Index, i: Index, j: Index) -> None:
         step = max(1, 2**22 // points.shape[1])

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import textwrap
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from .._arrays import duration
+from .._progress import Reporter
 from ..activations import Activation, activation
 from ..bounds.upper import dimension
 from ..kernels.parity import FULL, NONE, SIMPLE, Parity
@@ -101,7 +104,13 @@ class Diagnosis:
         return "\n".join(lines)
 
 
-def diagnose(X: Any = None, activation: str | Activation | None = None) -> Diagnosis:
+def diagnose(
+    X: Any = None,
+    activation: str | Activation | None = None,
+    *,
+    time_limit: float | None = None,
+    progress: bool | None = None,
+) -> Diagnosis:
     """d' with its noise floor, separation, parity risk; smoothness class of phi from its values.
 
     Parameters
@@ -113,19 +122,26 @@ def diagnose(X: Any = None, activation: str | Activation | None = None) -> Diagn
     activation
         A name, or an :class:`Activation`. Its values in float64 are all that is asked: no declared kink, no formula. Jumps of
         derivatives up to the fifth are found on [-10, 10]. None: the points alone.
+    time_limit
+        Seconds, or None: then the scan of pairs ends. An activation takes less than one, and is never left out.
+    progress
+        Show progress of the points on stderr.
 
     Returns
     -------
     Diagnosis
-        ``print`` shows a table, ``plot()`` a picture.
+        ``print`` shows a table, ``plot()`` a picture. When time is over, or after Ctrl-C among the pairs, ``data.left_out`` says how
+        many pairs were not looked at: nearest distances are then those of the others, upper bounds.
 
     Raises
     ------
     TypeError
         X is no array of real numbers; the activation is a callable (wrap it with :meth:`Activation.from_function`).
     ValueError
-        Neither points nor an activation; X is not 2-D, is empty, holds NaN or infinity, or nothing but zero rows; an unknown
+        Neither points nor an activation; a time limit that is none; X is not 2-D, is empty, holds NaN or infinity, or nothing but zero rows; an unknown
         name.
+    TimeoutError
+        Time was over before the singular values were known.
 
     References
     ----------
@@ -135,8 +151,19 @@ def diagnose(X: Any = None, activation: str | Activation | None = None) -> Diagn
     if X is None and activation is None:
         raise ValueError("diagnose needs points, an activation, or both; got neither.")
     act = None if activation is None else _activation(activation)
-    data = None if X is None else diagnose_data(X)
-    seen = None if act is None else smoothness(act)
+    seconds = duration(time_limit)
+    with Reporter(progress, None, 1.0, seconds, time.perf_counter()) as report:
+
+        def poll(phase: str, done: int, total: int) -> bool:
+            return report.ask is not None and report.ask(phase, done, total, 0.0, 0.0)
+
+        data = None if X is None else diagnose_data(X, poll)
+    return judged(data, act)
+
+
+def judged(data: DataDiagnosis | None, act: str | Activation | None) -> Diagnosis:
+    """The diagnosis of points that are known already, and of an activation."""
+    seen = None if act is None else smoothness(_activation(act))
     return Diagnosis(data, seen, tuple(_implied(data, seen)))
 
 
@@ -225,7 +252,8 @@ def _of_both(data: DataDiagnosis, act: Smoothness) -> Iterator[str]:
     delta = data.points.separation
     if act.kind == KINKED and act.order and delta:
         r = act.order
-        yield f"here separation^{2 * r - 1} = {delta ** (2 * r - 1):.2g}."
+        at_most = " at most" if data.left_out else ""
+        yield f"here separation^{2 * r - 1} = {delta ** (2 * r - 1):.2g}{at_most}."
     if act.kind == POLYNOMIAL:
         most = math.comb(d + act.degree, act.degree) - 1
         if n > most:

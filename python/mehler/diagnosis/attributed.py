@@ -78,6 +78,8 @@ class Attribution:
         Of all points, (n,).
     message, seconds
         What happened, in a sentence; wall time.
+    interrupted
+        Ended by Ctrl-C, with what was known.
     """
 
     kernel: str
@@ -99,6 +101,7 @@ class Attribution:
     without_upper: Array = field(repr=False, compare=False)
     message: str
     seconds: float
+    interrupted: bool
     _shown: Array = field(repr=False, compare=False)  # coordinates of rows and their neighbours
 
     @property

@@ -146,6 +146,24 @@ def attribute(
         return _attributed(A, ker, bottom, min(wanted, n), common, start)
 
 
+def attributed(
+    A: Array,
+    ker: Kernel,
+    result: EigenResult,
+    near: upper.Close | None,
+    top: int,
+    common: dict[str, Any],
+) -> Attribution:
+    """The attribution of pairs that are known, of points whose neighbours are known: for several kernels of one data set."""
+    start = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PrecisionWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return _attributed(
+            A, ker, _of_result(result, len(A)), min(top, len(A)), common, start, near
+        )
+
+
 def _positive(value: int, name: str) -> int:
     count = integer(value, name)
     if count < 1:
@@ -219,15 +237,21 @@ def _beyond(A: Array, ker: Kernel, found: EigenResult, options: dict[str, Any]) 
 
 
 def _attributed(
-    A: Array, ker: Kernel, bottom: Bottom, top: int, common: dict[str, Any], start: float
+    A: Array,
+    ker: Kernel,
+    bottom: Bottom,
+    top: int,
+    common: dict[str, Any],
+    start: float,
+    near: upper.Close | None = None,
 ) -> Attribution:
     result, n = bottom.result, len(A)
     U = to_unit_norm(A)
-    near, stopped = None, result.status == "budget-limited"
+    stopped, ended = result.status == "budget-limited", False
     try:
-        near = upper.closest(U) if n > 1 and not stopped else None
+        near = upper.closest(U) if near is None and n > 1 and not stopped else near
     except KeyboardInterrupt:  # what is known so far
-        stopped = True
+        stopped = ended = True
     pair, pair_value, pair_cosine = None, math.nan, math.nan
     if near is not None:
         i, j = _closest_pair(A, ker, near)
@@ -260,6 +284,7 @@ def _attributed(
         without_upper=np.full(n, math.nan),
         message=message,
         seconds=time.perf_counter() - start,
+        interrupted=result.interrupted or ended,
         _shown=np.zeros((0, A.shape[1])),
     )
     if not known:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .._arrays import Array
-from ..data.points import DataSummary, described
+from ..data.points import DataSummary, Poll, described
 
 GAP, APART = 10.0, 3.0
 
@@ -43,6 +43,10 @@ class DataDiagnosis:
         Root mean square distance of a unit point from the d'-dimensional span: 0 without a floor.
     how
         How d' was decided, in words.
+    left_out
+        What time was not enough for, in words: nearest distances are then at most, and counts of pairs at least, those given.
+    interrupted
+        By Ctrl-C.
     """
 
     points: DataSummary
@@ -52,6 +56,8 @@ class DataDiagnosis:
     gap: float
     noise: float
     how: str
+    left_out: tuple[str, ...] = ()
+    interrupted: bool = False
 
     @property
     def participation(self) -> float:
@@ -83,9 +89,9 @@ class DataDiagnosis:
 
     @property
     def antipodal_first(self) -> bool:
-        """The closest pair of the projective distance is a pair of near antipodes."""
+        """The closest pair of the projective distance is a pair of near antipodes; False where pairs were left out."""
         p = self.points
-        if p.nearest is None or p.nearest_antipodal is None:
+        if p.nearest is None or p.nearest_antipodal is None or self.left_out:
             return False
         return p.nearest_antipodal < p.nearest
 
@@ -112,6 +118,7 @@ class DataDiagnosis:
             "noise": self.noise,
             "participation": self.participation,
             "how": self.how,
+            "left_out": list(self.left_out),
         }
 
     def __str__(self) -> str:
@@ -121,13 +128,19 @@ class DataDiagnosis:
             f"{'dimension':18} {self.dimension:,}  ({self.how})",
             f"{'noise floor':18} {f'{self.noise:.3g}  from the span, rms' if self.noise else 'none'}",
             f"{'directions':18} {few}, participation ratio {self.participation:.3g}",
+            *(f"{'left out':18} {text}" for text in self.left_out),
         ]
         return "\n".join(lines)
 
 
-def diagnose_data(X: Any) -> DataDiagnosis:
-    """The diagnosis of points; errors as of :func:`describe`."""
-    summary, values = described(X)
+def diagnose_data(X: Any, poll: Poll | None = None) -> DataDiagnosis:
+    """The diagnosis of points; errors as of :func:`describe`. A poll that says so ends the scan of pairs."""
+    summary, values, seen = described(X, poll)
+    left_out: tuple[str, ...] = ()
+    if seen.pairs < seen.of:
+        left_out = (
+            f"{seen.of - seen.pairs:,} of {seen.of:,} pairs of points: nearest distances are at most, counts of pairs at least, those given",
+        )
     n = summary.n - len(summary.zero_rows)
     dimension, gap, how = decide(values, summary.rank, n)
     rest = values[dimension : summary.rank]
@@ -139,6 +152,8 @@ def diagnose_data(X: Any) -> DataDiagnosis:
         gap=gap,
         noise=float(math.sqrt(np.sum(rest**2) / n)),
         how=how,
+        left_out=left_out,
+        interrupted=seen.interrupted,
     )
 
 
