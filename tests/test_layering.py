@@ -65,6 +65,7 @@ FOLDERS = {
         "planning",
         "solvers",
         "bounds",
+        "diagnosis",
         "training",
     },
     "commands": {"activations", "studies"},

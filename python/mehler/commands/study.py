@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ..data.files import load
+from ..studies import data
 from ..studies.activations import POINTS, QUICK_POINTS
 from ..studies.ask import ACTIVATIONS, MOST_OF_FILE
 from ..studies.study import DEFAULT, SEED, STUDIES, study
@@ -45,6 +47,11 @@ def add(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--key", metavar="NAME", help="array to take from an .npz file")
     shared.norms(sub)
     sub.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="data: labels of the points of FILE, a row each, as in an IDX file; default random signs",
+    )
+    sub.add_argument(
         "--activations",
         default=",".join(ACTIVATIONS),
         metavar="LIST",
@@ -63,6 +70,13 @@ def add(sub: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"fewer points and steps, and at most {MOST_OF_FILE} of FILE",
     )
+    sub.add_argument("--width", type=int, metavar="M", help="data: neurons; default 10,000")
+    sub.add_argument(
+        "--steps", type=int, metavar="T", help="data: steps of a training; default by their cost"
+    )
+    sub.add_argument(
+        "--time-limit", type=float, metavar="SECONDS", help="data: then end with what is known"
+    )
     shared.threads(sub)
     sub.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
@@ -71,9 +85,17 @@ def run(options: argparse.Namespace, say: Say) -> int:
     """Its work."""
     folder = _writable(Path(options.out))
     X: Any = None
+    labels: Any = None
+    if options.labels is not None:
+        if options.which != data.NAME or options.data is None:
+            raise ValueError(
+                f"--labels is about the points of study {data.NAME} --data FILE; pass that too, or leave it out."
+            )
+        labels = load(options.labels, rows=options.rows)
     if options.data is not None:
         X = points(options, say)
-        say_norms(X, options.normalize, say)
+        if options.which != data.NAME:  # which divides by them
+            say_norms(X, options.normalize, say)
     else:
         for option in ("rows", "key", "normalize"):
             if getattr(options, option):
@@ -85,6 +107,10 @@ def run(options: argparse.Namespace, say: Say) -> int:
         n=options.n,
         normalize=options.normalize,
         quick=options.quick,
+        labels=labels,
+        width=options.width,
+        steps=options.steps,
+        time_limit=options.time_limit,
         threads=options.threads,
         rng=options.seed,
         source="stdin" if options.data == "-" else str(options.data),

@@ -43,6 +43,12 @@ class Ask:
         Of the solver.
     say
         Takes a line of progress.
+    labels
+        Of all of X, one row each, or None: random signs.
+    width, steps
+        Of what is trained; None: as the study has it.
+    time_limit
+        Seconds, or None.
     """
 
     X: Array | None
@@ -53,6 +59,10 @@ class Ask:
     quick: bool
     threads: int | None
     say: Callable[[str], None]
+    labels: Any = None
+    width: int | None = None
+    steps: int | None = None
+    time_limit: float | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from .._arrays import as_points, choice, flag, integer, thread_count
+from .._arrays import as_points, choice, duration, flag, integer, thread_count
 from ..activations import Activation, activation
-from . import depth, descent, dimension, exponents, overview, theory, width
+from . import data, depth, descent, dimension, exponents, overview, theory, width
 from .ask import ACTIVATIONS, Ask
 from .grid import several
 from .report import StudyReport
+from .targets import checked
 
 SEED = 20
 
@@ -33,6 +34,7 @@ MODULES: tuple[Study, ...] = (
     descent,
     theory,
     exponents,
+    data,
 )  # a study more is a module, and its name here
 STUDIES: dict[str, Study] = {module.NAME: module for module in MODULES}
 DEFAULT = "activations"
@@ -46,6 +48,10 @@ def study(
     n: int | None = None,
     normalize: bool = False,
     quick: bool = False,
+    labels: Any = None,
+    width: int | None = None,
+    steps: int | None = None,
+    time_limit: float | None = None,
     threads: int | None = None,
     rng: int = SEED,
     source: str = "X",
@@ -56,7 +62,7 @@ def study(
     Parameters
     ----------
     which
-        'activations', 'dimension', 'depth', 'width', 'training', 'bounds' or 'rates'.
+        'activations', 'dimension', 'depth', 'width', 'training', 'bounds', 'rates' or 'data'.
     X
         Points (N, d), as in :func:`min_eig`. None: each study generates points that show what it is about.
     activations
@@ -67,6 +73,12 @@ def study(
         Divide every point of X by its norm first.
     quick
         Fewer points, fewer steps, and of X at most the first 200.
+    labels
+        Of X, for the study 'data': (N,) or (N, c). Integers of up to 100 kinds are classes (two of them signs), other numbers are
+        learned as they are. None: random signs.
+    width, steps, time_limit
+        Of the study 'data': neurons and steps of its trainings (None: 10,000, and as many steps as 6.3e12 flops of products are,
+        up to 1,000), and seconds after which it ends with what is known.
     threads
         As in :func:`min_eig`.
     rng
@@ -103,6 +115,18 @@ def study(
     if seed < 0:
         raise ValueError(f"rng must be an integer >= 0, which the report can name; got {rng}.")
     thread_count(threads)
+    own = {"labels": labels, "width": width, "steps": steps, "time_limit": time_limit}
+    for name, value in own.items():
+        if value is not None and which != data.NAME:
+            raise ValueError(
+                f"{name} goes with the study {data.NAME!r}; got which={which!r}. Leave it out."
+            )
+        least = {"width": 2, "steps": 1}.get(name, 0)
+        if value is not None and least and integer(value, name) < least:
+            raise ValueError(f"{name} must be >= {least}; got {value!r}.")
+    seconds = duration(time_limit)
+    if labels is not None and X is None:
+        raise ValueError("labels go with points of yours; pass them as X.")
     A = None
     if X is not None:
         A = as_points(X)
@@ -112,6 +136,8 @@ def study(
             from ..data.points import normalize as to_unit_norm
 
             A = to_unit_norm(A)
+    if labels is not None and A is not None:
+        labels = checked(labels, len(A))
     ask = Ask(
         X=A,
         source=source if A is not None else "",
@@ -121,5 +147,9 @@ def study(
         quick=flag("quick", quick),
         threads=threads,
         say=report or (lambda line: None),
+        labels=labels,
+        width=width,
+        steps=steps,
+        time_limit=seconds,
     )
     return STUDIES[which].run(ask)
