@@ -184,6 +184,28 @@ def test_a_time_limit_ends_with_what_is_known():
     assert row["training_status"] == "stopped" and 1 <= row["steps"] < 10**7
 
 
+def test_ctrl_c_keeps_what_is_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Ctrl-C in the second training: the first one, and all that the matrices said, is on the page."""
+    from mehler.training.train import train
+
+    calls = 0
+
+    def cut(*args: object, **options: object) -> mh.Training:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise KeyboardInterrupt
+        return train(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(data, "train", cut)
+    report = mh.study("data", IMAGES, activations=["relu", "elu"], steps=3, width=40)
+    one, two = report.records[""]
+    assert report.interrupted and one["steps"] == 3 and two["steps"] is None
+    assert two["lambda_min"] > 0.0 and two["steps_to_0.1_upper"] > 0
+    report.save(tmp_path)
+    assert "Interrupted: what was not reached is missing." in (tmp_path / "data.html").read_text()
+
+
 def test_images_are_told_by_their_coordinates():
     assert data_picture.image_shape(IMAGES) == (5, 5)
     assert data_picture.image_shape(IMAGES.astype(float) - 300.0) is None

@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..data.files import load
 from ..studies import data
 from ..studies.activations import POINTS, QUICK_POINTS
 from ..studies.ask import ACTIVATIONS, MOST_OF_FILE
@@ -91,6 +90,8 @@ def run(options: argparse.Namespace, say: Say) -> int:
             raise ValueError(
                 f"--labels is about the points of study {data.NAME} --data FILE; pass that too, or leave it out."
             )
+        from ..data.files import load
+
         labels = load(options.labels, rows=options.rows)
     if options.data is not None:
         X = points(options, say)

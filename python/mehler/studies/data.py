@@ -40,7 +40,7 @@ from .report import StudyReport
 from .targets import Targets, targets
 
 NAME = "data"
-TEXT = "one data set (--data, --labels): spectrum, which points to blame, training beside its prediction"
+TEXT = "one data set and its labels: spectrum, points to blame, training beside its prediction"
 POINTS, QUICK_POINTS, DIMENSION, SPAN = 300, 100, 10, 5
 WIDTH, QUICK_WIDTH = 10_000, 1_000
 FLOPS, QUICK_FLOPS = 6.3e12, 1e10  # of the products of one training: they decide how many steps
@@ -214,6 +214,8 @@ def of_matrix(
         return
     with found.phase("attribution", name):
         one.attribution = attributed(A, ker, bottom, near, TOP, {"threads": ask.threads})
+    if one.attribution.interrupted:
+        raise KeyboardInterrupt
     with found.phase("spectrum", name):
         spectrum(one, K, np.random.default_rng([ask.seed, 701]))
     if limit.over:
@@ -229,6 +231,8 @@ def of_matrix(
             )  # fmt: skip
         except TimeoutError:
             return
+    if "interrupted" in one.prediction.message:
+        raise KeyboardInterrupt
 
 
 def spectrum(one: One, K: Gram, rng: np.random.Generator) -> None:

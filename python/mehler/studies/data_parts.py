@@ -460,19 +460,12 @@ def losses(name: str, one: One) -> list[Record]:
     steps = set(measured)
     if one.prediction is not None:
         steps |= {int(t) for t in one.prediction.steps}
-    out: list[Record] = []
-    for t in sorted(steps):
-        ahead: tuple[Any, ...] = (None, None, None)
-        if one.prediction is not None:
-            ahead = tuple(float(v) for v in one.prediction.at(float(t)))
-        out.append(
-            {
-                "activation": name,
-                "step": t,
-                "loss": measured.get(t),
-                "predicted": ahead[0],
-                "lower": ahead[1],
-                "upper": ahead[2],
-            }
-        )
-    return out
+    order = sorted(steps)
+    unknown = [None] * len(order)
+    ahead: tuple[Any, ...] = (unknown, unknown, unknown)
+    if one.prediction is not None and order:
+        ahead = tuple(a.tolist() for a in one.prediction.at(np.array(order, dtype=np.float64)))
+    return [
+        {"activation": name, "step": t, "loss": measured.get(t), "predicted": p, "lower": low, "upper": high}
+        for t, p, low, high in zip(order, *ahead, strict=True)
+    ]  # fmt: skip
