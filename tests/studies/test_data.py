@@ -137,6 +137,13 @@ def test_quadrature_of_many_points_is_the_spectrum(monkeypatch: pytest.MonkeyPat
     for k in (20, 100, 300):  # random probes: ranks to some percent of n
         rank = float(np.interp(-math.log(values[k]), -np.log(one.eigenvalues), one.ranks))
         assert abs(rank - k) < 0.05 * len(X)
+    Y = mh.generate("sphere-random", 200, 4, rng=2)  # rank 4: Lanczos comes to an end
+    data.spectrum(one, mh.gram(Y, "identity"), np.random.default_rng(0))
+    seen = one.eigenvalues[one.eigenvalues > 1e-9]
+    np.testing.assert_allclose(
+        seen, np.repeat(np.linalg.svd(Y, compute_uv=False) ** 2, data.PROBES), rtol=1e-9
+    )
+    assert len(one.eigenvalues) <= 6 * data.PROBES
 
 
 def test_targets_say_what_they_are():

@@ -29,7 +29,6 @@ from ..errors import ConvergenceWarning, PrecisionWarning
 from ..operators.gram import Gram, gram
 from ..question import kernel_of
 from ..result import EigenResult
-from ..training.lanczos import residual_measure
 from ..training.predict import predict_training
 from ..training.prediction import TrainingPrediction
 from ..training.table import Training
@@ -242,18 +241,36 @@ def spectrum(one: One, K: Gram, rng: np.random.Generator) -> None:
         one.eigenvalues = np.linalg.eigvalsh(np.asarray(K.toarray(), dtype=np.float64))[::-1]
         one.ranks = np.arange(1.0, n + 1.0)
         return
+    alpha, beta = recurrences(K, rng.standard_normal((PROBES, n)))
     nodes, weights = [], []
-    for _ in range(PROBES):
-        z = rng.standard_normal(n)
-        rule = residual_measure(
-            lambda v: np.ravel(K @ v[:, None]), z, 0.0, PRODUCTS, lambda m: False, lambda k: False
-        ).gauss()
-        nodes.append(rule.nodes)
-        weights.append(rule.weights * (n / PROBES / np.sum(rule.weights)))
+    for a, b in zip(alpha, beta, strict=True):
+        x, S = np.linalg.eigh(np.diag(a) + np.diag(b, 1) + np.diag(b, -1))
+        nodes.append(x)
+        weights.append(n / PROBES * S[0] ** 2)
     x, w = np.concatenate(nodes), np.concatenate(weights)
     order = np.argsort(-x)
     x, w = x[order], w[order]
     one.eigenvalues, one.ranks = x, np.cumsum(w) - 0.5 * w + 0.5
+
+
+def recurrences(K: Gram, Z: Array) -> tuple[Array, Array]:
+    """Lanczos from every row of Z, in step, so that a product is one of a block: (alpha (b, k), beta (b, k - 1))."""
+    b, n = Z.shape
+    Q = np.empty((b, PRODUCTS, n))
+    alpha, beta = np.zeros((b, PRODUCTS)), np.zeros((b, PRODUCTS))
+    Q[:, 0] = Z / np.linalg.norm(Z, axis=1)[:, None]
+    for k in range(PRODUCTS):
+        W = np.ascontiguousarray((K @ np.ascontiguousarray(Q[:, k].T)).T)
+        for p in range(b):
+            alpha[p, k] = Q[p, k] @ W[p]
+            for _ in range(2):
+                W[p] -= (Q[p, : k + 1] @ W[p]) @ Q[p, : k + 1]
+        beta[:, k] = np.linalg.norm(W, axis=1)
+        done = k + 1
+        if done == PRODUCTS or np.any(beta[:, k] <= 1e-14 * math.sqrt(n) * np.max(alpha)):
+            break  # of low rank, all of them end together
+        Q[:, done] = W / beta[:, k, None]
+    return alpha[:, :done], beta[:, : done - 1]
 
 
 def of_training(
