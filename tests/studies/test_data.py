@@ -12,7 +12,7 @@ import pytest
 import mehler as mh
 from mehler.__main__ import main
 from mehler.studies import data, data_picture
-from mehler.studies.data_parts import between, count
+from mehler.studies.data_words import between, count
 from mehler.studies.targets import targets
 from mehler.training.prediction import Iterations
 

@@ -121,7 +121,9 @@ def run(ask: Ask) -> StudyReport:
     ask
         What is asked.
     """
-    from .data_parts import conclusions, records, sections
+    from .data_parts import sections
+    from .data_records import records
+    from .data_words import conclusions
 
     start = time.perf_counter()
     points = ask.points("subspace-random", ask.count(POINTS, QUICK_POINTS), DIMENSION, 700, SPAN)
@@ -139,7 +141,7 @@ def run(ask: Ask) -> StudyReport:
         which=NAME,
         title="Which activation learns these points, and which of them are in its way?",
         conclusions=conclusions(found),
-        sections=sections(found, ask),
+        sections=sections(found),
         records=records(found),
         asked=ask.asked(
             f"{points.text}, divided by their norms", labels=y.text, width=width, steps=steps,

@@ -1,124 +1,23 @@
-"""What the page of ``data`` says: sentences computed from the numbers, sections, tables and their records."""
+"""What the page of ``data`` shows: sections of paragraphs, pictures and tables."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from ..result import above
-from ..training.prediction import Iterations
 from . import data_picture as drawn
-from .ask import Ask, times
-from .data import LAST, PRODUCTS, SHARES, Found, One, predicted_at
-from .report import Picture, Record, Section, Table
+from .ask import times
+from .data import LAST, PRODUCTS, SHARES, WHOLE_UP_TO, Found, One, predicted_at
+from .data_words import between, iterations
+from .report import Picture, Section, Table
 
 SHOWN = (0, 1, 10, 100)
 
 
-def conclusions(found: Found) -> tuple[str, ...]:
-    """Sentences computed from the numbers."""
-    out = []
-    known = {a: o.bottom for a, o in found.of.items() if o.bottom is not None and o.bottom.resolved}
-    if known:
-        order = sorted(known, key=lambda a: -known[a].value)
-        words = ", ".join(f"{a} {known[a].value:.3g}" for a in order)
-        out.append(
-            f"Smallest eigenvalue, largest first: {words}: a factor of "
-            f"{times(known[order[0]].value / known[order[-1]].value)} between the first and the last."
-        )
-    aim = SHARES[1]
-    steps = {
-        a: i.value for a, o in found.of.items() if (i := iterations(found, o, aim)) is not None
-    }
-    if steps:
-        order = sorted(steps, key=lambda a: steps[a])
-        words = ", ".join(f"{a} {count(steps[a])}" for a in order)
-        out.append(
-            f"{order[0]} is predicted to train fastest: steps to {100 * aim:g} % of the loss at the start, each activation with its own "
-            f"step size 1 / lambda_max: {words}."
-        )
-    gaps = {
-        a: t.losses[-1] / predicted_at(o, t.steps) - 1.0
-        for a, o in found.of.items()
-        if (t := o.training) is not None
-        and t.status != "diverged"
-        and predicted_at(o, t.steps) > 0.0
-    }
-    if gaps:
-        worst = max(gaps, key=lambda a: abs(gaps[a]))
-        ends = ", ".join(sorted({f"{o.training.steps:,}" for o in found.of.values() if o.training}))
-        out.append(
-            f"Networks of {found.width:,} neurons trained for {ends} steps end within {100 * abs(gaps[worst]):.2g} % of the predicted loss "
-            f"(farthest: {worst}, {100 * gaps[worst]:+.2g} %)."
-        )
-    out += shared(found)
-    return (*out, *found.left_out) or ("Nothing was reached.",)
-
-
-def shared(found: Found) -> list[str]:
-    """Which points carry the bottom vector of all activations."""
-    known = {a: o.attribution for a, o in found.of.items() if o.attribution and o.attribution.known}
-    if not known:
-        return []
-    least = {a: len(f.support) for a, f in known.items()}
-    words = ", ".join(f"{a} {m:,}" for a, m in least.items())
-    out = [f"Points that carry 90 % of the bottom vector, of {len(found.A):,}: {words}."]
-    votes = Counter(i for f in known.values() for i in f.support[:50])
-    common = [i for i, c in votes.items() if c == len(known)]
-    if common and len(known) > 1:
-        rows = ", ".join(map(str, common[:6]))
-        more = f" and {len(common) - 6} more" if len(common) > 6 else ""
-        text = f"In every one of these sets: row{'s' * (len(common) > 1)} {rows}{more}"
-        if len(common) == 2:
-            i, j = common
-            text += f", with the cosine {float(found.A[i] @ found.A[j]):.5f}"
-            kinds = found.targets.classes
-            if kinds is not None:
-                same = "the same label" if kinds[i] == kinds[j] else "different labels"
-                text += (
-                    f" and {same} ({kinds[i]}"
-                    + ("" if kinds[i] == kinds[j] else f" and {kinds[j]}")
-                    + ")"
-                )
-        out.append(text + ".")
-    return out
-
-
-def iterations(found: Found, one: One, share: float) -> Iterations | None:
-    """Predicted steps to a share of the loss at the start."""
-    if one.prediction is None:
-        return None
-    return one.prediction.iterations(share * 0.5 * float(np.sum(found.targets.y**2)))
-
-
-def count(steps: float) -> str:
-    """Steps, in at most three digits where they are many."""
-    if not math.isfinite(steps):
-        return "never"
-    return (
-        f"{steps:,.0f}"
-        if steps < 1e4
-        else f"{float(f'{steps:.3g}'):,.0f}"
-        if steps < 1e9
-        else f"{steps:.2g}"
-    )
-
-
-def between(i: Iterations | None) -> str:
-    """A cell: the steps, or both ends where they differ in what is shown."""
-    if i is None:
-        return "-"
-    low, high = count(i.lower), count(i.upper)
-    if math.isinf(i.upper):
-        return f"> {low}" if math.isfinite(i.lower) and i.lower > 0.0 else "-"
-    return low if low == high else f"{low} to {high}"
-
-
-def sections(found: Found, ask: Ask) -> tuple[Section, ...]:
+def sections(found: Found) -> tuple[Section, ...]:
     """Of the page."""
     made = (training(found), bottom(found), blame(found), points(found), cost(found))
     return tuple(section for section in made if section is not None)
@@ -201,7 +100,7 @@ def bottom(found: Found) -> Section | None:
         ratio = times(top / r.value) if r.resolved and r.value > 0.0 else "-"
         return a, low, value, f"{r.upper:.5g}", f"{top:.5g}", ratio, r.status
 
-    exact = n <= 1_000
+    exact = n <= WHOLE_UP_TO
     how = (
         "every eigenvalue"
         if exact
@@ -388,84 +287,3 @@ def cost(found: Found) -> Section | None:
             ),
         ),
     )
-
-
-def records(found: Found) -> dict[str, list[Record]]:
-    """Tidy tables; the main one has a row an activation."""
-    main: list[Record] = []
-    curve: list[Record] = []
-    spectrum: list[Record] = []
-    carried: list[Record] = []
-    for a, o in found.of.items():
-        r, f, t, p = o.bottom, o.attribution, o.training, o.prediction
-        row: Record = {
-            "activation": a,
-            "kernel": o.kernel,
-            "n": len(found.A),
-            "d": found.A.shape[1],
-        }
-        names = ("value", "lower", "upper", "lower_kind", "status", "method")
-        row |= {("lambda_min" if k == "value" else k): getattr(r, k, None) for k in names}
-        row["lambda_max"] = None if p is None else p.lambda_max
-        row |= {k: getattr(f, k, None) for k in ("participation", "pair_value", "pair_cosine")}
-        row["support"] = None if f is None or not f.known else len(f.support)
-        row["pair_i"], row["pair_j"] = (None, None) if f is None or f.pair is None else f.pair
-        row["step_size"] = None if p is None else p.step_size
-        row["width"] = found.width
-        row["steps"] = None if t is None else t.steps
-        row["training_status"] = None if t is None else t.status
-        row["loss"] = None if t is None else float(t.losses[-1])
-        row["predicted"] = None if t is None else predicted_at(o, t.steps)
-        for share in SHARES:
-            i = iterations(found, o, share)
-            row[f"steps_to_{share:g}_lower"] = None if i is None else i.lower
-            row[f"steps_to_{share:g}_upper"] = None if i is None else i.upper
-        main.append(row)
-        if f is not None:
-            carried += [{"activation": a, **line} for line in f.records()]
-        spectrum += [
-            {
-                "activation": a,
-                "rank": float(k),
-                "eigenvalue": float(x),
-                "how": "all" if len(found.A) <= 1_000 else "quadrature",
-            }
-            for k, x in zip(o.ranks, o.eigenvalues, strict=True)
-        ]
-        if r is not None:
-            spectrum += [
-                {
-                    "activation": a,
-                    "rank": float(len(found.A) - k),
-                    "eigenvalue": float(x),
-                    "how": "solved",
-                }
-                for k, x in enumerate(r.values)
-            ]
-        curve += losses(a, o)
-    return {
-        "": main,
-        "losses": curve,
-        "spectrum": spectrum,
-        "attribution": carried,
-        "seconds": list(found.costs),
-    }
-
-
-def losses(name: str, one: One) -> list[Record]:
-    """Trained and predicted, at every step of either."""
-    measured: dict[int, float] = {}
-    if one.training is not None:
-        measured = {t: float(x) for t, x in enumerate(one.training.losses)}
-    steps = set(measured)
-    if one.prediction is not None:
-        steps |= {int(t) for t in one.prediction.steps}
-    order = sorted(steps)
-    unknown = [None] * len(order)
-    ahead: tuple[Any, ...] = (unknown, unknown, unknown)
-    if one.prediction is not None and order:
-        ahead = tuple(a.tolist() for a in one.prediction.at(np.array(order, dtype=np.float64)))
-    return [
-        {"activation": name, "step": t, "loss": measured.get(t), "predicted": p, "lower": low, "upper": high}
-        for t, p, low, high in zip(order, *ahead, strict=True)
-    ]  # fmt: skip
