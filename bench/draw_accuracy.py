@@ -23,14 +23,14 @@ import mehler as mh
 LADDERS = [
     ("sphere-random", 2, "relu", (5, 12)),
     ("sphere-random", 3, "relu", (10, 40, 120)),
-    ("sphere-random", 3, "tanh", (10, 20, 40, 70, 100, 140)),
+    ("sphere-random", 3, "tanh", (10, 20, 40, 70, 100)),
     ("sphere-random", 3, "swish", (12, 30, 60, 100)),
     ("sphere-random", 2, "tanh", (6, 10, 14, 20, 28, 40)),
     ("sphere-random", 2, "swish", (6, 9, 13, 18, 24, 28, 32, 36, 42, 47, 52)),
     ("sphere-random", 2, "gelu", (8, 14, 22, 28, 32, 42, 46, 50, 54, 58)),
 ]
-WIDTH = 2000  # of the finite networks
-BY_MPMATH = 32  # points of the largest of them
+WIDTH = 500  # of the finite networks
+BY_MPMATH = 28  # points of the largest of them
 # Okabe and Ito's colours, told apart by every eye; markers differ too
 ROUTES = {
     "NumPy eigvalsh": ("#999999", "o"),

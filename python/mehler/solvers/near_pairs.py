@@ -36,7 +36,7 @@ from ..operators.gram import core_diagonal, core_points
 from ..operators.layered import layered
 from ..operators.near_points import Cluster, clusters, near_pairs, parity_sign
 from ..result import EigenResult
-from . import shift_invert
+from . import cholesky, shift_invert
 from .outcome import EPS, Task, replace, result_of
 from .split import Split, split
 
@@ -179,7 +179,7 @@ class _Rest:
     @staticmethod
     def of(A: Array, points: _core.Points, ker: Kernel, task: Task, keep: Array) -> _Rest | None:
         """None where it does not fit, or is itself too near to singular."""
-        if not shift_invert.fits(len(A), 2 * points.nbytes, "double", task.limit):
+        if not cholesky.fits(len(A), 2 * points.nbytes, "double", task.limit):
             return None
         few = core_points(A, ker, task.threads)
         given = None if task.given is None else task.given[keep]
