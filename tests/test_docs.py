@@ -80,7 +80,8 @@ def test_docstring_names_every_parameter(public: str):
     ]
     if not arguments:
         return
-    headed = re.search(r"^(?:Parameters|Attributes)\n-+\n(.*)", doc, re.MULTILINE | re.DOTALL)
+    told, _, _ = doc.partition("\nExamples\n--------\n")
+    headed = re.search(r"^(?:Parameters|Attributes)\n-+\n(.*)", told, re.MULTILINE | re.DOTALL)
     assert headed, f"mehler.{public} takes {arguments}; its docstring has no {section} section"
     # The names stand at the left margin of the section, alone or "a, b : type".
     words = set(re.findall(r"\w+", "\n".join(re.findall(r"^\S.*", headed[1], re.MULTILINE))))
@@ -115,7 +116,7 @@ def test_docstring_says_what_comes_back_and_what_is_refused(public: str):
     headed = re.findall(r"^(\w+)\n-+$", doc, re.MULTILINE)
     missing = [section for section in expected if section not in headed]
     assert not missing, f"the docstring of mehler.{public} has no section {missing}"
-    order = ["Parameters", "Returns", "Raises", "Warns", "References"]  # numpydoc's
+    order = ["Parameters", "Returns", "Raises", "Warns", "References", "Examples"]  # numpydoc's
     assert headed == [section for section in order if section in headed]
 
 

@@ -19,6 +19,12 @@ def build_info() -> dict[str, Any]:
     -------
     dict
         Versions, compiler, CPU level, threads, and the machine, by name; ready for JSON.
+
+    Examples
+    --------
+    >>> info = mh.build_info()
+    >>> info["mehler"] == mh.__version__, info["numpy"] == np.__version__
+    (True, True)
     """
     from . import __version__
 

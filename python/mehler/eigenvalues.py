@@ -35,6 +35,19 @@ class Spectrum:
         Wall time.
     message
         What was climbed, and what would give more.
+
+    Examples
+    --------
+    >>> C = mh.generate("circle-full", n=21, d=2)
+    >>> s = mh.eigvalsh(C, "tanh")
+    >>> s.resolved, s.precision
+    (True, 'double')
+    >>> " ".join(f"{v:.3e}" for v in s.values[:3])  # a simple one, then pairs
+    '6.294e-08 1.464e-07 1.464e-07'
+    >>> ((s.lower <= s.values) & (s.values <= s.upper)).all().item()
+    True
+    >>> s.at(1e-30).resolved  # not to thirty digits
+    False
     """
 
     values: Array = field(repr=False)

@@ -80,6 +80,15 @@ def plot_spectrum(
     ------
     KeyError
         A name without a floor, where floors are given.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().subplots()
+    >>> C = mh.generate("circle-half", n=20, d=2)
+    >>> mh.plot_spectrum(ax, {name: mh.eigvalsh(C, name).values for name in ("relu", "tanh")})
+    >>> sorted(ax.get_legend_handles_labels()[1])
+    ['relu', 'tanh']
     """
     unseen: list[float] = []
     for place, (name, values) in enumerate(spectra.items()):
@@ -138,6 +147,17 @@ def plot_dimension(
         A name without floors, where floors are given.
     ValueError
         Values that are not as many as the dimensions.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().subplots()
+    >>> dims = np.array([2, 4, 8])
+    >>> data = [mh.generate("sphere-random", n=40, d=d, rng=0) for d in dims]
+    >>> values = {a: np.array([mh.min_eig(X, a).value for X in data]) for a in ("relu", "tanh")}
+    >>> mh.plot_dimension(ax, dims, values)
+    >>> ax.get_xscale(), ax.get_yscale()
+    ('log', 'log')
     """
     x = np.asarray(dimensions)
     unseen: list[float] = []

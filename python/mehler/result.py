@@ -79,6 +79,20 @@ class EigenResult:
         What happened, in a sentence.
     interrupted
         Ended by Ctrl-C.
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=100, d=3, rng=0)
+    >>> r = mh.min_eig(X, "relu", certify="rigorous")
+    >>> print(f"{r.value:.4g}  {r.status}, lower bound by {r.lower_kind}")
+    0.0004293  resolved, lower bound by factorisation
+    >>> r.resolved, r.lower <= r.value <= r.upper
+    (True, True)
+    >>> K = mh.gradient_kernel("relu")(X)
+    >>> np.allclose(K @ r.vector, r.value * r.vector)
+    True
+    >>> r.to_dict()["n"]  # ready for JSON
+    100
     """
 
     value: float

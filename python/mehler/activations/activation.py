@@ -45,6 +45,24 @@ class Activation:
         ((base_0, base_1, ...), ((c, r, s), ...)) where phi = sum_m base_m z^m + sum s (z - c)_+^r / r!.
     key
         What equality and hashing go by, for activations made from a callable.
+
+    Examples
+    --------
+    >>> act = mh.activation("relu")
+    >>> act.kinks, act.homogeneity, act.parity
+    ((0.0,), 1.0, 'linear-even')
+    >>> print(act(np.array([-1.0, 2.0])), act.derivative()(np.array([-1.0, 2.0])))
+    [0. 2.] [0. 1.]
+    >>> np.allclose(act.hermite(0), 1 / np.sqrt(2 * np.pi))  # E relu(Z)
+    True
+    >>> print(np.round(act.hermite_series(2), 4))
+    [0.3989 0.5    0.2821]
+
+    One of your own; kinks make the integrals exact:
+
+    >>> leaky = mh.Activation.from_function(lambda z: np.maximum(z, 0.1 * z), kinks=(0.0,), name="leaky")
+    >>> print(f"{leaky.hermite(1):.4f}")  # E leaky'(Z) = (1 + 0.1) / 2
+    0.5500
     """
 
     name: str

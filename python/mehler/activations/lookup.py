@@ -40,6 +40,12 @@ def activations() -> list[str]:
     -------
     list of str
         Names, without parameters.
+
+    Examples
+    --------
+    >>> names = mh.activations()
+    >>> {"relu", "tanh", "gelu", "silu"} <= set(names)
+    True
     """
     return sorted(ENTRIES)
 
@@ -65,6 +71,18 @@ def activation(name: str | Activation, **params: Any) -> Activation:
         Unknown name (the nearest ones are in the message) or a parameter out of range.
     TypeError
         Unknown parameter, or a callable (wrap it with :meth:`Activation.from_function`).
+
+    Examples
+    --------
+    >>> act = mh.activation("elu", alpha=0.5)
+    >>> print(act(np.array([-1.0, 2.0])))  # 0.5 (exp(-1) - 1), 2
+    [-0.31606028  2.        ]
+    >>> mh.activation("swish").name
+    'silu'
+    >>> mh.activation("rleu")
+    Traceback (most recent call last):
+        ...
+    ValueError: unknown activation 'rleu'. Nearest: relu, relu6, relu3.
     """
     if isinstance(name, Activation):
         if params:

@@ -64,6 +64,13 @@ def bounds(
     ----------
     Panigrahi, Shetty, Goyal, ICLR 2020. Murray et al., ICLR 2023 (power series). Becchetti, Russo, Skorupinski
     (homogeneous features). Tropp, Found. Comput. Math. 12, 2012 (matrix Chernoff).
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=50, d=10, rng=0)
+    >>> b = mh.bounds(X, "relu")
+    >>> 0.0 < b.lower <= b.measured <= b.upper
+    True
     """
     from ..question import posed
 

@@ -27,6 +27,15 @@ class Bound:
         What has to hold.
     source
         Paper and theorem, or the proof in a line.
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=50, d=10, rng=0)
+    >>> best = min((r for r in mh.bounds(X, "relu").rows if r.direction == "upper"), key=lambda r: r.value)
+    >>> print(f"{best.name}: {best.value:.4g}")
+    closest points: 0.07771
+    >>> best.hypothesis != "", best.source != ""
+    (True, True)
     """
 
     name: str
@@ -82,6 +91,19 @@ class Bounds:
         What was not computed, and why.
     measured
         lambda_min as a solver resolved it, or None.
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=20, d=10, rng=0)
+    >>> b = mh.bounds(X, "tanh")
+    >>> b.lower <= b.measured <= b.upper
+    True
+    >>> {row["direction"] for row in b.records()} == {"lower", "upper"}
+    True
+    >>> b.span, b.depth_needed > 1
+    (10, True)
+    >>> b.to_dict()["n"]
+    20
     """
 
     kernel: str

@@ -48,6 +48,17 @@ class Definiteness:
         Wall time.
     vector
         Where the answer is False: a v of norm one with v^t K v < 0, shape (n,).
+
+    Examples
+    --------
+    >>> K = np.array([[1.0, 2.0], [2.0, 1.0]])
+    >>> no = mh.check_psd(K)
+    >>> bool(no), no.psd
+    (False, False)
+    >>> print(f"{no.vector @ K @ no.vector:.6f}")  # a direction that disproves it
+    -1.000000
+    >>> sorted(no.to_dict())[:3]
+    ['floor', 'lower', 'n']
     """
 
     psd: bool | None
@@ -139,6 +150,15 @@ def check_psd(
     References
     ----------
     Rump, Verification of positive definiteness, BIT 46, 2006.
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=100, d=3, rng=0)
+    >>> bool(mh.check_psd(mh.gram(X, "relu")))
+    True
+    >>> no = mh.check_psd(np.array([[1.0, 2.0], [2.0, 1.0]]))  # eigenvalues -1 and 3
+    >>> no.psd, no.lower <= -1.0 <= no.upper
+    (False, True)
     """
     start = time.perf_counter()
     count, limit, seconds = thread_count(threads), memory_limit(max_memory), duration(time_limit)

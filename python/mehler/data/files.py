@@ -60,6 +60,15 @@ def load(path: str | os.PathLike[str], rows: int | None = None, key: str | None 
     ValueError
         A file of an unknown kind, damaged, without the array ``key``, with cells that are no numbers, or
         with fewer than ``rows`` rows.
+
+    Examples
+    --------
+    >>> np.save("points.npy", np.eye(4))
+    >>> mh.load("points.npy", rows=2).shape
+    (2, 4)
+    >>> np.savetxt("points.csv", [[3.0, 4.0]], delimiter=",", header="x, y", comments="")
+    >>> print(mh.load("points.csv"))
+    [[3. 4.]]
     """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path must be the name of a file; got {path!r}.")

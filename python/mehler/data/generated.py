@@ -45,6 +45,18 @@ def generate(
         n, d or span is no integer; rng is nothing that a generator can be made from.
     ValueError
         Unknown kind, n or d below 1, a span that the kind does not have or d cannot hold.
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=5, d=3, rng=0)
+    >>> X.shape, np.allclose(np.linalg.norm(X, axis=1), 1.0)
+    ((5, 3), True)
+    >>> print(np.round(mh.generate("circle-half", n=2, d=2), 6))
+    [[1. 0.]
+     [0. 1.]]
+    >>> flat = mh.generate("subspace-random", n=50, d=10, span=3, rng=0)
+    >>> mh.describe(flat).rank
+    3
     """
     from .._arrays import generator_from
 

@@ -50,6 +50,12 @@ def normalize(X: Any) -> Array:
         X is no array of real numbers.
     ValueError
         X is not 2-D, is empty, holds NaN, infinity, or a zero row, which has no direction.
+
+    Examples
+    --------
+    >>> print(mh.normalize([[3.0, 4.0], [0.0, 1e-300]]))
+    [[0.6 0.8]
+     [0.  1. ]]
     """
     from .._arrays import as_points
 
@@ -95,6 +101,16 @@ class DataSummary:
         min |u_i + u_j| and its (i, j).
     duplicates, antipodal_pairs
         Pairs i < j with |u_i - u_j|, or |u_i + u_j|, at most 8 eps: one direction but for rounding.
+
+    Examples
+    --------
+    >>> s = mh.describe(mh.generate("circle-half", n=4, d=2))  # angles 0, 45, 90, 135 degrees
+    >>> print(f"{s.separation:.6f} {2 * np.sin(np.pi / 8):.6f}")
+    0.765367 0.765367
+    >>> s.rank, s.duplicates
+    (2, 0)
+    >>> s.to_dict()["n"]
+    4
     """
 
     n: int
@@ -175,6 +191,14 @@ def describe(X: Any) -> DataSummary:
         X is no array of real numbers.
     ValueError
         X is not 2-D, is empty, holds NaN or infinity, or nothing but zero rows.
+
+    Examples
+    --------
+    >>> s = mh.describe([[2.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, -3.0]])
+    >>> s.rank, s.duplicates, s.antipodal_pairs
+    (2, 1, 1)
+    >>> s.nearest_pair, s.nearest_antipodal_pair
+    ((0, 2), (1, 3))
     """
     return described(X)[0]
 

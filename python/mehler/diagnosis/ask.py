@@ -34,6 +34,18 @@ class Diagnosis:
         The smoothness class of the activation; None where none was given.
     implies
         Sentences on lambda_min of the G-matrix (first layer trained, infinite width, variance one).
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=100, d=4, rng=0)
+    >>> found = mh.diagnose(X, "relu")
+    >>> found.data.dimension, found.activation.text
+    (4, "phi' jumps (J_1)")
+    >>> len(found.implies) > 0  # sentences on lambda_min
+    True
+    >>> sorted(found.to_dict())
+    ['activation', 'data', 'implies']
+    >>> figure = found.plot()
     """
 
     data: DataDiagnosis | None
@@ -147,6 +159,15 @@ def diagnose(
     ----------
     Panigrahi, Shetty, Goyal, ICLR 2020 (the classes J_r, the dimension d'). Hille, Trans. Amer. Math. Soc. 47, 1940 (Hermite
     coefficients and the strip). Pachon, Platte, Trefethen, IMA J. Numer. Anal. 30, 2010 (finding jumps).
+
+    Examples
+    --------
+    >>> X = mh.generate("subspace-random", n=100, d=20, span=4, rng=0)
+    >>> found = mh.diagnose(X, "elu")
+    >>> found.data.dimension, found.activation.order
+    (4, 2)
+    >>> mh.diagnose(activation="tanh").activation.kind
+    'analytic'
     """
     if X is None and activation is None:
         raise ValueError("diagnose needs points, an activation, or both; got neither.")

@@ -32,6 +32,14 @@ class AttributionRow:
         The point that lies nearest to it or to its antipode, and their cosine; None and NaN for one point.
     without_lower, without_upper
         Enclose lambda_min of the other n - 1 points. Removing a point never lowers it (interlacing).
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=50, d=10, rng=0)
+    >>> X[7] = mh.normalize(X[[3]] + 0.01 * X[[7]])[0]
+    >>> row = mh.attribute(X, "relu").rows[0]
+    >>> sorted((row.index, row.neighbour)), f"{row.weight:.2f} {row.cosine:.4f}"
+    ([3, 7], '0.50 1.0000')
     """
 
     index: int
@@ -80,6 +88,21 @@ class Attribution:
         What happened, in a sentence; wall time.
     interrupted
         Ended by Ctrl-C, with what was known.
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=50, d=10, rng=0)
+    >>> X[7] = mh.normalize(X[[3]] + 0.01 * X[[7]])[0]
+    >>> a = mh.attribute(X, "relu")
+    >>> a.pair, sorted(a.support)
+    ((3, 7), [3, 7])
+    >>> a.pair_share > 0.9  # those two points alone explain lambda_min
+    True
+    >>> a.records()[0]["index"] in (3, 7)
+    True
+    >>> a.to_dict()["n"]
+    50
+    >>> figure = a.plot()
     """
 
     kernel: str

@@ -102,6 +102,16 @@ def attribute(
     References
     ----------
     Golub, SIAM Review 15, 1973 (secular equation). Horn, Johnson, Matrix Analysis, 4.3 (interlacing).
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=50, d=10, rng=0)
+    >>> X[7] = mh.normalize(X[[3]] + 0.01 * X[[7]])[0]  # nearly a copy
+    >>> a = mh.attribute(X, "relu")
+    >>> sorted(row.index for row in a.rows[:2])
+    [3, 7]
+    >>> (a.without_lower[7] > 5 * a.value).item()  # without one of them lambda_min rises
+    True
     """
     from ..question import posed
 

@@ -55,6 +55,15 @@ class Smoothness:
         mu_0, mu_1, ... of phi.
     curve
         z and phi(z), (2, m), around zero and all kinks.
+
+    Examples
+    --------
+    >>> elu = mh.diagnose(activation="elu").activation
+    >>> elu.kind, elu.order, [(k.at, k.order) for k in elu.kinks]
+    ('kinked', 2, [(0.0, 2)])
+    >>> tanh = mh.diagnose(activation="tanh").activation
+    >>> abs(tanh.strip / (np.pi / 2) - 1) < 0.01  # the pole at i pi / 2
+    True
     """
 
     name: str

@@ -47,6 +47,21 @@ class DataDiagnosis:
         What time was not enough for, in words: nearest distances are then at most, and counts of pairs at least, those given.
     interrupted
         By Ctrl-C.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = mh.generate("subspace-random", n=200, d=20, span=4, rng=rng)
+    >>> X = X + 1e-6 * rng.standard_normal(X.shape)  # a noise floor
+    >>> data = mh.diagnose(X).data
+    >>> data.dimension, data.rank
+    (4, 20)
+    >>> 1e-6 < data.noise < 1e-5
+    True
+    >>> data.dimension_of(0.5) <= 4
+    True
+    >>> data.to_dict()["dimension"]
+    4
     """
 
     points: DataSummary

@@ -53,6 +53,34 @@ class Kernel:
         Variances of weights and biases.
     normalized
         Divide each layer by E[phi(u)^2].
+
+    Examples
+    --------
+    >>> h = mh.gradient_kernel("relu")
+    >>> print(np.round(h(np.array([1.0, 0.5, -0.5])), 6))  # rho (pi - arccos rho) / (2 pi)
+    [ 0.5       0.166667 -0.083333]
+    >>> X = mh.generate("sphere-random", n=4, d=3, rng=0)
+    >>> h(X).shape, h(X, X[:2]).shape, np.allclose(h.diag(X), 0.5)
+    ((4, 4), (4, 2), True)
+    >>> A = h.coefficients(4)  # h(rho) = rho / 4 + rho^2 / (2 pi) + ...
+    >>> print(np.round(A, 4))
+    [0.     0.25   0.1592 0.     0.0265]
+    >>> np.allclose(h.tail(5), h(1.0) - A.sum())  # all that follows
+    True
+    >>> h.homogeneity, h.kinked
+    (1.0, True)
+    >>> print(h.explain())
+    kernel      gradient_kernel(activation('relu'))
+    ...
+    smooth      kinked: the derivative of order 1 is the first that jumps (class J_1)
+    ...
+    at rho=1    singular term -0.225079 (1 - rho)^0.5
+    ...
+
+    A tangent kernel is as singular as those of its layers:
+
+    >>> [layer.kind for layer in mh.ntk("relu", depth=2).single_layers()]
+    ['nngp', 'gradient']
     """
 
     activation: Activation | tuple[Activation, ...]

@@ -68,6 +68,15 @@ def gradient_kernel(
     References
     ----------
     Panigrahi, Shetty, Goyal, ICLR 2020, arXiv 1908.05660.
+
+    Examples
+    --------
+    >>> h = mh.gradient_kernel("relu")  # rho (pi - arccos rho) / (2 pi)
+    >>> print(np.round(h(np.array([1.0, 0.5, 0.0])), 6))
+    [0.5      0.166667 0.      ]
+    >>> deep = mh.gradient_kernel(["relu", "tanh"], bias_var=0.1)
+    >>> deep.depth
+    2
     """
     return _kernel("gradient", act, depth, weight_var, bias_var, normalized)
 
@@ -118,6 +127,14 @@ def nngp(
     ----------
     Neal, Bayesian Learning for Neural Networks, 1996, chapter 2 (the limit of wide layers). Daniely,
     Frostig, Singer, NIPS 2016, arXiv 1602.05897 (as dual of an activation).
+
+    Examples
+    --------
+    >>> h = mh.nngp("relu")  # (sqrt(1 - rho^2) + (pi - arccos rho) rho) / (2 pi)
+    >>> print(np.round(h(np.array([1.0, 0.5, 0.0])), 6))
+    [0.5      0.304499 0.159155]
+    >>> print(f"{mh.nngp('sin')(1.0):.6f}")  # E sin(Z)^2 = (1 - exp(-2)) / 2
+    0.432332
     """
     return _kernel("nngp", act, depth, weight_var, bias_var, normalized)
 
@@ -164,6 +181,15 @@ def ntk(
     References
     ----------
     Jacot, Gabriel, Hongler, NeurIPS 2018, arXiv 1806.07572.
+
+    Examples
+    --------
+    >>> rho = np.array([1.0, 0.5, 0.0])
+    >>> both = mh.gradient_kernel("relu")(rho) + mh.nngp("relu")(rho)  # hidden layer and read-out
+    >>> np.allclose(mh.ntk("relu")(rho), both)
+    True
+    >>> print(f"{mh.ntk('relu', depth=3, weight_var=2.0)(1.0):.4f}")  # one from each layer
+    4.0000
     """
     return _kernel("ntk", act, depth, weight_var, bias_var, normalized)
 

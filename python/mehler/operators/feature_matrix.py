@@ -48,6 +48,26 @@ class FeatureGram:
         That G cannot exceed, and why.
     seconds
         That it took to make.
+
+    Examples
+    --------
+    >>> X = mh.generate("circle-full", n=11, d=2)
+    >>> G = mh.feature_gram(X, "elu", width=1000, rng=0)
+    >>> G.storage, G.shape
+    ('factor', (11, 11))
+    >>> entries = G.toarray()
+    >>> np.allclose(G @ np.ones(11), entries.sum(axis=1))
+    True
+    >>> np.allclose(G.diagonal(), np.diag(entries))
+    True
+    >>> s = G.spectrum()  # by singular values of the factor: each small one to its own digits
+    >>> np.allclose(s.values, np.linalg.eigvalsh(entries))
+    True
+    >>> spectrum, V = G.pairs()
+    >>> np.allclose(entries @ V, V * spectrum.values)
+    True
+    >>> G.as_linear_operator().shape  # for SciPy's solvers
+    (11, 11)
     """
 
     def __init__(

@@ -125,6 +125,16 @@ def feature_gram(
     Panigrahi, Shetty, Goyal, ICLR 2020 (G = M^T M / m). Jacot, Gabriel, Hongler, NeurIPS 2018 (the tangent
     kernel). Sohl-Dickstein, Novak, Schoenholz, Lee 2020 (parameterisations). Demmel, Grigori, Hoemmen, Langou,
     SISC 34, 2012 (TSQR).
+
+    Examples
+    --------
+    >>> X = mh.generate("circle-full", n=11, d=2)
+    >>> G = mh.feature_gram(X, "relu", width=1000, rng=0)
+    >>> W = np.random.default_rng(0).standard_normal((1000, 2))  # the same weights
+    >>> M = (X @ W.T > 0)[:, :, None] * X[:, None, :]  # relu'(w_k . x_i) x_i
+    >>> M = M.reshape(11, -1)
+    >>> np.allclose(np.asarray(G), M @ M.T / 1000)
+    True
     """
     start = time.perf_counter()
     ker = kernel_of(activation, kernel, None, weight_var, bias_var)

@@ -57,6 +57,21 @@ class Gram:
         What the fill saw of the pairs: ``nearest`` and ``antipodal`` as (i, j, deficit) with
         deficit 1 - cos or 1 + cos, ``equal`` and ``opposite`` lists of coinciding pairs, and their
         counts. None for matrix-free.
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=100, d=3, rng=0)
+    >>> K = mh.gram(X, mh.ntk("relu"), storage="matrix-free")
+    >>> full = K.toarray()
+    >>> full.shape, np.array_equal(full, full.T)
+    ((100, 100), True)
+    >>> v = np.ones(100)
+    >>> np.allclose(K @ v, full @ v), np.allclose(K.diagonal(), 1.0)
+    (True, True)
+    >>> K.error < 1e-14
+    True
+    >>> K.as_linear_operator().shape  # for SciPy's solvers
+    (100, 100)
     """
 
     def __init__(
@@ -345,6 +360,16 @@ def gram(
         Bad points, unknown storage or dtype, norms at which the activation cannot be evaluated.
     MemoryError
         The storage does not fit into ``max_memory``; raised before anything is allocated.
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=300, d=3, rng=0)
+    >>> K = mh.gram(X, "relu", storage="packed", dtype="float32")
+    >>> K.shape, K.nbytes < 300 * 300 * 4
+    ((300, 300), True)
+    >>> V = np.ones((300, 2))
+    >>> np.allclose(K @ V, mh.gradient_kernel("relu")(X) @ V, rtol=1e-6)
+    True
     """
     from .._progress import Reporter
 

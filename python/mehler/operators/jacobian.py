@@ -92,6 +92,16 @@ def gram_from_rows(
     References
     ----------
     Demmel, Grigori, Hoemmen, Langou, SISC 34, 2012 (TSQR).
+
+    Examples
+    --------
+    >>> J = np.random.default_rng(0).standard_normal((20, 500))  # row i: df(x_i) / d(parameters)
+    >>> G = mh.gram_from_rows([J[:, :200], J[:, 200:]])  # layer by layer
+    >>> np.allclose(np.asarray(G), J @ J.T)
+    True
+    >>> r = mh.eigsh(G)
+    >>> np.allclose(r.value, np.linalg.svd(J)[1][-1] ** 2, rtol=1e-10)
+    True
     """
     start = time.perf_counter()
     choice("by", by, LAYOUTS)

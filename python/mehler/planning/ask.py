@@ -60,6 +60,15 @@ def plan(
     ------
     TypeError, ValueError
         Bad points or options, as in :func:`min_eig`.
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=300, d=3, rng=0)
+    >>> p = mh.plan(X, "relu")
+    >>> p.method, p.status
+    ('shift-invert', 'resolved')
+    >>> mh.plan(X, "relu", method="lanczos").method
+    'lanczos'
     """
     asked = posed(
         X,

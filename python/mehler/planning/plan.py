@@ -79,6 +79,17 @@ class Plan:
         NaN where no probe was needed.
     max_memory
         Bytes that the call may take.
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=300, d=3, rng=0)
+    >>> p = mh.plan(X, "relu", max_memory="1GB")
+    >>> p.method, p.nbytes < 10**9
+    ('shift-invert', True)
+    >>> "lanczos" in p.table()  # one line a method
+    True
+    >>> p.to_dict()["status"]
+    'resolved'
     """
 
     method: str | None

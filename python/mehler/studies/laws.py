@@ -58,6 +58,16 @@ class Fit:
         Values of x in the window, and values that were not resolved.
     log_prefactor
         a.
+
+    Examples
+    --------
+    >>> fit = mh.rates("relu", against="separation").fit("relu")
+    >>> fit.law, fit.expected, round(fit.exponent, 2), fit.low <= fit.exponent <= fit.high
+    ('power', 1.0, 1.0, True)
+    >>> x = np.array([fit.first, fit.last])
+    >>> y = fit.at(x)  # the fitted line
+    >>> np.allclose(np.log(y[1] / y[0]) / np.log(x[1] / x[0]), fit.exponent)
+    True
     """
 
     activation: str

@@ -30,6 +30,12 @@ class RateRow:
         y; NaN where it is not resolved.
     status
         As in :class:`EigenResult`.
+
+    Examples
+    --------
+    >>> row = mh.rates("relu", against="separation").rows[0]
+    >>> row.activation, row.status, row.value > 0
+    ('relu', 'resolved', True)
     """
 
     activation: str
@@ -61,6 +67,19 @@ class Rates:
         Rows that were taken from the file.
     interrupted
         Ended by Ctrl-C: fits are of what was known.
+
+    Examples
+    --------
+    >>> found = mh.rates("relu", against="separation")
+    >>> found.fit("relu").expected
+    1.0
+    >>> len(found.records()) == len(found.rows)
+    True
+    >>> x, y = found.table("relu")  # (m,) and (m, seeds)
+    >>> y.shape == (len(x), 1)
+    True
+    >>> found.to_csv("rates.csv")
+    >>> figure = found.plot()
     """
 
     against: str

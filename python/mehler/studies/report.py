@@ -143,6 +143,21 @@ class StudyReport:
         How the names of files begin.
     text, more
         What ``print`` and JSON show instead of the tables, and of the records.
+
+    Examples
+    --------
+    >>> found = mh.study("bounds", activations="relu", n=20, quick=True)
+    >>> found.which, found.interrupted
+    ('bounds', False)
+    >>> len(found.csv().splitlines()) == 1 + len(found.records[""])  # the main table, with its heads
+    True
+    >>> found.file("", "html")
+    'bounds.html'
+    >>> files, _ = found.save("report")
+    >>> sorted({path.suffix for path in files})
+    ['.csv', '.html', '.png']
+    >>> found.to_dict()["which"]
+    'bounds'
     """
 
     which: str

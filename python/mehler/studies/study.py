@@ -102,6 +102,14 @@ def study(
     References
     ----------
     Panigrahi, Shetty, Goyal, ICLR 2020.
+
+    Examples
+    --------
+    >>> found = mh.study("depth", activations="tanh", n=10, quick=True)
+    >>> for sentence in found.conclusions:
+    ...     print(sentence)
+    Standardised, the smallest eigenvalue goes from 1 to 32 hidden layers: tanh 0.0098 to 0.76 (77 times).
+    Layers after which half of the diagonal is proved: tanh 166.
     """
     choice("which", which, tuple(STUDIES))
     given = several(

@@ -104,6 +104,17 @@ def sweep(
         else; found, expected and remedy are in the message.
     MemoryError
         A row does not fit into ``max_memory``; raised before the first is computed.
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=100, d=3, rng=0)
+    >>> table = mh.sweep(X, ["relu", "tanh"], depths=[1, 2], tol=1e-4)
+    >>> for row in table.rows:
+    ...     print(f"{row.activation} {row.depth} {row.value:.3g} {row.status}")
+    relu 1 0.000429 resolved
+    relu 2 0.000215 resolved
+    tanh 1 1.04e-08 resolved
+    tanh 2 1.16e-09 resolved
     """
     start = time.perf_counter()
     seed = seed_from(rng)

@@ -31,6 +31,15 @@ class SweepRow:
         As in :class:`EigenResult`; ``status`` is 'not run' for what was not reached.
     seconds
         Of its solve, and its share of what was computed for several rows at once.
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=100, d=3, rng=0)
+    >>> row = mh.sweep(X, "relu").rows[0]
+    >>> row.finished, row.status, row.width
+    (True, 'resolved', None)
+    >>> mh.SweepRow.of_cells(row.cells()) == row  # texts of a CSV, to the bit
+    True
     """
 
     activation: str
@@ -112,6 +121,22 @@ class Sweep:
         Rows whose matrices were filled together with others.
     interrupted
         Ended by Ctrl-C or a callback: what was not reached has the status 'not run'.
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=100, d=3, rng=0)
+    >>> table = mh.sweep(X, "relu", n=[25, 50, 100])
+    >>> table.resolved, [row.n for row in table.rows]
+    (True, [25, 50, 100])
+    >>> values = [record["value"] for record in table.records()]
+    >>> values == sorted(values, reverse=True)  # interlacing
+    True
+    >>> table.to_csv("sweep.csv")
+    >>> figure = table.plot()
+    >>> sorted(table.to_dict())
+    ['interrupted', 'resumed', 'rows', 'seconds', 'shared']
+
+    ``table.to_dataframe()`` is the table in pandas.
     """
 
     rows: tuple[SweepRow, ...]

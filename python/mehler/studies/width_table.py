@@ -33,6 +33,14 @@ class WidthRow:
         Of lambda_min, as in an :class:`EigenResult`.
     deviation
         |G_m - G|_F / |G|_F from the matrix at infinite width; NaN where that is not known.
+
+    Examples
+    --------
+    >>> X = mh.generate("circle-full", n=11, d=2)
+    >>> row = mh.width_study(X, "relu", widths=[1000], seeds=1).rows[0]
+    >>> r = mh.min_eig(X, "relu", width=1000, rng=row.seed)
+    >>> np.allclose(row.value, r.value, rtol=1e-3)
+    True
     """
 
     seed: int
@@ -64,6 +72,18 @@ class WidthStudy:
         Wall time.
     message
         Why there is no limit, or what ended the study.
+
+    Examples
+    --------
+    >>> X = mh.generate("circle-full", n=11, d=2)
+    >>> found = mh.width_study(X, "relu", widths=[100, 1000], seeds=2)
+    >>> found.values.shape, found.deviations.shape
+    ((2, 2), (2, 2))
+    >>> found.limit.status
+    'resolved'
+    >>> [line["width"] for line in found.summary()], len(found.records())
+    ([100, 1000], 4)
+    >>> figure = found.plot()
     """
 
     rows: tuple[WidthRow, ...]

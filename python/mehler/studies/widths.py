@@ -102,6 +102,13 @@ def width_study(
     References
     ----------
     Panigrahi, Shetty, Goyal, ICLR 2020 (networks of finite width).
+
+    Examples
+    --------
+    >>> X = mh.generate("circle-full", n=11, d=2)
+    >>> found = mh.width_study(X, "relu", widths=[100, 1000, 10_000], seeds=3)
+    >>> -0.8 < found.rate < -0.2  # |G_m - G| falls like the inverse root of the width
+    True
     """
     from ..operators.finite_width import features_of
     from ..operators.space import FACTOR_UP_TO, check_memory

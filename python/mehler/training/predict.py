@@ -127,6 +127,18 @@ def predict_training(
     ----------
     Jacot, Gabriel, Hongler, NeurIPS 2018. Arora, Du, Hu, Li, Wang, ICML 2019 (theorem 4.1). Golub, Meurant,
     Matrices, Moments and Quadrature, 2010 (theorems 6.3 to 6.6).
+
+    Examples
+    --------
+    >>> X = mh.generate("circle-half", n=10, d=2)
+    >>> y = np.array([1.0, -1.0] * 5)
+    >>> ahead = mh.predict_training(X, y, "relu", steps=[0, 10, 100])
+    >>> K = mh.gradient_kernel("relu")(X)
+    >>> left = np.linalg.matrix_power(np.eye(10) - ahead.step_size * K, 100) @ y
+    >>> np.allclose(ahead.loss[-1], 0.5 * left @ left)
+    True
+    >>> ahead.iterations(0.5)
+    Iterations(target=0.5, lower=91, upper=91)
     """
     start = time.perf_counter()
     grid = steps_of(steps)

@@ -32,6 +32,14 @@ class Iterations:
         The loss.
     lower, upper
         The first step at which the loss is at most the target lies between; infinity where no bound is known.
+
+    Examples
+    --------
+    >>> X = mh.generate("circle-half", n=10, d=2)
+    >>> ahead = mh.predict_training(X, np.array([1.0, -1.0] * 5), "relu")
+    >>> steps = ahead.iterations(0.5)
+    >>> steps.target, steps.lower <= steps.value <= steps.upper
+    (0.5, True)
     """
 
     target: float
@@ -93,6 +101,26 @@ class TrainingPrediction:
         What limits it, or a step size that diverges.
     decay
         The quadrature rules: what :meth:`at` and :meth:`iterations` ask.
+
+    Examples
+    --------
+    >>> X = mh.generate("circle-half", n=10, d=2)
+    >>> ahead = mh.predict_training(X, np.array([1.0, -1.0] * 5), "relu", steps=100)
+    >>> ahead.resolved, ahead.method
+    (True, 'spectrum')
+    >>> loss, lower, upper = ahead.at([0, 50])
+    >>> print(f"{loss[0]:.6f}")  # (1/2) |y|^2
+    5.000000
+    >>> steps = ahead.iterations(0.1)
+    >>> half = ahead.with_step_size(ahead.step_size / 2).iterations(0.1)
+    >>> 1.9 < half.value / steps.value < 2.1
+    True
+    >>> ahead.records()[0]["step"]
+    0.0
+    >>> ahead.to_csv("ahead.csv")
+    >>> ahead.to_dict()["status"]
+    'resolved'
+    >>> figure = ahead.plot()
     """
 
     steps: Array

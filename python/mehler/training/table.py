@@ -37,6 +37,16 @@ class TrainingRow:
         Of G(t): descent is stable while step_size < 2 / lambda_max.
     seconds
         Since the start.
+
+    Examples
+    --------
+    >>> X = mh.generate("circle-half", n=10, d=2)
+    >>> run = mh.train(X, np.array([1.0, -1.0] * 5), "relu", width=2000, steps=10, rng=0)
+    >>> first = run.rows[0]
+    >>> first.step, first.drift, first.lambda_min_status
+    (0, 0.0, 'resolved')
+    >>> np.allclose(first.predicted, first.loss)  # (1/2) |f(0) - y|^2
+    True
     """
 
     step: int
@@ -93,6 +103,21 @@ class Training:
         The most that was allocated at a time.
     message
         What ended it, and what is suspicious.
+
+    Examples
+    --------
+    >>> X = mh.generate("circle-half", n=10, d=2)
+    >>> y = np.array([1.0, -1.0] * 5)
+    >>> run = mh.train(X, y, "relu", width=2000, steps=100, record=[0, 10, 100], rng=0)
+    >>> [record["step"] for record in run.records()]
+    [0, 10, 100]
+    >>> further = mh.train(X, y, "relu", width=2000, steps=10, weights=run.weights, readout=run.readout)
+    >>> further.loss < run.loss
+    True
+    >>> run.to_csv("run.csv")
+    >>> run.to_dict()["status"]
+    'finished'
+    >>> figure = run.plot()
     """
 
     rows: tuple[TrainingRow, ...]

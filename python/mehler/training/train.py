@@ -130,6 +130,16 @@ def train(
     ----------
     Du, Zhai, Poczos, Singh, ICLR 2019. Panigrahi, Shetty, Goyal, ICLR 2020 (figure 1). Arora, Du, Hu, Li, Wang,
     ICML 2019 (theorem 4.1).
+
+    Examples
+    --------
+    >>> X = mh.generate("circle-half", n=10, d=2)
+    >>> y = np.array([1.0, -1.0] * 5)
+    >>> run = mh.train(X, y, "elu", width=5000, steps=100, rng=0)
+    >>> run.status, run.steps
+    ('finished', 100)
+    >>> np.allclose(run.loss, run.rows[-1].predicted, rtol=0.02)  # as the kernel said
+    True
     """
     from ..question import kernel_of
 
