@@ -70,7 +70,7 @@ import numpy as np
 import mehler as mh
 ```
 
-and are executed by the tests, in this wording; `...` stands for lines left out. `help(mh.min_eig)` shows the same text.
+and are executed by the tests, in this wording; `...` stands for lines left out. `help(mh.min_eig)` shows the same text. New here? The [tutorial](tutorial.md) goes from data to a decision.
 """
 ROLE = re.compile(r":(?:func|class|meth):`([\w.]+)`")
 
