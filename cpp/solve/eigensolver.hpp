@@ -14,12 +14,12 @@ struct EigenOptions {
     double floor =
         0.0; // ... or <= floor + floor_relative * |K|: what rounding in the product leaves
     double floor_relative = 0.0;
-    double shift = 0.0; // s > 0: theta is of -(K - s)^-1, and tol of K's eigenvalue s - 1 / theta
     double below = 0.0; // give up when theta falls below this: a more precise matrix is needed
     std::uint64_t seed = 0;
     int threads = 1;
     Index most_applications = std::numeric_limits<Index>::max(); // then End::too_many
     double above = std::numeric_limits<double>::infinity(); // enough: theta is surely above this
+    double shift = 0.0; // s > 0: theta is of -(K - s)^-1, and tol of K's eigenvalue s - 1 / theta
 };
 
 struct EigenStep {
