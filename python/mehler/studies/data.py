@@ -248,11 +248,9 @@ def spectrum(one: One, K: Gram, rng: np.random.Generator) -> None:
     for a, b in zip(alpha, beta, strict=True):
         x, S = np.linalg.eigh(np.diag(a) + np.diag(b, 1) + np.diag(b, -1))
         nodes.append(x)
-        weights.append(n / PROBES * S[0] ** 2)
-    x, w = np.concatenate(nodes), np.concatenate(weights)
-    order = np.argsort(-x)
-    x, w = x[order], w[order]
-    one.eigenvalues, one.ranks = x, np.cumsum(w) - 0.5 * w + 0.5
+        weights.append(n * S[0] ** 2)
+    w = np.mean(weights, axis=0)[::-1]  # nodes of all probes, largest first, one by one
+    one.eigenvalues, one.ranks = np.mean(nodes, axis=0)[::-1], np.cumsum(w) - 0.5 * w + 0.5
 
 
 def recurrences(K: Gram, Z: Array) -> tuple[Array, Array]:
