@@ -163,7 +163,7 @@ public:
             tiling_.by_columns(t, I, J);
             const Index rows = tiling_.rows(I), across = tiling_.rows(J);
             const T *here = tile(I, I), *there = tile(J, J), *entry = tile(I, J);
-            thread_local Buffer<T> diagonal(tiling_.edge);
+            Buffer<T> diagonal(rows);
             for (Index r = 0; r < rows; ++r)
                 diagonal[r] = here[r * rows + r];
             T best = std::numeric_limits<T>::infinity();

@@ -80,6 +80,14 @@ def test_pair_bound_is_the_least_quotient_of_two(dtype):
     assert F.pair_bound(1) == pytest.approx(truth, abs=1e-6)
 
 
+def test_pair_bound_of_tiles_of_either_edge_in_one_process():
+    """Small tiles first: what a thread keeps for them must not serve the larger ones."""
+    for n in (700, 3100, 700):
+        A = np.diag(np.arange(2.0, n + 2.0))
+        A[n - 1, n - 3] = A[n - 3, n - 1] = n - 1.0  # between n - 1 and n + 1 on the diagonal
+        assert _core.Cholesky32(A, 0.0, 2).pair_bound(1) == 1.0
+
+
 def test_a_factor_has_no_tiles_of_k_left():
     F = _core.Cholesky64(np.eye(300), 0.0, 1)
     for bad in ((0, 0), (0, 3), (-1, 1), (2, 1)):
