@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -158,3 +159,16 @@ def test_eigsh_says_what_it_needs():
         mh.eigsh(K, which="LA", method="preconditioned")
     with pytest.raises(MemoryError, match=r"more than max_memory=1 MB\. Use method='lanczos'"):
         mh.eigsh(K, method="preconditioned", max_memory="1MB")
+
+
+@pytest.mark.parametrize("activation", ["tanh", "gelu"])
+def test_what_rounding_drowns_is_not_printed_as_digits(activation):
+    pytest.importorskip("flint")
+    for n in (20, 28, 60):
+        X = mh.generate("sphere-random", n=n, d=2, rng=0)
+        true = mh.min_eig(X, activation, precision="exact").value
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            r = mh.min_eig(X, activation, method="preconditioned", precision="double", rng=0)
+        assert r.lower <= true <= r.upper
+        assert abs(r.value - true) <= max(r.residual, r.floor)
