@@ -40,17 +40,20 @@ template <class T>
 void bind_packed(py::module_& m, const char* name) {
     using Packed = PackedGram<T>;
     py::class_<Packed, Operator, std::shared_ptr<Packed>>(m, name)
-        .def(py::init(
-                 [](const HeldPoints& X, std::shared_ptr<Profile> h, int threads, py::object ask) {
-                     PythonMonitor monitor{std::move(ask)};
-                     std::shared_ptr<Packed> K;
-                     monitor.run([&](Monitor& mon) {
-                         K = std::make_shared<Packed>(X.points, h, threads, mon);
-                     });
-                     return K;
-                 }),
+        .def(py::init([](const HeldPoints& X, std::shared_ptr<Profile> h, int threads,
+                         py::object ask, double top) {
+                 if (Packed::fixed && !(top > 0.0 && std::isfinite(top)))
+                     throw py::value_error("top must be positive");
+                 PythonMonitor monitor{std::move(ask)};
+                 std::shared_ptr<Packed> K;
+                 monitor.run([&](Monitor& mon) {
+                     K = std::make_shared<Packed>(X.points, h, top, threads, mon);
+                 });
+                 return K;
+             }),
              py::arg("points"), py::arg("profile"), py::arg("threads"), py::arg("ask") = py::none(),
-             py::keep_alive<1, 2>())
+             py::arg("top") = 0.0, py::keep_alive<1, 2>())
+        .def_property_readonly("unit", &Packed::unit)
         .def(
             "frobenius",
             [](const Packed& K, int threads) {
@@ -70,8 +73,8 @@ void bind_packed(py::module_& m, const char* name) {
         .def(
             "dense",
             [](const Packed& K, int threads) {
-                py::array_t<T> out({K.size(), K.size()});
-                T* p = out.mutable_data();
+                py::array_t<typename Packed::Value> out({K.size(), K.size()});
+                auto* p = out.mutable_data();
                 PythonMonitor monitor{py::none()};
                 monitor.run([&](Monitor& mon) { K.dense(p, threads, mon); });
                 return out;
@@ -118,6 +121,7 @@ void bind_gram(py::module_& m) {
 
     bind_packed<double>(m, "Packed64");
     bind_packed<float>(m, "Packed32");
+    bind_packed<std::int32_t>(m, "PackedFixed32");
 
     py::class_<RecomputedGram, Operator, std::shared_ptr<RecomputedGram>>(m, "Recomputed")
         .def(py::init([](const HeldPoints& X, std::shared_ptr<Profile> h) {

@@ -9,11 +9,12 @@ namespace mehler {
 namespace {
 
 template <class T>
-py::list packed(const py::object& X, const Profiles& profiles, int threads, py::object ask) {
+py::list packed(const py::object& X, const Profiles& profiles, const std::vector<double>& tops,
+                int threads, py::object ask) {
     const auto points = X.cast<const HeldPoints&>().points;
     PythonMonitor monitor{std::move(ask)};
     std::vector<std::shared_ptr<PackedGram<T>>> made;
-    monitor.run([&](Monitor& m) { made = fill_many<T>(points, profiles, threads, m); });
+    monitor.run([&](Monitor& m) { made = fill_many<T>(points, profiles, tops, threads, m); });
     py::list out;
     for (auto& K : made) {
         py::object one = py::cast(std::move(K));
@@ -43,13 +44,19 @@ void bind_sweep(py::module_& m) {
     m.def(
         "packed_many",
         [](const py::object& points, const std::vector<std::shared_ptr<Profile>>& profiles,
-           const std::string& dtype, int threads, py::object ask) {
+           const std::string& dtype, int threads, py::object ask, std::vector<double> tops) {
             const Profiles all(profiles.begin(), profiles.end());
-            return dtype == "float32" ? packed<float>(points, all, threads, std::move(ask))
-                                      : packed<double>(points, all, threads, std::move(ask));
+            if (dtype != "fixed32")
+                tops.resize(all.size());
+            if (tops.size() != all.size())
+                throw py::value_error("tops must hold one number a profile");
+            const auto make = dtype == "fixed32"   ? packed<std::int32_t>
+                              : dtype == "float32" ? packed<float>
+                                                   : packed<double>;
+            return make(points, all, tops, threads, std::move(ask));
         },
         py::arg("points"), py::arg("profiles"), py::arg("dtype"), py::arg("threads"),
-        py::arg("ask") = py::none());
+        py::arg("ask") = py::none(), py::arg("tops") = std::vector<double>());
     bind_factor_of<double>(m);
     bind_factor_of<float>(m);
 }

@@ -10,17 +10,20 @@ namespace mehler {
 
 using Profiles = std::vector<std::shared_ptr<const Profile>>;
 
-// One matrix a profile.
+// One matrix a profile; tops: no entry is larger.
 template <class T>
-std::vector<std::shared_ptr<PackedGram<T>>> fill_many(const std::shared_ptr<const Points>& points,
-                                                      const Profiles& profiles, int threads,
-                                                      Monitor& monitor) {
+std::vector<std::shared_ptr<PackedGram<T>>>
+fill_many(const std::shared_ptr<const Points>& points, const Profiles& profiles,
+          const std::vector<double>& tops, int threads, Monitor& monitor) {
     constexpr Index edge = Tiling::edge;
     const Tiling tiling(points->n());
     const Index tiles = tiling.tiles();
     std::vector<Buffer<T>> data;
-    for (std::size_t k = 0; k < profiles.size(); ++k)
+    std::vector<Scale<T>> scales;
+    for (std::size_t k = 0; k < profiles.size(); ++k) {
         data.emplace_back(tiling.entries());
+        scales.emplace_back(tops[k]);
+    }
     monitor.phase("fill", tiles);
     std::vector<Pairs> seen(static_cast<std::size_t>(tiling.panels));
     std::vector<std::mutex> guards(static_cast<std::size_t>(tiling.panels));
@@ -40,7 +43,7 @@ std::vector<std::shared_ptr<PackedGram<T>>> fill_many(const std::shared_ptr<cons
         walk_tile(P, P, true, tile, work.data(), &mine, [&](const Stretch& s) {
             for (std::size_t k = 0; k < profiles.size(); ++k) {
                 entries(*profiles[k], P, P, tile, s, h);
-                put_stretch(data[k].data() + at, columns, s.r, s.start, s.count, h);
+                put_stretch(data[k].data() + at, columns, s.r, s.start, s.count, h, scales[k]);
             }
         });
         if (I == J)
@@ -56,8 +59,8 @@ std::vector<std::shared_ptr<PackedGram<T>>> fill_many(const std::shared_ptr<cons
     pairs.order();
     std::vector<std::shared_ptr<PackedGram<T>>> made;
     for (std::size_t k = 0; k < profiles.size(); ++k)
-        made.push_back(
-            std::make_shared<PackedGram<T>>(points, profiles[k], std::move(data[k]), pairs));
+        made.push_back(std::make_shared<PackedGram<T>>(points, profiles[k], scales[k],
+                                                       std::move(data[k]), pairs));
     return made;
 }
 

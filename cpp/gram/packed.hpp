@@ -1,6 +1,12 @@
-// Packed lower tiles in float64 or float32, filled tile by tile.
+// Packed lower tiles in float64, float32 or 32-bit fixed point, filled tile by tile.
+//
+// Fixed point: entries are whole multiples of one unit, at most 2^31 of them. As many bytes as
+// float32 and products as fast, but 256 times less of a large entry is lost: what rounding hides
+// of the smallest eigenvalue is decided by the large entries, of which kernels have many.
 #pragma once
+#include <cstdint>
 #include <memory>
+#include <type_traits>
 
 #include "core/operator.hpp"
 #include "gram/symmetric_product.hpp"
@@ -8,17 +14,36 @@
 
 namespace mehler {
 
+// How a value of at most ``top`` is stored: value = unit * what is stored.
+template <class T>
+struct Scale {
+    explicit Scale(double) {}
+    static constexpr double unit = 1.0;
+    T stored(double value) const { return static_cast<T>(value); }
+};
+template <>
+struct Scale<std::int32_t> {
+    static constexpr double most = 2147483646.0; // one to spare for rounding
+    explicit Scale(double top) : unit(top / most), inverse(most / top) {}
+    double unit, inverse;
+    std::int32_t stored(double value) const {
+        const double x = value * inverse;
+        return static_cast<std::int32_t>(x + (x < 0.0 ? -0.5 : 0.5));
+    }
+};
+
 // Entries start, ..., start + count - 1 of row r of a tile with so many columns, in strips; start
 // is a multiple of a line.
 template <class T>
-void put_stretch(T* tile, Index columns, Index r, Index start, Index count, const double* values) {
+void put_stretch(T* tile, Index columns, Index r, Index start, Index count, const double* values,
+                 const Scale<T>& scale) {
     T* to = tile + Tiling::within<T>(r, start, columns);
     Index c = 0;
     for (; c + line<T> <= count; c += line<T>, to += strip * line<T>)
         for (Index l = 0; l < line<T>; ++l)
-            to[l] = static_cast<T>(values[c + l]);
+            to[l] = scale.stored(values[c + l]);
     for (Index l = 0; c + l < count; ++l)
-        to[l] = static_cast<T>(values[c + l]);
+        to[l] = scale.stored(values[c + l]);
 }
 
 // The upper half of a diagonal tile from its lower half: symmetric to the bit.
@@ -32,14 +57,14 @@ void mirror(T* tile, Index rows, Index columns) {
 // The lower tile (I, J) in strips. A diagonal tile is mirrored: symmetric to the bit.
 template <class T>
 void fill_lower(const Points& P, const Profile& h, const Tiling& tiling, Index I, Index J,
-                double* work, T* out, Pairs* pairs) {
+                double* work, T* out, Pairs* pairs, const Scale<T>& scale) {
     constexpr Index edge = Tiling::edge;
     const Index rows = tiling.rows(I), columns = tiling.columns(I, J), used = J < I ? edge : rows;
     if (I == J || rows % strip)
         std::fill(out, out + tiling.height(I) * columns, T(0));
     fill_tile(P, P, true, h, {I * edge, rows, J * edge, used}, work, pairs,
               [&](Index r, Index start, Index count, const double* values) {
-                  put_stretch(out, columns, r, start, count, values);
+                  put_stretch(out, columns, r, start, count, values, scale);
               });
     if (I == J)
         mirror(out, rows, columns);
@@ -48,10 +73,14 @@ void fill_lower(const Points& P, const Profile& h, const Tiling& tiling, Index I
 template <class T>
 class PackedGram final : public Operator {
 public:
+    static constexpr bool fixed = std::is_integral_v<T>;
+    using Value = std::conditional_t<fixed, double, T>; // what an entry is to others
+
+    // top: no entry is larger; fixed point alone needs to know.
     PackedGram(std::shared_ptr<const Points> points, std::shared_ptr<const Profile> profile,
-               int threads, Monitor& monitor)
+               double top, int threads, Monitor& monitor)
         : points_(std::move(points)), profile_(std::move(profile)), tiling_(points_->n()),
-          data_(tiling_.entries()) {
+          scale_(top), data_(tiling_.entries()) {
         const Index tiles = tiling_.tiles();
         monitor.phase("fill", tiles);
         std::vector<Pairs> seen(static_cast<std::size_t>(tiling_.panels));
@@ -63,7 +92,7 @@ public:
             tiling_.tile(tiles - 1 - t, I, J);
             Pairs mine;
             fill_lower(*points_, *profile_, tiling_, I, J, work.data(),
-                       data_.data() + tiling_.offset(I, J), &mine);
+                       data_.data() + tiling_.offset(I, J), &mine, scale_);
             {
                 const std::lock_guard lock(guards[static_cast<std::size_t>(I)]);
                 seen[static_cast<std::size_t>(I)].merge(mine);
@@ -77,9 +106,9 @@ public:
 
     // Filled elsewhere (many.hpp), as the tiles of fill_lower.
     PackedGram(std::shared_ptr<const Points> points, std::shared_ptr<const Profile> profile,
-               Buffer<T> data, Pairs pairs)
+               const Scale<T>& scale, Buffer<T> data, Pairs pairs)
         : points_(std::move(points)), profile_(std::move(profile)), tiling_(points_->n()),
-          data_(std::move(data)), pairs_(std::move(pairs)) {}
+          scale_(scale), data_(std::move(data)), pairs_(std::move(pairs)) {}
 
     Index size() const override { return tiling_.n; }
     Index bytes() const override { return data_.bytes(); }
@@ -92,7 +121,11 @@ public:
         symmetric_product<T>(tiling_, V, Y, b, threads, monitor, [&](Index, Index I, Index J) {
             return data_.data() + tiling_.offset(I, J);
         });
+        if constexpr (fixed)
+            for (Index i = 0; i < b * tiling_.n; ++i)
+                Y[i] *= scale_.unit;
     }
+    double unit() const { return scale_.unit; }
 
     const T* tile(Index I, Index J) const { return data_.data() + tiling_.offset(I, J); }
     void diagonal(double* out) const {
@@ -103,9 +136,10 @@ public:
         if (j > i)
             std::swap(i, j);
         const Index I = i / Tiling::edge, J = j / Tiling::edge;
-        return data_[tiling_.offset(I, J) + Tiling::within<T>(i - I * Tiling::edge,
-                                                              j - J * Tiling::edge,
-                                                              tiling_.columns(I, J))];
+        return scale_.unit * static_cast<double>(
+                                 data_[tiling_.offset(I, J) +
+                                       Tiling::within<T>(i - I * Tiling::edge, j - J * Tiling::edge,
+                                                         tiling_.columns(I, J))]);
     }
     double frobenius(int threads, Monitor& monitor) const {
         std::vector<double> sums(static_cast<std::size_t>(tiling_.tiles()));
@@ -127,7 +161,7 @@ public:
         double total = 0.0;
         for (const double part : sums)
             total += part;
-        return std::sqrt(total);
+        return scale_.unit * std::sqrt(total);
     }
     // The full (n, n) row-major matrix.
     template <class S>
@@ -144,6 +178,7 @@ private:
     std::shared_ptr<const Points> points_;
     std::shared_ptr<const Profile> profile_;
     Tiling tiling_;
+    Scale<T> scale_;
     Buffer<T> data_;
     Pairs pairs_;
 };

@@ -16,8 +16,8 @@ public:
         symmetric_product<double>(tiling_, V, Y, b, threads, monitor, [&](Index, Index I, Index J) {
             // a thread is done with one tile before it asks for the next
             thread_local Buffer<double> mine(2 * area);
-            fill_lower(*points_, *profile_, tiling_, I, J, mine.data(), mine.data() + area,
-                       nullptr);
+            fill_lower(*points_, *profile_, tiling_, I, J, mine.data(), mine.data() + area, nullptr,
+                       Scale<double>(1.0));
             return static_cast<const double*>(mine.data() + area);
         });
     }

@@ -17,6 +17,7 @@ from .. import _core
 from .._arrays import Array, beyond, enough
 from ..kernels import Kernel
 from ..operators.gram import Gram
+from ..operators.packed import SINGLE
 from ..result import EigenResult
 from ..solvers import budget
 from ..solvers.cholesky import factor_bytes
@@ -50,7 +51,7 @@ def pays_for(n: int, dtype: str, applications: int, shifted: bool) -> bool:
     shifted
         Whether it was factored.
     """
-    single = dtype == "float32"
+    single = dtype in SINGLE
     factor = float(n) ** 3 / 3.0 / GEMM
     triangle = (2.0 if single else 4.0) * float(n) * n  # bytes
     solve = applications * triangle / STREAM

@@ -28,6 +28,7 @@ from .._arrays import (
 from ..activations import Activation
 from ..kernels import Kernel, gradient_kernel
 from .layered import LayeredPoints, layered, layers_of, warn_of
+from .packed import BYTES, PACKED, Packed, fill
 
 STORAGES = ("auto", "dense", "packed", "matrix-free")
 DTYPES = ("float64", "float32")
@@ -46,7 +47,7 @@ class Gram:
     storage
         'dense', 'packed' or 'matrix-free'.
     dtype
-        Of the stored entries.
+        Of the stored entries; solvers also pass 'fixed32' (``packed``), whose entries are given out as float64.
     threads
         As given: None asks OpenMP at each product.
     ask
@@ -83,19 +84,22 @@ class Gram:
         dtype: str,
         threads: int | None,
         ask: Callable[[str, int, int, float, float], bool] | None = None,
-        made: _core.Packed64 | _core.Packed32 | None = None,
+        made: Packed | None = None,
     ) -> None:
         self.kernel, self.storage, self.threads = kernel, storage, threads
         self.shape = (n, n)
-        self.dtype = np.dtype(dtype)
+        self.kind = dtype
+        self.dtype = np.dtype("float64" if dtype == "fixed32" else dtype)
         self._points = points
         self._array: np.ndarray[Any, Any] | None = None
         self.pairs: dict[str, Any] | None = None
         profile, count = kernel.h.compiled, thread_count(threads)
         self.op: _core.Operator
         if storage == "packed":
-            make = _core.Packed64 if dtype == "float64" else _core.Packed32
-            packed = make(points, profile, count, ask) if made is None else made
+            if made is None:
+                top = float(np.max(core_diagonal(points, kernel)))
+                made = fill(points, profile, dtype, count, ask, top)
+            packed = made
             self.op, self.pairs = packed, packed.pairs()
         elif storage == "dense":
             self._array, self.pairs = _core.dense_gram(points, profile, dtype, count, ask)
@@ -116,14 +120,14 @@ class Gram:
         operator
             ``multiply(V, threads)`` for V (n, b) in Fortran order.
         """
-        if self.dtype == np.float64:
+        if self.kind == "float64":
             return self.op
         return _core.Recomputed(self._points, self.kernel.h.compiled)
 
     @property
-    def packed(self) -> _core.Packed64 | _core.Packed32:
+    def packed(self) -> Packed:
         """The tiles of packed storage in the core."""
-        assert isinstance(self.op, (_core.Packed64, _core.Packed32))
+        assert isinstance(self.op, PACKED)
         return self.op
 
     @property
@@ -170,7 +174,7 @@ class Gram:
         numpy.ndarray
             (n,), as it is stored.
         """
-        if isinstance(self.op, (_core.Packed64, _core.Packed32)):
+        if isinstance(self.op, PACKED):
             return self.op.diagonal()
         return core_diagonal(self._points, self.kernel)
 
@@ -185,7 +189,7 @@ class Gram:
         if self._array is not None:
             return self._array.copy()
         count = thread_count(self.threads)
-        if isinstance(self.op, (_core.Packed64, _core.Packed32)):
+        if isinstance(self.op, PACKED):
             return self.op.dense(count)
         return _core.dense_gram(self._points, self.kernel.h.compiled, str(self.dtype), count)[0]
 
@@ -298,7 +302,7 @@ def relative_error(points: _core.Points, kernel: Kernel) -> float:
 
 def storage_bytes(n: int, storage: str, dtype: str) -> int:
     """Bytes that a storage will take for n points."""
-    size = np.dtype(dtype).itemsize
+    size = BYTES[dtype]
     if storage == "dense":
         return n * n * (8 if size == 8 else 12)
     panels = -(-n // TILE)

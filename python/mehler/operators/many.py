@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from .. import _core
 from .._arrays import thread_count
 from ..kernels import Kernel
-from .gram import Gram
+from .gram import Gram, core_diagonal
 
 Ask = Callable[[str, int, int, float, float], bool] | None
 
@@ -28,7 +30,7 @@ class Filled:
 
     def __init__(self, matrix: Gram, route: str) -> None:
         self._matrix: Gram | None = matrix
-        self.dtype, self.route, self.nbytes = str(matrix.dtype), route, matrix.nbytes
+        self.dtype, self.route, self.nbytes = matrix.kind, route, matrix.nbytes
 
     def take(self) -> Gram:
         """The matrix; the taker frees it."""
@@ -54,12 +56,13 @@ def filled(
     kernels
         The kernels.
     dtype
-        'float32' or 'float64'.
+        'fixed32', 'float32' or 'float64'.
     threads, ask
         Number of threads; listener of the fill.
     """
     profiles = [ker.h.compiled for ker in kernels]
-    made = _core.packed_many(points, profiles, dtype, thread_count(threads), ask)
+    tops = [float(np.max(core_diagonal(points, ker))) for ker in kernels]
+    made = _core.packed_many(points, profiles, dtype, thread_count(threads), ask, tops)
     return [
         Gram(points, n, ker, "packed", dtype, threads, made=one)
         for ker, one in zip(kernels, made, strict=True)

@@ -11,6 +11,7 @@ import math
 from typing import Protocol
 
 from .._arrays import beyond, enough, size_text
+from ..operators.packed import SINGLE
 from ..precision.coefficients import kernel_refusal
 from . import dense, lanczos, parts, preconditioned, shift_invert, sparse_inverse
 from .cost import NOMINAL, Cost, Rates, Refusal, Work
@@ -269,7 +270,7 @@ def _higher(problem: Problem) -> str:
 
 def _expectation(problem: Problem, row: Candidate) -> str:
     if row.status == "rounding-limited":
-        what = "single" if row.how.endswith("float32") else "double"
+        what = "single" if row.how.endswith(SINGLE) else "double"
         return (
             f"lambda_min is expected to lie below what {what} precision resolves to tol={problem.tol:g}, "
             f"and it says so in about {seconds_text(row.seconds)} s{_higher(problem)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .._arrays import thread_count
 from ..operators.gram import storage_bytes
+from ..operators.packed import SINGLE
 from ..solvers import iterative, room
 from .cost import Cost, Refusal, Work
 from .ladder import Rung, climb
@@ -73,28 +74,30 @@ def spent(part: dict[str, Work]) -> Work:
 def cost(problem: Problem) -> Cost:
     """Up the precisions that fit, as the route goes."""
     n = problem.n
-    stages = room.stages(n, _needed(problem), problem.precision, problem.size, problem.limit)
+    stages = room.stages(
+        n, _needed(problem), problem.precision, problem.size, problem.single, problem.limit
+    )
     return climb(problem, (_rung(problem, *stage) for stage in stages))
 
 
 def _rung(problem: Problem, storage: str, dtype: str) -> Rung:
     n = problem.n
-    lost = dtype == "float32" and beyond_single(problem)
+    lost = dtype in SINGLE and beyond_single(problem, dtype)
     law = GIVEN_UP if lost else ROUNDED if problem.out_of_reach else RESOLVED
     steps = law(problem)
     taken = storage_bytes(n, storage, dtype) + problem.held
     free = problem.limit - taken - room.work(n, 1, BLOCK, thread_count(None))
-    most = room.most_basis(n, free, 1, BLOCK, dtype == "float32") / BLOCK
+    most = room.most_basis(n, free, 1, BLOCK, dtype in SINGLE) / BLOCK
     if steps > most:  # restarts
         steps = min(steps * RESTARTS, float(iterative.MOST_PRODUCTS))
     kept = min(steps, most)
-    single = dtype == "float32" and not lost
+    single = dtype in SINGLE and not lost
     refining, exact = (REFINING(problem), EXACT) if single else (0.0, 0.0)
     work = spent(pieces(problem, storage, dtype, steps, refining, exact))
     taken += 8 * n * BLOCK * (int(kept) + 3) + (recomputed(n) if single else 0)
     return Rung(work, steps + refining + exact, taken, f"{storage} {dtype}", dtype, lost)
 
 
-def beyond_single(problem: Problem) -> bool:
-    """Whether rounding to float32 is expected to hide the value."""
-    return 5.0 * single_noise(problem) > problem.probe.lowest(problem.n)
+def beyond_single(problem: Problem, dtype: str) -> bool:
+    """Whether rounding to four bytes is expected to hide the value."""
+    return 5.0 * single_noise(problem, dtype) > problem.probe.lowest(problem.n)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from ..certificates import factorisation as certificate
 from ..operators.gram import storage_bytes
 from ..operators.layered import layered
+from ..operators.packed import BYTES
 from ..solvers.cholesky import factor_bytes
 from ..solvers.outcome import EPS
 from .cost import Work
 from .problem import Problem
 from .rates import OVERHEAD, entries
 
-BYTES = {"float32": 4, "float64": 8}
 UNEQUAL = "takes points of unit norm, or a homogeneous activation"
 TABLE = 70.0  # terms of a polynomial that looking one up among many pieces is worth
 BLOCK = 2  # vectors
@@ -108,8 +108,10 @@ def solve(problem: Problem, dtype: str) -> Work:
     return Work(stream=2.0 * BYTES[dtype] * entries(problem.n))
 
 
-def single_noise(problem: Problem) -> float:
-    """What float32 leaves of K, 2^-24 |K|_F, spread over the spectrum; relative to h(1)."""
+def single_noise(problem: Problem, dtype: str) -> float:
+    """What four bytes an entry leave of K, the bound of ``packed.rounding`` spread over the spectrum; relative to h(1)."""
+    if dtype == "fixed32":
+        return 2.0**-32 * math.sqrt(problem.n)
     return 2.0**-24 * math.sqrt(1.0 + problem.n * problem.probe.square)
 
 

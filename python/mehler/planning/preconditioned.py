@@ -12,6 +12,7 @@ from .._arrays import thread_count
 from ..certificates import deflated as deflated_certificate
 from ..kernels.parity import SIMPLE
 from ..operators.gram import storage_bytes
+from ..operators.packed import SINGLE
 from ..preconditioners import choice as preconditioners
 from ..preconditioners import sparse
 from ..solvers import iterative, room
@@ -146,7 +147,7 @@ def cost(problem: Problem) -> Cost:
         return lanczos.cost(problem)
     choice, rank, extra = preconditioner(problem)
     needed = room.beside(n, problem.held) + extra
-    stages = room.stages(n, needed, problem.precision, problem.size, problem.limit)
+    stages = room.stages(n, needed, problem.precision, problem.size, problem.single, problem.limit)
     found = climb(problem, (_rung(problem, *stage) for stage in stages))
     what = f"{rank} landmarks" if choice == "landmarks" else f"{rank} low-degree terms"
     if choice == "sparse":
@@ -159,13 +160,13 @@ def _rung(problem: Problem, storage: str, dtype: str) -> Rung:
     law: Callable[[Problem], float] = low_degree_steps if choice == "low-degree" else LANDMARKS
     if choice == "sparse":
         law = sparse_steps
-    lost = dtype == "float32" and lanczos.beyond_single(problem)
+    lost = dtype in SINGLE and lanczos.beyond_single(problem, dtype)
     steps = GIVEN_UP if lost else law(problem)
     most = float(iterative.DAVIDSON_PRODUCTS)
     exhausted = steps >= most or (problem.out_of_reach and not lost)
     if exhausted:
         steps = min(most, n / BLOCK)
-    single = dtype == "float32" and not lost
+    single = dtype in SINGLE and not lost
     refining, exact = (REFINING(problem), EXACT) if single else (0.0, 0.0)
     if single and choice == "sparse":
         refining = SPARSE_REFINING

@@ -19,7 +19,7 @@ from ..kernels import Kernel
 from ..kernels.norms import NormKernel
 from ..operators.layered import LayeredPoints, layered
 from ..preconditioners.sparse import Sight
-from ..solvers.outcome import EPS, largest_entry
+from ..solvers.outcome import EPS, largest_entry, single_of
 
 PROBE = 256
 
@@ -77,6 +77,11 @@ class Problem:
         """What some of the points say."""
         points = self.sight.given
         return probe(self.X, self.ker, points.layers if layered(points) else None)
+
+    @cached_property
+    def single(self) -> str:
+        """Which format of four bytes serves K: 'fixed32' or 'float32'."""
+        return single_of(self.sight.given, self.ker)
 
     @property
     def unequal(self) -> bool:

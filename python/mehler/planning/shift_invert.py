@@ -97,7 +97,7 @@ def placed(problem: Problem, dtype: str) -> bool:
         return False
     if lowest(n) * placing.SHARE < placing.STEEPEST * lowest(n // 4):
         return False
-    blur = single_noise(problem) if dtype == "float32" else 0.0
+    blur = single_noise(problem, dtype) if dtype == "float32" else 0.0
     return not hidden(problem) and blur < placing.APART * placing.SHARE * lowest(n)
 
 
@@ -108,4 +108,4 @@ def hidden(problem: Problem) -> bool:
 
 def beyond_single(problem: Problem) -> bool:
     """Whether K rounded to float32 is expected not to be positive definite any more."""
-    return single_noise(problem) > problem.probe.lowest(problem.n)
+    return single_noise(problem, "float32") > problem.probe.lowest(problem.n)

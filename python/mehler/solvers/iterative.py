@@ -1,7 +1,7 @@
 """The iterative routes: block Lanczos or preconditioned Davidson on a Gram operator.
 
-Precision starts low and climbs: float32 storage first, whose answer a float64 residual computed tile
-by tile has to confirm; float64 storage when float32 cannot see the value.
+Precision starts low and climbs: four bytes an entry first (fixed point, or float32 where norms differ much), whose
+answer a float64 residual computed tile by tile has to confirm; float64 storage when those cannot see the value.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ..operators.foreign import check_size
 from ..operators.gram import Gram
 from ..operators.layered import refuse
 from ..operators.many import Filled
+from ..operators.packed import PACKED, SINGLE, rounding
 from ..preconditioners import choice as preconditioners
 from ..result import EigenResult
 from . import room
@@ -34,6 +35,7 @@ from .outcome import (
     remedy,
     result_of,
     rounding_of,
+    single_of,
     structural,
     unknown,
     with_theory,
@@ -77,7 +79,7 @@ def points_route(
         low_rank = preconditioners.choose(ker, n, d)
         needed += preconditioners.nbytes(low_rank, ker, n, d)
     size = largest_entry(points, ker)
-    plan = room.stages(n, needed, precision, size, task.limit)
+    plan = room.stages(n, needed, precision, size, single_of(points, ker), task.limit)
     result: EigenResult | None = None
     inverse: preconditioners.Preconditioner | None = None
     for step, (storage, dtype) in enumerate(plan):
@@ -123,7 +125,7 @@ def _on(
     last: bool,
 ) -> EigenResult:
     """The smallest eigenvalue by what a storage of K holds; not the last: gives up on tiny values."""
-    points, single = K._points, K.dtype == np.float32
+    points, single = K._points, K.kind in SINGLE
     error = single_error(K, task.threads) if single else 0.0
     noise = 0.5 * error / math.sqrt(K.shape[0])  # rounding errors are not aligned
     return solve(
@@ -134,7 +136,7 @@ def _on(
         False,
         task,
         None,
-        str(K.dtype),
+        K.kind,
         K.nbytes + points.nbytes,
         f"{'lanczos' if inverse is None else 'preconditioned'}, {K.storage}",
         entry_error=entry_error(points, ker),
@@ -190,7 +192,7 @@ def solve(
         block = 1 if n <= 200 else max(room.BLOCK, min(k, 4))
         if inverse is not None and inverse.block is not None:
             block = max(block, inverse.block)
-    single = dtype == "float32"
+    single = dtype in SINGLE
     if inverse is not None:
         nbytes += inverse.nbytes
     beside = nbytes + room.work(n, k, block, task.threads)
@@ -283,10 +285,10 @@ def solve(
     elif single or found["end"] == "below":
         status = "rounding-limited"
         rounding = max(rounding, noise)
-        message = f"float32 storage knows it to about {rounding:.0e} only; use precision='double' or 'auto'"
+        message = f"{dtype} storage knows it to about {rounding:.0e} only; use precision='double' or 'auto'"
     elif not found["complete"]:
         status = "budget-limited"
-        message = "several eigenvalues lie within the rounding of float32; use precision='double'"
+        message = f"several eigenvalues lie within the rounding of {dtype}; use precision='double'"
     else:
         status = "budget-limited"
         message = (
@@ -331,7 +333,7 @@ def inverse_of(K: Any, k: int, task: Task) -> preconditioners.Preconditioner | N
     block = 4 if low_rank == "sparse" else 1 if n <= 200 else max(room.BLOCK, min(k, 4))
     making = preconditioners.nbytes(low_rank, K.kernel, n, d) + room.work(n, k, block, task.threads)
     using = preconditioners.held(low_rank, K.kernel, n, d)
-    using += room.needed(n, k, block, K.dtype == np.float32, task.threads, images=True)
+    using += room.needed(n, k, block, K.kind in SINGLE, task.threads, images=True)
     need = max(making, using) + K.nbytes
     if need > task.limit:
         raise MemoryError(
@@ -342,9 +344,9 @@ def inverse_of(K: Any, k: int, task: Task) -> preconditioners.Preconditioner | N
 
 
 def single_error(K: Gram, threads: int) -> float:
-    """|E| <= |E|_F <= 2^-24 |K|_F, E what float32 storage leaves of K."""
-    if isinstance(K.op, _core.Packed32):
-        return 2.0**-24 * (1.0 + 1e-6) * K.op.frobenius(threads)
+    """A bound of |E|, E what storage in four bytes leaves of K."""
+    if isinstance(K.op, PACKED):
+        return rounding(K.op, threads)
     assert K._array is not None
     return 2.0**-24 * (1.0 + 1e-6) * float(np.linalg.norm(K._array.astype(np.float64)))
 

@@ -18,6 +18,7 @@ from ..certificates.tail_bound import gershgorin_tail
 from ..kernels import Kernel
 from ..operators.gram import core_diagonal, relative_error
 from ..operators.layered import layered
+from ..operators.packed import four_bytes
 from ..preconditioners.sparse import Sight
 from ..result import EigenResult
 
@@ -69,6 +70,11 @@ def estimated_norm(exact: _core.Operator, n: int, task: Task, most: float = math
 def largest_entry(points: _core.Points, ker: Kernel) -> float:
     """max K_ii = max |K_ij|."""
     return float(np.max(core_diagonal(points, ker)))
+
+
+def single_of(points: _core.Points, ker: Kernel) -> str:
+    """Which format of four bytes serves K."""
+    return four_bytes(core_diagonal(points, ker))
 
 
 def entry_error(points: _core.Points, ker: Kernel) -> float:

@@ -49,7 +49,9 @@ def beside(n: int, held: int) -> int:
     return work(n, 1, BLOCK, thread_count(None)) + least_basis(n, 1, BLOCK, True) + held
 
 
-def _candidates(n: int, needed: int, precision: str, size: float) -> list[tuple[int, str, str]]:
+def _candidates(
+    n: int, needed: int, precision: str, size: float, single: str
+) -> list[tuple[int, str, str]]:
     """(bytes, storage, dtype), in the order in which they are tried.
 
     Parameters
@@ -60,10 +62,10 @@ def _candidates(n: int, needed: int, precision: str, size: float) -> list[tuple[
         As in :func:`min_eig`.
     size
         The largest entry of K.
+    single
+        Which format of four bytes serves K (``operators.packed``).
     """
-    ladder = {"auto": ["float32", "float64"], "single": ["float32"], "double": ["float64"]}[
-        precision
-    ]
+    ladder = {"auto": [single, "float64"], "single": [single], "double": ["float64"]}[precision]
     if not 1e-25 <= size <= 1e37:  # float32 would hold zeros or infinities
         if precision == "single":
             raise ValueError(
@@ -79,15 +81,17 @@ def _candidates(n: int, needed: int, precision: str, size: float) -> list[tuple[
     return found
 
 
-def stages(n: int, needed: int, precision: str, size: float, limit: int) -> list[tuple[str, str]]:
+def stages(
+    n: int, needed: int, precision: str, size: float, single: str, limit: int
+) -> list[tuple[str, str]]:
     """(storage, dtype) that fit into ``limit``, in the order in which they are tried; none: [].
 
     Entries are computed again in every product only where nothing can be stored.
     """
-    fits = [(s, t) for b, s, t in _candidates(n, needed, precision, size) if b <= limit]
+    fits = [(s, t) for b, s, t in _candidates(n, needed, precision, size, single) if b <= limit]
     return [f for f in fits if f[0] == "packed"] or fits
 
 
 def least(n: int, needed: int, precision: str, size: float) -> int:
     """Bytes of the smallest of them."""
-    return min(b for b, _, _ in _candidates(n, needed, precision, size))
+    return min(b for b, _, _ in _candidates(n, needed, precision, size, "float32"))

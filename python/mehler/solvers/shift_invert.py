@@ -71,7 +71,9 @@ def points_route(
     def make(dtype: str, shift: float) -> Factor:
         kind = _core.Cholesky64 if dtype == "float64" else _core.Cholesky32
         if filled is not None and not first and (dtype, shift) == (filled.dtype, 0.0):
-            F = _core.factor_of(filled.take().packed, task.threads, task.report.ask)
+            tiles = filled.take().packed
+            assert not isinstance(tiles, _core.PackedFixed32)
+            F = _core.factor_of(tiles, task.threads, task.report.ask)
         else:
             F = kind(points, profile, shift, task.threads, task.report.ask)
         if not first:

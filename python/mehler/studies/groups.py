@@ -109,6 +109,6 @@ def _first(problem: Problem, route: str) -> tuple[str | None, int]:
     if route == "preconditioned" and n >= 8:
         rank = preconditioners.choose(problem.ker, n, problem.span)
         beside += preconditioners.nbytes(rank, problem.ker, n, problem.span)
-    found = room.stages(n, beside, problem.precision, problem.size, problem.limit)
+    found = room.stages(n, beside, problem.precision, problem.size, problem.single, problem.limit)
     storage, dtype = found[0]
     return (dtype if storage == "packed" else None), beside + columns

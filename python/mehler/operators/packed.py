@@ -1,0 +1,62 @@
+"""How packed tiles hold an entry: as a double, as a float, or as a whole multiple of one unit.
+
+    float64    8 bytes, |error| <= 2^-53 |K_ij|
+    float32    4 bytes, |error| <= 2^-24 |K_ij|
+    fixed32    4 bytes, |error| <= 2^-32 max K_ii      (K_ij = unit k_ij, k_ij a 32-bit integer)
+
+What rounding hides of the smallest eigenvalue is decided by the large entries, of which kernel matrices have many:
+fixed point loses 256 times less of one than float32 does, for as many bytes and the same time. Where norms
+differ much and small entries matter, float32 is the better one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import _core
+from .._arrays import Array
+
+Packed = _core.Packed64 | _core.Packed32 | _core.PackedFixed32
+PACKED = (_core.Packed64, _core.Packed32, _core.PackedFixed32)
+BYTES = {"float64": 8, "float32": 4, "fixed32": 4}
+SINGLE = ("float32", "fixed32")  # what a solver has to correct in float64
+WIDEST = 16.0  # max K_ii / min K_ii up to which fixed point holds every entry better
+
+
+def four_bytes(diagonal: Array) -> str:
+    """The format of four bytes that serves a matrix with this diagonal: 'fixed32' or 'float32'."""
+    low, high = float(np.min(diagonal)), float(np.max(diagonal))
+    return "fixed32" if 0.0 < high <= WIDEST * low and high < np.inf else "float32"
+
+
+def fill(
+    points: _core.Points,
+    profile: _core.Profile,
+    kind: str,
+    threads: int,
+    ask: _core._Ask,
+    top: float,
+) -> Packed:
+    """The tiles of a kernel matrix.
+
+    Parameters
+    ----------
+    points, profile, threads, ask
+        As the core takes them.
+    kind
+        'float64', 'float32' or 'fixed32'.
+    top
+        max K_ii.
+    """
+    if kind == "fixed32":
+        return _core.PackedFixed32(points, profile, threads, ask, top)
+    make = _core.Packed64 if kind == "float64" else _core.Packed32
+    return make(points, profile, threads, ask)
+
+
+def rounding(K: Packed, threads: int) -> float:
+    """A bound of |E| <= |E|_F, E what storage leaves of K."""
+    if isinstance(K, _core.PackedFixed32):
+        return 0.5 * (1.0 + 1e-6) * K.unit * K.size
+    eps = 2.0**-24 if isinstance(K, _core.Packed32) else 2.0**-53
+    return eps * (1.0 + 1e-6) * K.frobenius(threads)
