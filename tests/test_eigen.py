@@ -89,6 +89,7 @@ def test_auto_climbs_from_single_to_double(method):
     X = sphere(1200, 7)
     X[1] = X[0] + 1e-6 * X[2]
     X[1] /= np.linalg.norm(X[1])
+    X[5] *= 5.0  # norms that differ: single is float32
     r = mh.min_eig(X, "relu", method=method, rng=0)
     assert r.dtype == "float64"
     check(r, mh.gradient_kernel("relu")(X))
@@ -97,11 +98,25 @@ def test_auto_climbs_from_single_to_double(method):
 @pytest.mark.parametrize("method", ["lanczos", "preconditioned"])
 def test_single_says_when_it_cannot(method):
     X = sphere(1200, 3)
+    X[5] *= 2.5  # norms that differ: single is float32
+    act = mh.activation("rectified_power", q=2)
     with pytest.warns(mh.PrecisionWarning, match="use precision='double' or 'auto'"):
-        r = mh.min_eig(X, "elu", method=method, precision="single", rng=0)
-    truth = np.linalg.eigvalsh(mh.gradient_kernel("elu")(X))[0]  # 3e-10
+        r = mh.min_eig(X, act, method=method, precision="single", rng=0)
+    truth = np.linalg.eigvalsh(mh.gradient_kernel(act)(X))[0]  # 1e-9
     assert r.status == "rounding-limited" and abs(r.value - truth) <= r.floor
     assert r.upper >= truth
+
+
+@pytest.mark.parametrize("method", ["lanczos", "preconditioned"])
+def test_fixed_point_sees_what_float32_cannot(method):
+    """Equal norms: four bytes an entry, 256 times less lost. The value lies far below the rounding of float32."""
+    X = sphere(1200, 3)
+    with pytest.warns(mh.PrecisionWarning, match="the rounding of double precision"):
+        r = mh.min_eig(X, "elu", method=method, precision="single", rng=0)
+    truth = np.linalg.eigvalsh(mh.gradient_kernel("elu")(X))[0]  # 3e-10
+    assert r.dtype == "fixed32" and r.nbytes < 1200 * 1200 * 4
+    assert abs(r.value - truth) <= r.floor + 1e-12 and r.upper >= truth - 1e-13
+    assert truth < 2.0**-24 / 10.0
 
 
 def test_large_is_never_dense():

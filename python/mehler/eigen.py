@@ -110,7 +110,7 @@ def min_eig(
     normalize
         Divide each point by its norm first.
     precision
-        'single' (float32 storage, answer refined and confirmed in float64), 'double', 'extended' (two doubles
+        'single' (four bytes an entry, answer refined and confirmed in float64), 'double', 'extended' (two doubles
         a number, 32 digits; n^3), 'exact' (balls of as many digits as it takes, for a few hundred points;
         needs python-flint), or 'auto': single first where the matrix is large, double when single cannot
         resolve the value; then, unless a method was asked for, extended (n <= 4000) and exact (n <= 200)

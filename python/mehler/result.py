@@ -57,8 +57,8 @@ class EigenResult:
     n
         Order of the matrix.
     dtype
-        Precision in which the matrix was stored: 'float32', 'float64', 'extended' (two doubles a number) or
-        'exact' (balls).
+        Precision in which the matrix was stored: 'fixed32' (whole multiples of 2^-31 of the largest entry), 'float32',
+        'float64', 'extended' (two doubles a number) or 'exact' (balls).
     threads
         Number of threads.
     seconds, nbytes
