@@ -114,7 +114,7 @@ def test_fixed_point_sees_what_float32_cannot(method):
     with pytest.warns(mh.PrecisionWarning, match="the rounding of double precision"):
         r = mh.min_eig(X, "elu", method=method, precision="single", rng=0)
     truth = np.linalg.eigvalsh(mh.gradient_kernel("elu")(X))[0]  # 3e-10
-    assert r.dtype == "fixed32" and r.nbytes < 1200 * 1200 * 4
+    assert r.dtype == "fixed32"
     assert abs(r.value - truth) <= r.floor + 1e-12 and r.upper >= truth - 1e-13
     assert truth < 2.0**-24 / 10.0
 

@@ -118,7 +118,7 @@ def _apart(
         task,
         values=np.array([found.value]),
         vectors=found.vector[:, None],
-        residuals=np.array([found.left * found.value]),
+        residuals=np.array([found.residual]),
         lower=0.0 if certify == "none" else found.lower,
         upper=found.upper,
         lower_kind="none" if certify == "none" else "factorisation",
@@ -209,6 +209,7 @@ class _Found:
     doubt: float
     left: float
     vector: Array
+    residual: float  # |K v - value v|
     products: int
 
 
@@ -275,7 +276,9 @@ class _Reduced:
             left = np.diag(D) - np.sum((2.0 * C - AY) * Y, axis=0)
             sizes = np.sum(R * R, axis=0) / self.least
             most = float(np.max(sizes / np.maximum(left, EPS * np.diag(D))))
-            if most <= goal or most > 0.5 * before or self.products > STEPS:
+            # what is left of the value is the square of a residual: the vector asks for more
+            enough = most <= goal and np.sum(R * R) <= (0.3 * self.task.tol * near) ** 2
+            if enough or most > 0.5 * before or self.products > STEPS:
                 return Y, AY, error
             before = most
             Y = Y + self.inverse(R)
@@ -294,7 +297,8 @@ class _Reduced:
         wrong += sums * np.outer(size_Y, np.linalg.norm(AY, axis=0))
         doubt = float(np.linalg.norm(ends[:, None] * wrong * ends)) / worst
         doubt += (8.0 * len(D) + 20.0) * EPS / worst
-        R = np.linalg.norm(C - AY + value * Y, axis=0) + self.parts.C_error + error
+        remains = C - AY + value * Y
+        R = np.linalg.norm(remains, axis=0) + self.parts.C_error + error
         R += 0.1 * self.task.tol * value * size_Y + sums * (size_C + value * size_Y)
         left = float(np.sum((R * ends) ** 2)) / (self.least - 2.0 * value) / worst
         if not doubt + left < 0.3:
@@ -307,6 +311,7 @@ class _Reduced:
             doubt,
             left,
             x / np.linalg.norm(x),
+            float(np.linalg.norm(remains @ v) / np.linalg.norm(x)),
             self.products,
         )
 
