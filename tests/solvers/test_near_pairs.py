@@ -217,6 +217,30 @@ def test_the_vector_sets_the_pair_against_each_other():
     assert v[0] * v[-1] < 0 and np.linalg.norm(v) == pytest.approx(1.0, abs=1e-14)
 
 
+@pytest.mark.parametrize("far", [1.0, 5.0])  # norm of one other point: the core stores float32 then
+def test_the_residual_is_that_of_the_vector(far):
+    """|K v - value v|, K of 60 digits rounded to double: what that rounds off is eps |K|, a millionth of the value."""
+    X = points(30, 7, 1e-9)
+    X[5] *= far
+    r = answer(X, "relu")
+    assert r.method.endswith(SUFFIX) and r.residual <= r.tol * r.value
+    with mp.workdps(DIGITS):
+        rows = [[mpf(float(x)) for x in row] for row in X]
+        norms = [mp.sqrt(mp.fsum(x * x for x in row)) for row in rows]
+        unit = [[x / s for x in row] for row, s in zip(rows, norms, strict=True)]
+        v, value = [mpf(float(x)) for x in r.vector], mpf(r.value)
+        square = mpf(0)
+        for i in range(30):
+            left = -value * v[i]
+            for j in range(30):
+                deficit = mp.fsum((a - b) ** 2 for a, b in zip(unit[i], unit[j], strict=True)) / 2
+                left += profile("gradient", "relu", deficit) * norms[i] * norms[j] * v[j]
+            square += left * left
+        true = float(mp.sqrt(square))
+    assert true <= r.tol * r.value  # which the vector's own rounding, 1e-16, leaves room for
+    assert true <= 2.0 * r.residual + 1e-15
+
+
 def test_auto_tries_it_before_higher_precisions():
     r = mh.min_eig(points(60, 20, 1e-12), "tanh")
     assert r.resolved and r.dtype == "float64" and r.method.endswith(SUFFIX)
