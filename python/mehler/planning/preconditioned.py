@@ -167,7 +167,9 @@ def _rung(problem: Problem, storage: str, dtype: str) -> Rung:
     if exhausted:
         steps = min(most, n / BLOCK)
     single = dtype in SINGLE and not lost
-    refining, exact = (REFINING(problem), EXACT) if single else (0.0, 0.0)
+    refining, exact = (
+        (lanczos.CORRECTED[dtype] * REFINING(problem), EXACT) if single else (0.0, 0.0)
+    )
     if single and choice == "sparse":
         refining = SPARSE_REFINING
     work = spent(pieces(problem, storage, dtype, steps, refining, exact), choice)
