@@ -246,3 +246,10 @@ def test_the_study_of_rates():
     assert {r["against"] for r in found.records["fits"]} == {"separation", "scale", "width"}
     with pytest.raises(ValueError, match="takes no points"):
         study("rates", np.eye(3))
+
+
+def test_bands_without_randomness_cover_the_limit():
+    """Slopes at finite separation are not yet the exponent: the band says how far it may be."""
+    for fit in mh.rates(["relu", "selu", "elu", "tanh", "leaky_relu"], against="separation").fits:
+        assert fit.expected is not None and fit.low <= fit.expected <= fit.high, fit
+        assert fit.high - fit.low < 0.01

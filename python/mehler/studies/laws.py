@@ -49,7 +49,8 @@ class Fit:
         b; NaN where fewer than four values of x are resolved.
     low, high
         95 % confidence over draws (Student's t of their slopes; of one draw, without randomness, the accuracy of y), widened
-        by how far b is from that of the shortest window.
+        by how far b is from that of the shortest window; of one draw also by how much slopes from point to point differ, which
+        is what their limit may be away.
     expected
         What theory says; None where it says nothing.
     first, last
@@ -152,6 +153,9 @@ def fitted(
     a, b, half = lines[chosen]
     half += abs(b - lines[0 if chosen else min(1, len(lines) - 1)][1])
     start = m - LEAST - chosen
+    if values.shape[1] == 1:  # no randomness: slopes from point to point move towards their limit
+        local = np.diff(values[start:, 0]) / np.diff(t[start:])
+        half += float(np.ptp(local))
     return Fit(
         activation,
         law,
