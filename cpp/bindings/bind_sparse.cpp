@@ -15,7 +15,7 @@ std::shared_ptr<SparseInverse> sparse_inverse(const HeldPoints& X,
                                               const std::shared_ptr<Profile>& h,
                                               const std::vector<double>& low, const py::array& C,
                                               const py::array_t<Index, py::array::c_style>& order,
-                                              Index m, int threads, py::object ask) {
+                                              Index m, int threads, py::object ask, double shift) {
     const Index n = X.points->n();
     if (order.ndim() != 1 || order.size() != n)
         throw py::value_error("order must hold the n points");
@@ -35,8 +35,8 @@ std::shared_ptr<SparseInverse> sparse_inverse(const HeldPoints& X,
     std::shared_ptr<SparseInverse> made;
     const Index* ranks = order.data();
     monitor.run([&](Monitor& mon) {
-        made = std::make_shared<SparseInverse>(*X.points, *h, low, features, r, ranks, m, threads,
-                                               mon);
+        made = std::make_shared<SparseInverse>(*X.points, *h, low, features, r, ranks, m, shift,
+                                               threads, mon);
     });
     return made;
 }
@@ -75,7 +75,7 @@ void bind_sparse(py::module_& m) {
     py::class_<SparseInverse, Operator, std::shared_ptr<SparseInverse>>(m, "SparseInverse")
         .def(py::init(&sparse_inverse), py::arg("points"), py::arg("profile"), py::arg("low"),
              py::arg("C"), py::arg("order"), py::arg("m"), py::arg("threads"),
-             py::arg("ask") = py::none())
+             py::arg("ask") = py::none(), py::arg("shift") = 0.0)
         .def_property_readonly("neighbours", &SparseInverse::neighbours)
         .def_property_readonly("raised", &SparseInverse::raised)
         .def("pairs", [](const SparseInverse& Q) { return describe(Q.pairs()); })

@@ -1,6 +1,6 @@
 // Sparse inverse Cholesky factor of the tail of a kernel matrix: K_tail^-1 is near Q = U U^t.
 //
-//     K_tail = D (h(X X^t) - sum_{k <= L} A_k (X X^t)^k - C C^t) D
+//     K_tail = D (h(X X^t) - sum_{k <= L} A_k (X X^t)^k - C C^t) D + shift I
 //
 // (entrywise powers; C (n, r): what else is taken out, such as landmarks; D: the scaling of
 // points). Column i of U lives on s = (the m nearest earlier points of i, and i), where it
@@ -34,7 +34,7 @@ public:
     // low (L + 1): A_0 .. A_L; C (n, r) row-major, r may be 0; order (n): the points in their
     // order, a permutation.
     SparseInverse(const Points& points, const Profile& profile, const std::vector<double>& low,
-                  const double* C, Index r, const Index* order, Index m, int threads,
+                  const double* C, Index r, const Index* order, Index m, double shift, int threads,
                   Monitor& monitor)
         : n_(points.n()), m_(std::min(m, points.n() - 1)) {
         if (n_ >= Index(std::numeric_limits<std::uint32_t>::max()))
@@ -59,7 +59,7 @@ public:
             const Index from = panel * Search::panel, to = std::min(n_, from + Search::panel);
             std::vector<std::vector<Index>> lists(static_cast<std::size_t>(to - from));
             search->find(from, to, m_, lists);
-            Column column(points, profile, low, C, r, m_);
+            Column column(points, profile, low, C, r, m_, shift);
             for (Index rank = from; rank < to; ++rank) {
                 std::vector<Index>& s = lists[static_cast<std::size_t>(rank - from)];
                 if (static_cast<Index>(s.size()) != std::min(rank, m_))
@@ -118,9 +118,9 @@ private:
     class Column {
     public:
         Column(const Points& points, const Profile& profile, const std::vector<double>& low,
-               const double* C, Index r, Index m)
-            : points_(points), profile_(profile), low_(low), C_(C), r_(r), K_(m + 1, m + 1),
-              rho_(static_cast<std::size_t>((m + 1) * (m + 1))), h_(rho_.size()) {
+               const double* C, Index r, Index m, double shift)
+            : points_(points), profile_(profile), low_(low), C_(C), r_(r), shift_(shift),
+              K_(m + 1, m + 1), rho_(static_cast<std::size_t>((m + 1) * (m + 1))), h_(rho_.size()) {
             double sum = 0.0;
             for (const double a : low_)
                 sum += a;
@@ -191,7 +191,8 @@ private:
                         polynomial = polynomial * rho + low_[l];
                     K_(a, c) = h_[static_cast<std::size_t>(count)] - polynomial;
                 }
-                K_(a, a) = top_;
+                const double D = points_.scale(s[static_cast<std::size_t>(a)]);
+                K_(a, a) = top_ + shift_ / (D * D);
             }
             if (r_ > 0)
                 K_.topLeftCorner(k, k) -= dots_.topLeftCorner(k, k);

@@ -13,8 +13,10 @@ from .feature_matrix import FeatureGram
 from .gram import Gram
 
 
-def as_operator(K: Any) -> tuple[_core.Operator, _core.Operator, int, str, int, Array | None]:
-    """(op, exact, n, dtype, nbytes, dense array or None) of whatever can multiply."""
+def as_operator(
+    K: Any, name: str = "K"
+) -> tuple[_core.Operator, _core.Operator, int, str, int, Array | None]:
+    """(op, exact, n, dtype, nbytes, dense array or None) of whatever can multiply; ``name`` is for messages."""
     if isinstance(K, Gram):
         dense = None
         if K.storage == "dense" and K.dtype == np.float64:
@@ -31,32 +33,32 @@ def as_operator(K: Any) -> tuple[_core.Operator, _core.Operator, int, str, int, 
         or hasattr(K, "__dlpack__")
     )
     if not is_operator and array_like:
-        A = as_array(K, "K")
+        A = as_array(K, name)
         if A.ndim != 2 or A.shape[0] != A.shape[1] or A.shape[0] == 0:
-            raise ValueError(f"K must be square, (n, n) with n >= 1; got shape {A.shape}.")
+            raise ValueError(f"{name} must be square, (n, n) with n >= 1; got shape {A.shape}.")
         dense = np.ascontiguousarray(A, dtype=np.float64)
-        _check_symmetric(dense)
+        _check_symmetric(dense, name)
         op = _core.DenseOperator(dense)
         return op, op, len(dense), "float64", dense.nbytes, dense
     shape = getattr(K, "shape", None)
     if shape is None or not (hasattr(K, "__matmul__") or callable(K)):
         raise TypeError(
-            f"K must be a Gram operator, a symmetric array or a LinearOperator; got {type(K).__name__}."
+            f"{name} must be a Gram operator, a symmetric array or a LinearOperator; got {type(K).__name__}."
         )
     if len(shape) != 2 or shape[0] != shape[1] or shape[0] < 1:
-        raise ValueError(f"K must be square, (n, n) with n >= 1; got shape {tuple(shape)}.")
+        raise ValueError(f"{name} must be square, (n, n) with n >= 1; got shape {tuple(shape)}.")
     dtype = getattr(K, "dtype", None)
     if dtype is not None and np.dtype(dtype).kind == "c":
-        raise TypeError(f"K must be real; got {dtype}.")
+        raise TypeError(f"{name} must be real; got {dtype}.")
     if hasattr(K, "tocsr"):
-        _check_sparse(K)
+        _check_sparse(K, name)
     multiply = K.matmat if hasattr(K, "matmat") else K.__matmul__
 
     def product(V: Array) -> Array:
-        Y = as_array(multiply(V), "the product K @ V")
+        Y = as_array(multiply(V), f"the product {name} @ V")
         if Y.shape != V.shape:
             raise ValueError(
-                f"the product K @ V must have the shape {V.shape} of V; got {Y.shape}."
+                f"the product {name} @ V must have the shape {V.shape} of V; got {Y.shape}."
             )
         return Y
 
@@ -65,42 +67,42 @@ def as_operator(K: Any) -> tuple[_core.Operator, _core.Operator, int, str, int, 
     return wrapped, wrapped, n, "float64", 0, None
 
 
-def _check_symmetric(A: Array) -> None:
+def _check_symmetric(A: Array, name: str) -> None:
     size = 0.0
     worst = 0.0
     for start in range(0, len(A), 1024):
         rows = A[start : start + 1024]
         if not np.isfinite(rows).all():
             i, j = np.argwhere(~np.isfinite(rows))[0]
-            raise ValueError(f"K must be finite; found {rows[i, j]} at ({start + i}, {j}).")
+            raise ValueError(f"{name} must be finite; found {rows[i, j]} at ({start + i}, {j}).")
         size = max(size, float(np.max(np.abs(rows))))
         worst = max(worst, float(np.max(np.abs(rows - A[:, start : start + 1024].T))))
-    _check_difference(worst, size, 1e-10)
-    check_size(size)
+    _check_difference(worst, size, 1e-10, name)
+    check_size(size, name)
 
 
-def _check_sparse(K: Any) -> None:
+def _check_sparse(K: Any, name: str) -> None:
     K = K.tocsr()
     size, worst = float(abs(K).max()), float(abs(K - K.T).max())
     if not math.isfinite(size):
-        raise ValueError(f"K must be finite; found an entry of size {size}.")
-    _check_difference(worst, size, 1e-10)
-    check_size(size)
+        raise ValueError(f"{name} must be finite; found an entry of size {size}.")
+    _check_difference(worst, size, 1e-10, name)
+    check_size(size, name)
 
 
-def _check_difference(worst: float, size: float, tol: float) -> None:
+def _check_difference(worst: float, size: float, tol: float, name: str = "K") -> None:
     if worst > tol * size:
         raise ValueError(
-            f"K must be symmetric; found |K - K^T| up to {worst:.2e} with entries up to {size:.2e}. "
-            "Pass (K + K.T) / 2 if that is rounding."
+            f"{name} must be symmetric; found |{name} - {name}^T| up to {worst:.2e} with entries up to {size:.2e}. "
+            f"Pass ({name} + {name}.T) / 2 if that is rounding."
         )
 
 
-def check_size(size: float) -> None:
+def check_size(size: float, name: str = "K") -> None:
     """Norms are sums of squares: these, and those of residuals, have to be doubles."""
     if size != 0.0 and not 1e-130 <= size <= 1e140:
         raise ValueError(
-            f"K must be of a size between 1e-130 and 1e140; found about {size:.1e}. "
+            f"{name} must be of a size between 1e-130 and 1e140; found about {size:.1e}. "
             "Multiply it by a constant first."
         )
 

@@ -68,20 +68,28 @@ class Preconditioner(NamedTuple):
     words: str
 
 
-def make(choice: str, ker: Kernel, points: _core.Points, task: Any) -> Preconditioner:
-    """The preconditioner; task gives seed, threads and report."""
+def make(
+    choice: str, ker: Kernel, points: _core.Points, task: Any, shift: float = 0.0
+) -> Preconditioner:
+    """The preconditioner of K + shift I; task gives seed, threads and report."""
     if choice == "sparse":
-        parts = sparse.split(ker, task.seen(ker, points), task.seed, task.threads, task.report.ask)
+        parts = sparse.split(
+            ker, task.seen(ker, points), task.seed, task.threads, task.report.ask, shift=shift
+        )
         return Preconditioner(parts.inverse, 4, parts.nbytes, parts.words)
-    inverse = _low_rank(choice, ker, points, task)
+    inverse = _low_rank(choice, ker, points, task, shift)
     return Preconditioner(inverse, None, inverse.nbytes, f"{choice} part")
 
 
-def _low_rank(choice: str, ker: Kernel, points: _core.Points, task: Any) -> _core.Woodbury:
+def _low_rank(
+    choice: str, ker: Kernel, points: _core.Points, task: Any, shift: float
+) -> _core.Woodbury:
     U, norms = points.unit, points.norms()  # no copy of the points
+    scale = _scale(ker, norms)
+    more = shift if scale is None else shift * float(np.mean(1.0 / (scale * scale)))
     if choice == "low-degree":
-        return low_degree(ker, U, norms, task.threads, task.report.ask)
-    return landmarks(ker, U, norms, task.seed, task.threads, task.report.ask)
+        return low_degree(ker, U, norms, task.threads, task.report.ask, more)
+    return landmarks(ker, U, norms, task.seed, task.threads, task.report.ask, more)
 
 
 def low_degree_rank(ker: Kernel, n: int, d: int) -> tuple[int, int]:
@@ -91,21 +99,27 @@ def low_degree_rank(ker: Kernel, n: int, d: int) -> tuple[int, int]:
 
 
 def low_degree(
-    ker: Kernel, U: Array, norms: Array, threads: int, ask: Any = None
+    ker: Kernel, U: Array, norms: Array, threads: int, ask: Any = None, more: float = 0.0
 ) -> _core.Woodbury:
-    """P^-1 with the terms of h up to the degree that ``low_degree_rank`` gives."""
+    """P^-1 with the terms of h up to the degree that ``low_degree_rank`` gives; ``more`` is added to tau."""
     degree, _ = low_degree_rank(ker, *U.shape)
     A = features.kept(known_coefficients(ker, degree), float(ker.h.ends[0]))
     tau = max(float(ker.h.ends[0] - A.sum()), 1e-10 * float(ker.h.ends[0]))
     return _core.Woodbury(
-        features.chunks(U, A, threads), len(U), None, tau, _scale(ker, norms), threads, ask
+        features.chunks(U, A, threads), len(U), None, tau + more, _scale(ker, norms), threads, ask
     )
 
 
 def landmarks(
-    ker: Kernel, U: Array, norms: Array, seed: int, threads: int, ask: Any = None
+    ker: Kernel,
+    U: Array,
+    norms: Array,
+    seed: int,
+    threads: int,
+    ask: Any = None,
+    more: float = 0.0,
 ) -> _core.Woodbury:
-    """P^-1 with K_nr K_rr^-1 K_rn, r random points."""
+    """P^-1 with K_nr K_rr^-1 K_rn, r random points; ``more`` is added to tau."""
     n = len(U)
     chosen = features.landmarks_of(n, seed)
     r = len(chosen)
@@ -120,7 +134,7 @@ def landmarks(
     some = some[:, np.any(some != 0.0, axis=0)]
     captured = np.einsum("ij,ij->j", some, np.linalg.solve(M, some))
     tau = max(float(np.mean(ker.h.ends[0] - captured)), 1e-10 * float(ker.h.ends[0]))
-    return _core.Woodbury(C, n, M, tau, _scale(ker, norms), threads, ask)
+    return _core.Woodbury(C, n, M, tau + more, _scale(ker, norms), threads, ask)
 
 
 def _scale(ker: Kernel, norms: Array) -> Array | None:

@@ -167,6 +167,7 @@ def split(
     ask: Ask = None,
     m: int | None = None,
     terms: int = MOST_TERMS,
+    shift: float = 0.0,
 ) -> Split:
     """The split of the kernel matrix of points.
 
@@ -182,6 +183,8 @@ def split(
         Number of neighbours; default by dimension.
     terms
         Of low degree, at most.
+    shift
+        Of K + shift I: Q is near the inverse of the tail + shift I.
     """
     sight = given if isinstance(given, Sight) else Sight(ker, given)
     U, points = sight.points(threads)
@@ -201,7 +204,7 @@ def split(
         A = np.zeros(0)
         C = near = landmarks(ker, U, seed)
         words = f"{C.shape[1]} landmarks"
-    Q = _core.SparseInverse(points, ker.h.compiled, A.tolist(), near, order, m, threads, ask)
+    Q = _core.SparseInverse(points, ker.h.compiled, A.tolist(), near, order, m, threads, ask, shift)
     C = np.asfortranarray(C * scale[:, None])
     return Split(Q, C, with_low_part(Q, C, threads), f"{Q.neighbours} neighbours, {words}")
 
