@@ -38,6 +38,7 @@ from .planning import Plan
 from .planning.ask import plan
 from .plots import plot_dimension, plot_spectrum
 from .result import EigenResult
+from .solve import Solution, solve
 from .spectrum import eigvalsh
 from .studies.laws import Fit
 from .studies.rate_table import RateRow, Rates
@@ -80,6 +81,7 @@ __all__ = [
     "RateRow",
     "Rates",
     "Smoothness",
+    "Solution",
     "Spectrum",
     "StudyReport",
     "Sweep",
@@ -114,6 +116,7 @@ __all__ = [
     "plot_spectrum",
     "predict_training",
     "rates",
+    "solve",
     "study",
     "sweep",
     "train",

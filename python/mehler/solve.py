@@ -1,0 +1,502 @@
+"""``solve``: (K + shift I) x = b by preconditioned conjugate gradients, and what the answer is worth.
+
+    r = b - (K + shift I) x   in float64, by the operator itself; never the residual of a recursion alone
+
+Question -> preconditioner (``solvers/inverses``) -> rounds of conjugate gradients (``solvers/conjugate_gradient``) on
+the residual, each from the true one. A round that does not halve a residual has met rounding: what a Gram operator in
+float32 can do is followed by float64, and what float64 can do is the end, said as such.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from ._arrays import (
+    Array,
+    as_array,
+    beyond,
+    choice,
+    duration,
+    enough,
+    integer,
+    memory_limit,
+    seed_from,
+    size_text,
+    thread_count,
+    tolerance,
+)
+from ._progress import Reporter, State
+from .errors import ConvergenceWarning, PrecisionWarning
+from .operators.foreign import as_operator
+from .result import plain
+from .solvers import budget, inverses
+from .solvers.conjugate_gradient import Apply, Descent, Rows, descend, norms
+from .solvers.outcome import EPS, Task
+
+VECTORS = 12  # of the size of b, at most: x, r, d, p, q, z, their like, and what indexing copies
+SINGLE_GOAL = 1e-5  # of the residual, a round on float32 entries
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What :func:`solve` found: x, and how far K x is from b.
+
+    Attributes
+    ----------
+    x
+        (n,) or (n, c), as b.
+    residual
+        |b - (K + shift I) x| / |b| of x as it is returned, by a product in float64: a number, or (c,). NaN where
+        that product was interrupted.
+    iterations
+        Of conjugate gradients: a number, or (c,).
+    applications
+        Products with K, each with a block of vectors: those of the iterations and those of the residuals.
+    status
+        'resolved': residual <= tol, of every column. 'rounding-limited': double precision does not reach ``tol``; x is
+        the best that was met. 'budget-limited': iterations or time ran out, or Ctrl-C; what is known is here.
+    method
+        The preconditioner, and the precision of the products.
+    floor
+        eps |K| |x| / |b|, the largest of the columns: about the residual that rounding of x alone leaves.
+    tol, shift, n, threads
+        As asked.
+    seconds, nbytes
+        Wall time; bytes of the preconditioner and the vectors.
+    history
+        (iteration, largest |r| / |b| by the recursion) as they came.
+    message
+        What happened, in a sentence.
+    interrupted
+        Ended by Ctrl-C.
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=200, d=3, rng=0)
+    >>> r = mh.solve(mh.gram(X, "relu"), np.ones(200))
+    >>> r.resolved, r.residual < 1e-8, r.x.shape
+    (True, True, (200,))
+    >>> sorted(r.to_dict())[:4]  # ready for JSON, without x unless it is asked for
+    ['applications', 'floor', 'history', 'interrupted']
+    """
+
+    x: Array = field(repr=False)
+    residual: Any
+    iterations: Any
+    applications: int
+    status: str
+    method: str
+    floor: float
+    tol: float
+    shift: float
+    n: int
+    threads: int
+    seconds: float
+    nbytes: int
+    history: tuple[tuple[int, float], ...] = field(default=(), repr=False)
+    message: str = ""
+    interrupted: bool = False
+
+    @property
+    def resolved(self) -> bool:
+        """status == 'resolved'."""
+        return self.status == "resolved"
+
+    def to_dict(self, vectors: bool = False) -> dict[str, Any]:
+        """Plain numbers, texts and lists, ready for JSON (NaN and infinity become None).
+
+        Parameters
+        ----------
+        vectors
+            Include x.
+
+        Returns
+        -------
+        dict
+            The fields by name, in the order of the class.
+        """
+        names = [name for name in self.__dataclass_fields__ if vectors or name != "x"]
+        return {name: plain(getattr(self, name)) for name in names}
+
+    def __str__(self) -> str:
+        residual, iterations = np.atleast_1d(self.residual), np.atleast_1d(self.iterations)
+        several = f", the largest of {len(residual)} columns" if len(residual) > 1 else ""
+        rows = [
+            ("status", self.status),
+            ("residual", f"{np.max(residual):.1e}{several} (asked {self.tol:.0e})"),
+            ("iterations", f"{np.max(iterations)} ({self.applications} products)"),
+            ("method", self.method),
+            ("n", f"{self.n}" + (f", shift {self.shift:.3g}" if self.shift else "")),
+            ("time", f"{self.seconds:.3g} s, {self.threads} thread{'s' * (self.threads != 1)}"),
+            ("memory", size_text(self.nbytes)),
+        ]
+        if self.message:
+            rows.append(("note", self.message))
+        return "\n".join(f"{name:<12}{text}" for name, text in rows)
+
+
+def solve(
+    K: Any,
+    b: Any,
+    *,
+    shift: float = 0.0,
+    preconditioner: Any = "auto",
+    tol: float = 1e-8,
+    maxiter: int | None = None,
+    time_limit: float | None = None,
+    max_memory: int | float | str | None = None,
+    threads: int | None = None,
+    rng: Any = None,
+    progress: bool | None = None,
+    callback: Callable[[State], Any] | None = None,
+) -> Solution:
+    """(K + shift I) x = b for a symmetric positive semidefinite K, by preconditioned conjugate gradients: kernel ridge regression, Gaussian processes, Gauss-Newton steps.
+
+    Parameters
+    ----------
+    K
+        A :class:`Gram`, a :class:`FeatureGram`, a dense symmetric array (n, n), a SciPy LinearOperator or sparse matrix,
+        or anything with ``shape`` and ``K @ V`` for V of shape (n, b). Operators are taken to be symmetric. Of a Gram
+        operator in float32 the answer is that of the kernel matrix in float64.
+    b
+        (n,), or (n, c): columns share products, each stops by itself.
+    shift
+        Added to the diagonal of K, >= 0: the ridge, the variance of noise.
+    preconditioner
+        'cholesky' (the factor of K + shift I, in float32 from 2,048 points on; of what has entries), 'sparse' (a sparse
+        inverse of the kernel's tail, its low-degree part by Woodbury: kinked activations in few dimensions), 'low-degree'
+        or 'landmarks' (low-rank parts of the kernel, as in :func:`min_eig`'s preconditioned method), the three for a Gram
+        operator only; None; a function R -> P^-1 R of blocks (n, c), or an array or operator that multiplies by P^-1,
+        symmetric positive definite; or 'auto': cholesky up to 12,000 points where there are entries and it fits into memory,
+        else the one that suits the kernel and its points, else None.
+    tol
+        Wanted |b - (K + shift I) x| / |b|, of each column.
+    maxiter
+        Iterations of conjugate gradients, at most; default 10 n, at least 1,000.
+    time_limit
+        Seconds, from the call on, after which the work ends with what is known; a product under way is finished, and one
+        more gives the residual. None: no limit.
+    max_memory
+        Bytes, or a text such as '10GB', that preconditioner and vectors may take beside K. Default: 80 % of what the
+        system has free.
+    threads
+        Number of threads; default OpenMP's, asked at call time. The result does not depend on it (products of one's own aside).
+    rng
+        Seed or Generator: order of points in a sparse inverse, landmarks.
+    progress
+        True: a progress bar on stderr.
+    callback
+        Called at most ten times a second with a state; a true return value ends the work with what is known, an
+        exception propagates.
+
+    Returns
+    -------
+    Solution
+        Also when it is interrupted (Ctrl-C), or its time is over: status 'budget-limited', with the true residual of
+        what there is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Bad K, b or options, a preconditioner that K does not allow, a K or preconditioner that turns out not to be
+        positive definite.
+    MemoryError
+        It does not fit into ``max_memory``; raised before anything is allocated.
+
+    Warns
+    -----
+    ConvergenceWarning
+        status 'budget-limited'.
+    PrecisionWarning
+        status 'rounding-limited'.
+
+    References
+    ----------
+    Hestenes, Stiefel 1952. Notay, SIAM J. Sci. Comput. 22, 2000 (inexact preconditioners). Schaefer, Katzfuss, Owhadi 2021
+    (the sparse inverse).
+
+    Examples
+    --------
+    >>> X = mh.generate("sphere-random", n=300, d=3, rng=0)
+    >>> K = mh.gram(X, "relu")
+    >>> y = np.sin(X[:, 0])
+    >>> r = mh.solve(K, y, shift=1e-3)  # kernel ridge regression
+    >>> r.status, np.allclose(r.x, np.linalg.solve(K.toarray() + 1e-3 * np.eye(300), y))
+    ('resolved', True)
+
+    What a preconditioner saves, from a condition number of 4e4; two right-hand sides at once:
+
+    >>> B = np.column_stack([y, X[:, 1]])
+    >>> plain = mh.solve(K, B, preconditioner=None)
+    >>> better = mh.solve(K, B, preconditioner="sparse")
+    >>> bool(np.all(5 * better.iterations < plain.iterations))
+    True
+
+    Where double precision ends, it says so: the residual is that of x.
+
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     r = mh.solve(mh.gram(mh.generate("circle-full", n=51, d=2), "tanh"), np.ones(51) + np.eye(51)[0])
+    >>> r.status
+    'rounding-limited'
+    """
+    start = time.perf_counter()
+    tol, count, limit = tolerance(tol), thread_count(threads), memory_limit(max_memory)
+    seed, seconds, shift = seed_from(rng), duration(time_limit), _shift(shift)
+    if isinstance(preconditioner, str):
+        choice("preconditioner", preconditioner, inverses.NAMES)
+    op, exact, n, dtype, _, dense = as_operator(K)
+    B, one = _right_hand_sides(b, n)
+    most = max(1000, 10 * n) if maxiter is None else integer(maxiter, "maxiter")
+    if most < 1:
+        raise ValueError(f"maxiter must be >= 1, or None for 10 n; got {maxiter}.")
+    need = budget.vectors(n, VECTORS * len(B)) + budget.product(n, count)
+    if need > limit:
+        raise MemoryError(
+            f"vectors of n={n} and {len(B)} right-hand sides take {beyond(need, limit)}; use "
+            f"max_memory={enough(need)!r}, or fewer columns at a time."
+        )
+    with Reporter(progress, callback, 1.0, seconds, start) as report:
+        task = Task(tol, count, seed, limit, report, start)
+        work = _Work(K, op, exact, dense, n, shift, task, most)
+        work.free = limit - need
+        work.single = dtype == "float32" and op is not exact
+        try:
+            work.inverse = work.chosen(preconditioner)
+            work.run(B)
+        except (KeyboardInterrupt, _core.Interrupted):
+            work.interrupted = not report.stopped
+        work.measure_again(B)
+        result = work.solution(B, one, need)
+    if result.status == "budget-limited":
+        warnings.warn(f"not resolved: {result.message}", ConvergenceWarning, stacklevel=2)
+    elif result.status == "rounding-limited":
+        warnings.warn(f"not resolved: {result.message}", PrecisionWarning, stacklevel=2)
+    return result
+
+
+class _Work:
+    """One solve under way: whatever ends it, ``X`` is the best x whose residual is known."""
+
+    inverse: inverses.Inverse | None = None
+
+    def __init__(
+        self, K: Any, op: _core.Operator, exact: _core.Operator, dense: Array | None, n: int,
+        shift: float, task: Task, most: int,
+    ) -> None:  # fmt: skip
+        self.K, self.op, self.exact, self.dense, self.n = K, op, exact, dense, n
+        self.shift, self.task, self.most = shift, task, most
+        self.free = 0
+        self.single = self.interrupted = self.limited = False
+        self.applications, self.norm = 0, 0.0
+        self.history: list[tuple[int, float]] = []
+        self.X: Rows = np.zeros((0, n))
+        self.residual = self.iterations = np.zeros(0)
+        self.under_way: Descent | None = None
+        self.columns = np.zeros(0, dtype=np.intp)  # those that are under way
+        self._asked = 0.0
+
+    def chosen(self, preconditioner: Any) -> inverses.Inverse:
+        """The preconditioner, made."""
+        if isinstance(preconditioner, str):
+            name: str | None = preconditioner
+            if name == "auto":
+                name = inverses.choose(self.K, self.dense, self.n, self.free)
+            if name is None:
+                return inverses.none()
+            return inverses.make(name, self.K, self.dense, self.n, self.shift, self.free, self.task)
+        if preconditioner is None:
+            return inverses.none()
+        return inverses.given(preconditioner, self.n, self.task.threads)
+
+    def product(self, op: _core.Operator) -> Apply:
+        """V -> (K + shift I) V on rows."""
+
+        def apply(V: Rows) -> Rows:
+            Y = np.asarray(op.multiply(V.T, self.task.threads).T)
+            return Y + self.shift * V if self.shift else Y
+
+        return apply
+
+    def run(self, B: Rows) -> None:
+        """Rounds of conjugate gradients until every column is resolved, or rounding or patience ends it."""
+        assert self.inverse is not None
+        size = norms(B)
+        self.X, self.residual = np.zeros_like(B), np.where(size > 0.0, 1.0, 0.0)
+        self.iterations = np.zeros(len(B), dtype=np.int64)
+        R, stuck = B.copy(), np.zeros(len(B), dtype=bool)
+        exact, spent = self.product(self.exact), 0
+        while True:
+            active = np.flatnonzero((self.residual > self.task.tol) & ~stuck)
+            if len(active) == 0 or spent >= self.most or self.task.report.stopped:
+                self.limited = bool(stuck.any())
+                return
+            now = norms(R[active])
+            goal = 0.7 * self.task.tol * size[active]
+            if self.single:
+                goal = np.maximum(goal, SINGLE_GOAL * now)
+            run = Descent(np.zeros((len(active), self.n)), np.zeros(len(active), dtype=np.int64))
+            self.under_way, self.columns = run, active
+            fast = self.product(self.op) if self.single else exact
+            scale = goal / size[active]
+            self._listen(spent)
+            descend(
+                run, fast, self.inverse.apply, R[active], goal, self.most - spent,
+                lambda k, worst, at=spent, scale=scale: self._stop(at + k, worst * scale.max()),
+            )  # fmt: skip
+            self._account(run)
+            spent += int(run.iterations.max())
+            if run.negative is not None:
+                self._refuse(run.negative[1])
+            new = self.X[active] + run.D
+            left = B[active] - exact(new)
+            self.applications += 1
+            after = norms(left) / size[active]
+            if not np.isfinite(after).all():
+                raise ValueError("products with K must be finite; found NaN or infinity.")
+            before = self.residual[active]
+            better = after < before
+            self.X[active[better]], R[active[better]] = new[better], left[better]
+            self.residual[active] = np.minimum(after, before)
+            self.under_way = None
+            slow = (after > 0.5 * before) & (after > self.task.tol)
+            if run.stopped or spent >= self.most:
+                continue  # it was not rounding that ended the round
+            if self.single and slow.any():
+                self.single = False  # as far as float32 entries carry: from here on float64
+            else:
+                stuck[active] = slow
+
+    def _account(self, run: Descent) -> None:
+        self.iterations[self.columns] += run.iterations
+        self.applications += run.products
+        self.norm = max(self.norm, run.norm)
+
+    def measure_again(self, B: Rows) -> None:
+        """Ended within a round: the true residual of what it came to, kept where it is better."""
+        run, self.under_way = self.under_way, None
+        if len(self.X) == 0:  # before the first round
+            self.X = np.zeros_like(B)
+            self.residual = (norms(B) > 0.0).astype(np.float64)
+            self.iterations = np.zeros(len(B), dtype=np.int64)
+        if run is None or not run.products:
+            return
+        self._account(run)
+        new = self.X[self.columns] + run.D
+        try:
+            left = B[self.columns] - self.product(self.exact)(new)
+        except (KeyboardInterrupt, _core.Interrupted):
+            return  # the last x whose residual is known
+        self.applications += 1
+        after = norms(left) / norms(B[self.columns])
+        better = self.columns[after < self.residual[self.columns]]
+        self.X[better] = new[after < self.residual[self.columns]]
+        self.residual[better] = after[after < self.residual[self.columns]]
+
+    def _listen(self, spent: int) -> None:
+        self._asked = time.perf_counter() - (0.1 if spent == 0 else 0.0)
+
+    def _stop(self, iteration: int, worst: float) -> bool:
+        """At most ten times a second: what is reported, and whether it is to end."""
+        self.history.append((iteration, worst))
+        ask, now = self.task.report.ask, time.perf_counter()
+        if ask is None or now - self._asked < 0.1:
+            return False
+        self._asked = now
+        return ask("conjugate gradients", iteration, 0, 0.0, worst)
+
+    def _refuse(self, quotient: float) -> None:
+        raise ValueError(
+            f"K + shift I must be positive definite; found v'(K + shift I)v / v'v = {quotient:.2e}, and |K| is at least "
+            f"{self.norm:.1e}. Pass a larger shift: {self.shift:.3g} is too small."
+        )
+
+    def solution(self, B: Rows, one: bool, vectors: int) -> Solution:
+        """The value of what is known now."""
+        size, tol = np.maximum(norms(B), 1e-300), self.task.tol
+        floor = float(np.max(EPS * self.norm * norms(self.X) / size))
+        done = bool(np.all(self.residual <= tol))
+        reached = float(np.max(self.residual))
+        message, status = "", "resolved"
+        if not done:
+            status = "budget-limited"
+            if self.interrupted:
+                message = "interrupted"
+            elif self.task.report.stopped:
+                message = self.task.report.why
+            elif self.limited:
+                status = "rounding-limited"
+                message = f"double precision ends at a residual of {reached:.1e}; a larger shift brings a smaller one"
+                if reached > 1e3 * floor:
+                    message += (
+                        ". K + shift I is singular to within rounding, and b not in its range"
+                    )
+            else:
+                message = (
+                    f"maxiter={self.most} iterations came to a residual of {reached:.1e}; raise maxiter, or take a "
+                    "preconditioner"
+                )
+            if self.inverse is None:
+                message += " before the preconditioner was complete"
+        made = self.inverse or inverses.none()
+        how = made.words if self.inverse is not None else "no preconditioner"
+        if self.op is not self.exact:
+            how += ", float32 and float64 products"
+        return Solution(
+            x=np.ascontiguousarray(self.X[0]) if one else np.ascontiguousarray(self.X.T),
+            residual=float(self.residual[0]) if one else self.residual,
+            iterations=int(self.iterations[0]) if one else self.iterations,
+            applications=self.applications,
+            status=status,
+            method=f"conjugate gradients, {how}",
+            floor=floor,
+            tol=tol,
+            shift=self.shift,
+            n=self.n,
+            threads=self.task.threads,
+            seconds=time.perf_counter() - self.task.start,
+            nbytes=made.nbytes + vectors,
+            history=tuple(self.history),
+            message=message,
+            interrupted=self.interrupted,
+        )
+
+
+def _shift(shift: Any) -> float:
+    try:
+        if isinstance(shift, (str, bytes, bool, np.bool_)):
+            raise TypeError
+        value = float(shift)
+    except (TypeError, ValueError):
+        raise TypeError(f"shift must be a number; got {shift!r}.") from None
+    if not (math.isfinite(value) and value >= 0.0):
+        raise ValueError(f"shift must be finite and >= 0; got {shift!r}.")
+    return value
+
+
+def _right_hand_sides(b: Any, n: int) -> tuple[Rows, bool]:
+    """(c, n), a right-hand side a row, and whether b was a vector."""
+    A = as_array(b, "b")
+    if A.ndim not in (1, 2) or A.shape[0] != n or A.size == 0:
+        raise ValueError(
+            f"b must have the shape ({n},) or ({n}, c), c >= 1, for K of order {n}; got {A.shape}."
+        )
+    B = np.array(A.reshape(n, -1).T, dtype=np.float64, order="C")
+    if not np.isfinite(B).all():
+        c, i = np.argwhere(~np.isfinite(B))[0]
+        raise ValueError(f"b must be finite; found {B[c, i]} at row {i}, column {c}.")
+    size = float(np.max(np.abs(B)))
+    if size != 0.0 and not 1e-140 <= size <= 1e140:
+        raise ValueError(
+            f"b must be of a size between 1e-140 and 1e140; found {size:.1e}. Multiply it by a constant."
+        )
+    return B, A.ndim == 1

@@ -1,0 +1,139 @@
+"""Preconditioned conjugate gradients on several right-hand sides at once, each column on its own.
+
+    d <- d + a p,  r <- r - a K p,  a = r'z / p'K p,   z = P^-1 r,
+    p <- z + b p,                   b = -a z'K p / r'z (of before)
+
+Columns share products, not directions: a column that is done leaves the block, and nothing that another
+column does changes its digits. The last form of b is r'z / r'z (of before) in exact arithmetic; it asks
+for conjugacy to the last direction, and so forgives an inverse that rounds (Notay 2000).
+
+Invariant: r is the residual of d by recursion. Rounding parts it from b - K d, which only the caller knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._arrays import Array
+from .outcome import EPS
+
+Rows = Array  # (c, n), a vector a row: what the core takes as (n, c) in Fortran order
+Apply = Callable[[Rows], Rows]
+Stop = Callable[[int, float], bool]  # (iterations, worst residual / goal) -> end?
+
+
+@dataclass(eq=False)
+class Descent:
+    """What a run of the recursion came to; arrays have an entry a column.
+
+    Attributes
+    ----------
+    D
+        (c, n), added to what there was.
+    iterations
+        Of each column.
+    products
+        With the matrix, a block each.
+    norm
+        Largest |K p| / |p| seen: at most |K|.
+    negative
+        (column, p'K p / p'p) where that was negative beyond rounding, or None.
+    stopped
+        Whether ``stop`` said so.
+    """
+
+    D: Rows
+    iterations: np.ndarray[tuple[int], np.dtype[np.int64]]
+    products: int = 0
+    norm: float = 0.0
+    negative: tuple[int, float] | None = None
+    stopped: bool = False
+
+
+def dots(A: Rows, B: Rows) -> Array:
+    """A row with a row, by one thread and in one order: the same bits whatever BLAS does."""
+    return np.asarray(np.einsum("ij,ij->i", A, B))
+
+
+def norms(A: Rows) -> Array:
+    """Of the rows."""
+    return np.asarray(np.sqrt(dots(A, A)))
+
+
+def descend(
+    run: Descent, K: Apply, inverse: Apply, R: Rows, goal: Array, most: int, stop: Stop
+) -> None:
+    """K d = r for every row of R, until |r| <= goal, or until nothing is left to gain in double.
+
+    Parameters
+    ----------
+    run
+        Where the answer is built up: valid whenever an exception (Ctrl-C) ends the work.
+    K, inverse
+        Products of rows with the matrix, and with the inverse of the preconditioner.
+    R
+        (c, n), the residuals; not changed.
+    goal
+        (c,), norms.
+    most
+        Iterations.
+    stop
+        Asked once an iteration.
+    """
+    active = np.flatnonzero(norms(R) > goal)
+    R = R[active].copy()
+    Z = inverse(R)
+    P, rz = Z.copy(), positive(dots(R, Z), R, Z)
+    for k in range(most):
+        if len(active) == 0:
+            return
+        worst = float(np.max(norms(R) / np.maximum(goal[active], 1e-300)))
+        if stop(k, worst):
+            run.stopped = True
+            return
+        Q = K(P)
+        run.products += 1
+        if not np.isfinite(Q).all():
+            raise ValueError("products with K must be finite; found NaN or infinity.")
+        pq, pp = dots(P, Q), dots(P, P)
+        run.norm = max(run.norm, float(np.max(norms(Q) / np.sqrt(np.maximum(pp, 1e-300)))))
+        curved = pq > 0.0
+        low = pq < -1e4 * EPS * run.norm * pp
+        if low.any():
+            c = int(np.argmax(low))
+            run.negative = int(active[c]), float(pq[c] / pp[c])
+            return
+        a = np.where(curved, rz / np.where(curved, pq, 1.0), 0.0)
+        D = run.D[active] + a[:, None] * P
+        run.D[active] = D
+        R -= a[:, None] * Q
+        run.iterations[active] += curved
+        size = norms(R)
+        left = curved & (size > goal[active]) & (size > EPS * run.norm * norms(D))
+        if not left.all():
+            active, R, P, Q = active[left], R[left], P[left], Q[left]
+            a, rz = a[left], rz[left]
+            if len(active) == 0:
+                return
+        Z = inverse(R)
+        b = -a * dots(Z, Q) / rz
+        rz = positive(dots(R, Z), R, Z)
+        P *= b[:, None]
+        P += Z
+
+
+def positive(rz: Array, R: Rows, Z: Rows) -> Array:
+    """r'z, which a positive definite preconditioner makes positive."""
+    if not np.isfinite(Z).all():
+        raise ValueError("the preconditioner must give finite vectors; found NaN or infinity.")
+    wrong = ~(rz > 0.0)
+    if wrong.any():
+        c = int(np.argmax(wrong))
+        raise ValueError(
+            f"the preconditioner must be positive definite; found r with r'P^-1 r = {rz[c]:.1e}, |r| = "
+            f"{norms(R)[c]:.1e}. Pass an approximate inverse that is, or preconditioner=None."
+        )
+    return rz
