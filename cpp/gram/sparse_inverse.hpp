@@ -230,7 +230,8 @@ private:
         const std::vector<double>& low_;
         const double* C_;
         const Index r_;
-        double top_ = 0.0; // the tail's diagonal, but for C
+        const double shift_;
+        double top_ = 0.0; // the tail's diagonal, but for C and the shift
         Eigen::MatrixXd K_, kept_, dots_;
         Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> Y_;
         std::vector<double> rho_, h_;
