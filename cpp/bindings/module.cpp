@@ -13,4 +13,5 @@ PYBIND11_MODULE(MEHLER_MODULE, m) {
     mehler::bind_rates(m);
     mehler::bind_jacobi(m);
     mehler::bind_sweep(m);
+    mehler::bind_walsh_hadamard(m);
 }
