@@ -9,6 +9,7 @@ from .._arrays import as_points, choice, duration, flag, integer, thread_count
 from ..activations import Activation, activation
 from . import data, depth, descent, dimension, exponents, overview, theory, width
 from .ask import ACTIVATIONS, Ask
+from .gauss_newton import report as gauss_newton
 from .grid import several
 from .report import StudyReport
 from .targets import checked
@@ -35,6 +36,7 @@ MODULES: tuple[Study, ...] = (
     theory,
     exponents,
     data,
+    gauss_newton,
 )  # a study more is a module, and its name here
 STUDIES: dict[str, Study] = {module.NAME: module for module in MODULES}
 DEFAULT = "activations"
@@ -62,7 +64,7 @@ def study(
     Parameters
     ----------
     which
-        'activations', 'dimension', 'depth', 'width', 'training', 'bounds', 'rates' or 'data'.
+        'activations', 'dimension', 'depth', 'width', 'training', 'bounds', 'rates', 'data' or 'gauss-newton'.
     X
         Points (N, d), as in :func:`min_eig`. None: each study generates points that show what it is about.
     activations
@@ -74,11 +76,11 @@ def study(
     quick
         Fewer points, fewer steps, and of X at most the first 200.
     labels
-        Of X, for the study 'data': (N,) or (N, c). Integers of up to 100 kinds are classes (two of them signs), other numbers are
+        Of X, for the studies 'data' and 'gauss-newton': (N,) or (N, c). Integers of up to 100 kinds are classes (two of them signs), other numbers are
         learned as they are. None: random signs.
     width, steps, time_limit
         Of the study 'data': neurons and steps of its trainings (None: 10,000, and as many steps as 6.3e12 flops of products are,
-        up to 1,000), and seconds after which it ends with what is known.
+        up to 1,000), and seconds after which it ends with what is known. Of 'gauss-newton' width and steps.
     threads
         As in :func:`min_eig`.
     rng
@@ -125,9 +127,10 @@ def study(
     thread_count(threads)
     own = {"labels": labels, "width": width, "steps": steps, "time_limit": time_limit}
     for name, value in own.items():
-        if value is not None and which != data.NAME:
+        takes = [key for key, module in STUDIES.items() if name in getattr(module, "OPTIONS", ())]
+        if value is not None and which not in takes:
             raise ValueError(
-                f"{name} goes with the study {data.NAME!r}; got which={which!r}. Leave it out."
+                f"{name} goes with the study {' or '.join(map(repr, takes))}; got which={which!r}. Leave it out."
             )
         least = {"width": 2, "steps": 1}.get(name, 0)
         if value is not None and least and integer(value, name) < least:

@@ -1,0 +1,142 @@
+"""Gauss-Newton on a two-layer network: W <- W - J'g, (J J') g = f(W) - y, until the points are fitted.
+
+Near W the network is linear in it, and one step of a linear network ends at zero loss: what is left after a step is the curvature, which
+falls with the width. The papers promise |f_(t+1) - y| <= |f_t - y| / 2 where the width is large beside 1 / lambda_min.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..._arrays import Array, as_array, as_points, generator_from, integer, tolerance
+from .network import TwoLayer
+from .step import Step, gauss_newton_step
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A training: residuals by step, and the network at its end.
+
+    Attributes
+    ----------
+    network
+        With the smallest residual that was met.
+    residuals
+        |f_t - y|, t = 0, 1, ...
+    steps
+        A :class:`Step` each.
+    seconds
+        Wall time.
+    reached
+        Whether |f_t - y| <= goal |f_0 - y|.
+    interrupted
+        Ended by Ctrl-C.
+    """
+
+    network: TwoLayer = field(repr=False)
+    residuals: Array
+    steps: tuple[Step, ...] = field(repr=False)
+    seconds: float
+    reached: bool
+    interrupted: bool = False
+
+    @property
+    def ratios(self) -> Array:
+        """|f_(t+1) - y| / |f_t - y|."""
+        return np.asarray(self.residuals[1:] / self.residuals[:-1])
+
+
+def train(
+    X: Any,
+    y: Any,
+    *,
+    width: int = 4096,
+    steps: int = 12,
+    goal: float = 1e-8,
+    route: str = "auto",
+    s: int | None = None,
+    tol: float = 1e-10,
+    threads: int | None = None,
+    rng: Any = None,
+    report: Callable[[str], None] | None = None,
+) -> Fitted:
+    """W <- W - J'(J J')^-1 (f(W) - y) for f(x) = m^(-1/2) sum_r a_r relu(w_r . x).
+
+    Parameters
+    ----------
+    X
+        Points, (n, d); the theory is of unit norm.
+    y
+        Targets, (n,).
+    width
+        m, neurons.
+    steps
+        At most; fewer once ``goal`` is met, or when a step makes the residual a thousand times what it was at the start.
+    goal
+        |f_t - y| / |f_0 - y| at which it ends.
+    route, s, tol
+        As of :func:`gauss_newton_step`.
+    threads, rng
+        Number of threads of sketches and solves; seed or Generator of weights and sketches.
+    report
+        Called with a line of progress.
+
+    Returns
+    -------
+    Fitted
+        Also when it is interrupted (Ctrl-C), or diverges.
+
+    Raises
+    ------
+    TypeError, ValueError, MemoryError
+        Bad points, targets or options.
+
+    References
+    ----------
+    van den Brand, Peng, Song, Weinstein, ITCS 2021. Cai, Gao, Hou, Chen, Wang, He, Zhang, Wang 2019 (Gram-Gauss-Newton).
+    """
+    points = as_points(X)
+    targets = np.asarray(as_array(y, "y"), dtype=np.float64)
+    if targets.shape != (len(points),) or not np.isfinite(targets).all():
+        raise ValueError(
+            f"y must be finite numbers of the shape ({len(points)},); got shape {targets.shape}."
+        )
+    if integer(steps, "steps") < 1:
+        raise ValueError(f"steps must be >= 1; got {steps}.")
+    goal, say = tolerance(goal), report or (lambda line: None)
+    draws = generator_from(rng)
+    start = time.perf_counter()
+    network = best = TwoLayer.drawn(width, points.shape[1], draws)
+    residuals: list[float] = []
+    taken: list[Step] = []
+    interrupted = False
+    try:
+        for t in range(steps + 1):
+            f, J = network.evaluate(points)
+            left = f - targets
+            residuals.append(float(np.linalg.norm(left)))
+            if residuals[-1] == min(residuals):
+                best = network
+            say(f"step {t}: |f - y| = {residuals[-1]:.3e}")
+            if residuals[-1] <= goal * residuals[0] or t == steps:
+                break
+            if not residuals[-1] < 1e3 * residuals[0]:
+                break
+            found = gauss_newton_step(
+                J, left, route=route, s=s, tol=tol, threads=threads, rng=draws
+            )
+            taken.append(found)
+            network = network.moved(J.transposed(found.g))
+    except KeyboardInterrupt:
+        interrupted = True
+        if not residuals:
+            raise
+    return Fitted(
+        best, np.array(residuals), tuple(taken), time.perf_counter() - start,
+        bool(min(residuals) <= goal * residuals[0]), interrupted,
+    )  # fmt: skip

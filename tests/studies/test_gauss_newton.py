@@ -1,0 +1,420 @@
+"""Gauss-Newton on two layers: acceptance B1 to B5, and what is refused. Truth: dense linear algebra, finite differences."""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.linalg import hadamard
+
+import mehler as mh
+from mehler.studies import gauss_newton as gn
+from mehler.studies.gauss_newton import experiments, report
+from mehler.studies.gauss_newton.plan import iterations
+from mehler.studies.study import study
+
+# -- B1: the transform and its sketches ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("N", [1, 2, 8, 1024, 1 << 14, 1 << 15, 1 << 17])
+def test_b1_the_transform_twice_is_n_times_x(N):
+    """To 1e-12; the worst of 20 seeds and these lengths was 3e-15."""
+    x = np.random.default_rng(N).standard_normal((2, N))
+    y = gn.walsh_hadamard(x)
+    assert np.max(np.abs(gn.walsh_hadamard(y) - N * x)) <= 1e-12 * N
+    assert np.array_equal(gn.walsh_hadamard(x, threads=2), gn.walsh_hadamard(x, threads=1))
+    assert np.array_equal(gn.walsh_hadamard(x[0]), y[0])
+
+
+@given(k=st.integers(0, 9), seed=st.integers(0, 100))
+@settings(max_examples=15, deadline=None)
+def test_b1_the_transform_is_the_matrix(k, seed):
+    x = np.random.default_rng(seed).standard_normal(2**k)
+    assert np.allclose(gn.walsh_hadamard(x), hadamard(2**k) @ x, rtol=0, atol=1e-13 * 2**k)
+    assert np.array_equal(gn.walsh_hadamard(np.arange(2**k)), hadamard(2**k) @ np.arange(2**k))
+
+
+def _jacobian(n=24, d=5, m=40, seed=0):
+    rng = np.random.default_rng(seed)
+    return gn.TwoLayer.drawn(m, d, rng).evaluate(gn.separated(n, d, rng))[1]
+
+
+def test_b1_sketches_keep_norms_in_the_mean():
+    """Within 2 % over 200 seeds; the worst of 20 such means was 1.3 % (SRHT of rows that are spikes, and TensorSRHT)."""
+    J = _jacobian()
+    full, size = J.explicit(), np.sum(J.explicit() ** 2)
+    spikes = np.eye(8, 300)
+    kept = {"rows": [], "srht": [], "tensor": []}
+    for seed in range(200):
+        kept["rows"].append(np.sum(gn.srht(spikes, 64, seed) ** 2) / 8.0)
+        for kind in ("srht", "tensor"):
+            kept[kind].append(np.sum(gn.sketch(J, 64, kind, seed) ** 2) / size)
+    for name, found in kept.items():
+        assert np.mean(found) == pytest.approx(1.0, abs=0.02), name
+    whole = gn.srht(full, gn.padded(full.shape[1]), 3)  # every coordinate: an isometry
+    assert np.allclose(whole @ whole.T, J.gram(), atol=1e-12)
+    for kind, every in (
+        ("srht", gn.padded(J.m * J.d)),
+        ("tensor", gn.padded(J.m) * gn.padded(J.d)),
+    ):
+        S = gn.sketch(J, every, kind, 3)
+        assert np.allclose(S @ S.T, J.gram(), atol=1e-12)
+
+
+def test_b1_a_sketch_never_forms_what_it_sketches_and_is_the_same():
+    J = _jacobian()
+    assert np.array_equal(gn.sketch(J, 50, "srht", 7), gn.srht(J.explicit(), 50, 7))
+    for kind in ("srht", "tensor"):
+        one, two = (gn.sketch(J, 50, kind, 7, threads=t) for t in (1, 2))
+        assert np.array_equal(one, two)
+        assert not np.array_equal(one, gn.sketch(J, 50, kind, 8))
+
+
+# -- B2: what a sketch leaves ----------------------------------------------------------------------
+
+
+def _near(distance, seed, n=128, d=10, m=2048):
+    rng = np.random.default_rng([seed, 77])
+    X = gn.near_pairs(n, d, distance, rng)
+    _, J = gn.TwoLayer.drawn(m, d, rng).evaluate(X)
+    return J, rng.standard_normal(n)
+
+
+@pytest.mark.parametrize("kind", ["srht", "tensor"])
+def test_b2_the_condition_number_left_does_not_know_that_of_the_matrix(kind):
+    """[6, 13] at s = 4 n, [3.3, 6] at 8 n, kappa(G) from 1e2 to 1e8; ranges of B2_SEEDS below."""
+    seen = []
+    for distance in (0.5, 0.05, 5e-4):
+        J, r = _near(distance, 1)
+        G = J.gram()
+        seen.append(np.linalg.cond(J.explicit()) ** 2)
+        for ratio, low, high in ((4, 6.0, 13.0), (8, 3.3, 6.0)):
+            P = gn.Preconditioner.of(gn.sketch(J, ratio * J.n, kind, 5))
+            values = P.spectrum(G)
+            assert low <= values[-1] / values[0] <= high, (distance, ratio)
+            r1 = mh.solve(J.normal(), r, preconditioner=P)
+            assert r1.resolved
+            assert r1.iterations <= 45
+    assert min(seen) < 3e2
+    assert max(seen) > 3e7
+
+
+def test_b2_plain_conjugate_gradients_pay_for_the_condition_number():
+    """At least 150 to 1e-8 at kappa 2e3 and n = 256, against at most 45 with a sketch."""
+    J, r = _near(0.05, 3, n=256)
+    condition = np.linalg.cond(J.explicit()) ** 2
+    assert 1e3 < condition < 4e3
+    plain = mh.solve(J.normal(), r, preconditioner=None)
+    P = gn.Preconditioner.of(gn.sketch(J, 4 * J.n, "tensor", 0))
+    better = mh.solve(J.normal(), r, preconditioner=P)
+    assert plain.resolved
+    assert better.resolved
+    assert plain.iterations >= 150
+    assert better.iterations <= 45
+
+
+def test_b2_where_double_precision_ends_the_true_residual_is_said():
+    """kappa(G) about 1e11: eps |G| |g| / |r| is some 1e-6, and so is the residual; it is the residual of dense products."""
+    J, r = _near(1e-5, 2)
+    P = gn.Preconditioner.of(gn.sketch(J, 4 * J.n, "tensor", 0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mh.PrecisionWarning)
+        found = mh.solve(J.normal(), r, preconditioner=P, tol=1e-12)
+    assert found.status == "rounding-limited"
+    full = J.explicit()
+    true = np.linalg.norm(r - full @ (full.T @ found.x)) / np.linalg.norm(r)
+    assert found.residual == pytest.approx(true, abs=20 * found.floor)
+    assert found.residual <= 20 * found.floor
+
+
+def test_b2_unit_steps_diverge_below_39_5_n_and_converge_above():
+    rng = np.random.default_rng(0)
+    _, J = gn.TwoLayer.drawn(2048, 8, rng).evaluate(gn.separated(64, 8, rng))
+    r = rng.standard_normal(64)
+    for ratio in (4, 16):
+        g, sizes = gn.unit_step(
+            J, r, gn.Preconditioner.of(gn.sketch(J, ratio * 64, "tensor", 1)), 1e-8
+        )
+        assert sizes[-1] > 1e5
+    g, sizes = gn.unit_step(J, r, gn.Preconditioner.of(gn.sketch(J, 100 * 64, "tensor", 1)), 1e-8)
+    assert sizes[-1] <= 1e-8
+    assert np.linalg.norm(J.gram() @ g - r) <= 1e-6 * np.linalg.norm(r)
+    assert gn.UNIT_STEP_FROM == pytest.approx(39.5, abs=0.05)
+    q = gn.UNIT_STEP_FROM**-0.5
+    assert (1.0 - q) ** -4 == pytest.approx(2.0)
+
+
+def test_b2_expected_condition_and_iterations():
+    assert [round(gn.expected_condition(s), 2) for s in (2, 4, 8, 16, 40)] == [
+        33.97,
+        9.0,
+        4.38,
+        2.78,
+        1.89,
+    ]
+    assert iterations(4.0, 1e-8) == 28
+
+
+# -- B3: products without J ------------------------------------------------------------------------
+
+
+@given(n=st.integers(1, 12), d=st.integers(1, 7), m=st.integers(1, 30), seed=st.integers(0, 1000))
+@settings(max_examples=25, deadline=None)
+def test_b3_structured_products_are_those_of_the_explicit_jacobian(n, d, m, seed):
+    """To 1e-12; the worst of 1,000 random sizes was 4e-14."""
+    rng = np.random.default_rng(seed)
+    J = gn.Jacobian(rng.standard_normal((n, m)), rng.standard_normal((n, d)))
+    full, p, V = J.explicit(), rng.standard_normal(n), rng.standard_normal((m, d))
+    size = 1.0 + np.linalg.norm(full)
+    assert np.max(np.abs(J.transposed(p).reshape(-1) - full.T @ p)) <= 1e-12 * size
+    assert np.max(np.abs(J.times(V) - full @ V.reshape(-1))) <= 1e-12 * size * (
+        1 + np.linalg.norm(V)
+    )
+    assert np.max(np.abs(J.gram() - full @ full.T)) <= 1e-12 * size**2
+    assert np.max(np.abs(J.normal() @ p - full @ (full.T @ p))) <= 1e-12 * size**2 * (
+        1 + np.linalg.norm(p)
+    )
+    textbook = ((J.A * p[:, None]).T @ J.X, np.sum((J.X @ V.T) * J.A, axis=1))
+    assert np.allclose(J.transposed(p), textbook[0], atol=1e-12 * size)
+    assert np.allclose(J.times(V), textbook[1], atol=1e-12 * size * (1 + np.linalg.norm(V)))
+
+
+def test_b3_the_jacobian_is_the_derivative_of_the_network():
+    """By central differences of f, which is linear between kinks: no truncation error."""
+    rng = np.random.default_rng(3)
+    net, X = gn.TwoLayer.drawn(15, 4, rng), gn.separated(6, 4, rng)
+    f, J = net.evaluate(X)
+    assert np.allclose(f, net(X), atol=1e-14)
+    V = rng.standard_normal(net.W.shape)
+    h = 1e-7
+    slope = (net.moved(-h * V)(X) - net.moved(h * V)(X)) / (2.0 * h)
+    assert np.allclose(J.times(V), slope, atol=1e-7)
+
+
+def test_b3_the_gram_matrix_goes_to_the_gradient_kernel():
+    """J J' -> (x.x')(pi - arccos)/(2 pi) like m^(-1/2): here 2e5 neurons, 5 standard errors of an entry."""
+    X = gn.separated(8, 3, 0)
+    G = np.mean([gn.TwoLayer.drawn(20_000, 3, s).evaluate(X)[1].gram() for s in range(10)], axis=0)
+    assert np.max(np.abs(G - mh.gradient_kernel("relu")(X))) <= 5 * 0.5 / np.sqrt(2e5)
+
+
+# -- B4: training ----------------------------------------------------------------------------------
+
+
+def test_b4_every_step_halves_the_residual_of_separated_points():
+    """|f_(t+1) - y| <= |f_t - y| / 2 for 5 steps, or until rounding (1e-12 of the start) is met, and below 1e-8."""
+    rng = np.random.default_rng(4)
+    X, y = gn.separated(128, 16, rng), rng.choice([-1.0, 1.0], 128)
+    for route in ("exact", "tensor"):
+        found = gn.train(X, y, width=4096, steps=5, goal=1e-14, route=route, rng=4)
+        relative = found.residuals / found.residuals[0]
+        seen = relative[:-1] > 1e-12
+        assert np.all(found.ratios[seen] <= 0.5)
+        assert relative[-1] < 1e-8
+        assert relative.min() < 1e-8
+        assert all(step.route == route for step in found.steps)
+
+
+def test_b4_near_duplicates_with_other_labels_do_not_meet_it():
+    rng = np.random.default_rng(4)
+    X, y = gn.near_pairs(128, 16, 0.02, rng), rng.choice([-1.0, 1.0], 128)
+    y[96:] = -y[:32]
+    found = gn.train(X, y, width=4096, steps=5, goal=1e-8, rng=4)
+    assert np.max(found.ratios[:5]) > 0.5
+    assert not found.reached
+
+
+def test_b4_routes_take_the_same_step():
+    rng = np.random.default_rng(5)
+    X = gn.separated(40, 6, rng)
+    f, J = gn.TwoLayer.drawn(300, 6, rng).evaluate(X)
+    truth = np.linalg.solve(J.explicit() @ J.explicit().T, f)
+    for route in ("auto", "exact", "tensor", "srht", "cg"):
+        step = gn.gauss_newton_step(J, f, route=route, tol=1e-11, rng=0)
+        assert step.status == "resolved"
+        assert np.allclose(step.g, truth, rtol=1e-6, atol=1e-7 * np.abs(truth).max())
+        assert step.route == ("exact" if route == "auto" else route)
+
+
+def test_b4_threads_do_not_change_a_bit_of_sketch_and_transform():
+    J = _jacobian(n=50, d=9, m=700)
+    for kind in ("srht", "tensor"):
+        assert np.array_equal(*(gn.sketch(J, 200, kind, 3, threads=t) for t in (1, 2)))
+
+
+def test_training_ends_when_it_diverges_and_keeps_the_best():
+    rng = np.random.default_rng(0)
+    X, y = gn.near_pairs(40, 3, 1e-4, rng), rng.choice([-1.0, 1.0], 40)
+    y[30:] = -y[:10]
+    found = gn.train(X, y, width=60, steps=6, rng=1, route="exact")
+    assert not found.reached
+    best = np.linalg.norm(found.network(X) - y)
+    assert best == pytest.approx(found.residuals.min(), rel=1e-9)
+
+
+# -- B5: costs -------------------------------------------------------------------------------------
+
+
+def test_b5_every_route_is_timed_and_gives_the_exact_step():
+    rows = experiments.costs([(48, 6, 256)], 0, 1e6, lambda line: None, 1)
+    assert [r["route"] for r in rows] == ["exact", "tensor", "srht", "explicit"]
+    assert all(r["seconds"] > 0.0 and r["difference"] < 1e-6 for r in rows)
+
+
+def test_b5_the_plan_counts_and_chooses():
+    p = gn.plan(512, 4096, 64)
+    assert p.route == "exact"
+    assert p.of("exact").flops == pytest.approx(512**2 * (4096 + 64) + 512**3 / 3)
+    assert p.of("explicit").flops > 10 * p.of("exact").flops
+    assert p.of("tensor").flops < p.of("srht").flops
+    assert "exact: " in str(p)
+    assert gn.plan(512, 4096, 64, route="srht").route == "srht"
+    tight = gn.plan(5000, 4096, 784, max_memory="100MB")
+    assert tight.route == "cg"
+    with pytest.raises(MemoryError, match=r"route='exact' takes 600 MB, more than max_memory"):
+        gn.plan(5000, 4096, 784, route="exact", max_memory="100MB")
+
+
+# -- bad input -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: gn.walsh_hadamard(np.ones(6)), ValueError, r"must be a power of two; got 6. Pad it with zeros to 8"),
+        (lambda: gn.walsh_hadamard(np.ones(0)), ValueError, "x must be a table of rows"),
+        (lambda: gn.walsh_hadamard([np.nan, 1.0]), ValueError, "x must be finite; found NaN"),
+        (lambda: gn.walsh_hadamard([1j, 1.0]), TypeError, "x must be real"),
+        (lambda: gn.srht(np.ones((2, 5)), 9), ValueError, "1 <= s <= N; got s=9 for N=8"),
+        (lambda: gn.srht(np.ones((2, 5)), 0), ValueError, "1 <= s <= N; got s=0"),
+        (lambda: gn.srht(np.ones((2, 5)), 1.5), TypeError, "s must be an integer"),
+        (lambda: gn.sketch(_jacobian(), 8, "count"), ValueError, r"kind must be one of \('srht', 'tensor'\)"),
+        (lambda: gn.Preconditioner.of(np.ones((4, 3))), ValueError, "needs s >= n"),
+        (lambda: gn.Preconditioner.of(np.ones((4, 9))), ValueError, "J J' is singular to rounding"),
+        (lambda: gn.Jacobian(np.ones((3, 2)), np.ones((4, 2))), ValueError, r"A must have the shape \(n, m\)"),
+        (lambda: gn.Jacobian(np.full((3, 2), np.inf), np.ones((3, 2))), ValueError, "A must be finite"),
+        (lambda: _jacobian().transposed(np.ones(3)), ValueError, r"p must have the shape \(24,\)"),
+        (lambda: _jacobian().times(np.ones((5, 40))), ValueError, r"V must have the shape \(40, 5\)"),
+        (lambda: gn.TwoLayer.drawn(0, 3), ValueError, "m must be >= 1; got 0"),
+        (lambda: gn.TwoLayer.drawn(3, -1), ValueError, "d must be >= 1; got -1"),
+        (lambda: gn.separated(0, 2), ValueError, "n must be >= 1"),
+        (lambda: gn.expected_condition(1.0), ValueError, "ratio = s / n must be above 1"),
+        (lambda: gn.plan(0, 1, 1), ValueError, "n must be >= 1; got 0"),
+        (lambda: gn.plan(10, 20, 3, s=10), ValueError, "n < s <= 64; got s=10 for n=10"),
+        (lambda: gn.plan(10, 20, 3, route="fast"), ValueError, "route must be one of"),
+        (lambda: gn.plan(100, 5, 3, route="tensor"), ValueError, "needs more padded weights than points; got 16"),
+        (lambda: gn.gauss_newton_step(_jacobian(), np.ones(3)), ValueError, r"r must be \(24,\) and finite"),
+        (lambda: gn.unit_step(_jacobian(), np.ones(24), gn.Preconditioner.of(np.eye(24)), most=0), ValueError, "most must be >= 1"),
+        (lambda: gn.train(np.ones((3, 2)), [1.0, np.nan, 0.0]), ValueError, r"y must be finite numbers of the shape \(3,\)"),
+        (lambda: gn.train(np.ones((3, 2)), np.ones(2)), ValueError, "y must be finite numbers"),
+        (lambda: gn.train(np.full((3, 2), np.nan), np.ones(3)), ValueError, "X must be finite"),
+        (lambda: gn.train(np.eye(2), np.ones(2), steps=0), ValueError, "steps must be >= 1"),
+        (lambda: gn.train(np.eye(2), np.ones(2), width=1.5), TypeError, "m must be an integer"),
+    ],
+)  # fmt: skip
+def test_bad_input(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_one_point_integers_and_float32():
+    found = gn.train([[3, 4]], [1], width=32, rng=0)
+    assert found.reached
+    J = gn.Jacobian(np.ones((2, 3), dtype=np.float32), np.arange(4).reshape(2, 2))
+    assert J.A.dtype == J.X.dtype == np.float64
+    assert np.array_equal(gn.walsh_hadamard(np.array([1, 2], dtype=np.int8)), [3.0, -1.0])
+
+
+# -- the study -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def quick():
+    lines: list[str] = []
+    return study("gauss-newton", quick=True, report=lines.append), lines
+
+
+def test_the_study_says_what_its_numbers_say(quick):
+    found, lines = quick
+    assert any("TensorSRHT" in str(s.parts) or s.title == "Sketches" for s in found.sections)
+    assert set(found.records) == {"", "sketches", "loops", "conditions", "costs", "plans"}
+    four = [r["condition"] for r in found.records["sketches"] if r["ratio"] == 4.0]
+    assert any(f"from {min(four):.1f} to {max(four):.1f}" in s for s in found.conclusions)
+    assert len(found.pictures) == 5
+    assert len(lines) > 10
+    assert all(r["difference"] < 1e-6 for r in found.records["costs"])
+
+
+def test_the_study_is_written(quick, tmp_path):
+    found, _ = quick
+    files, missing = found.save(tmp_path)
+    assert not missing
+    assert {f.name for f in files} >= {
+        "gauss-newton.csv",
+        "gauss-newton.html",
+        "gauss-newton.png",
+        "gauss-newton-costs.csv",
+    }
+
+
+def test_the_study_trains_on_points_and_labels_of_ones_own():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 6))
+    found = study(
+        "gauss-newton", X, labels=np.arange(30) % 3, width=400, steps=4, quick=True, rng=1
+    )
+    assert found.records[""][0]["points"] == "the points given"
+    assert found.records[""][0]["width"] == 400
+    assert found.records[""][-1]["relative"] < 1e-6
+    assert np.array_equal(experiments.signs(np.array([0, 1, 2, 3])), [-1, -1, 1, 1])
+    assert np.array_equal(experiments.signs(np.array([3, 7, 3])), [-1, 1, -1])
+    assert np.std(experiments.signs(np.array([0.5, 1.0, 7.0]))) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"activations": ["tanh"]}, "is of ReLU networks; got activations=.*'tanh'.*. Leave them out"),
+        ({"time_limit": 3.0}, "time_limit goes with the study 'data'; got which='gauss-newton'"),
+        ({"width": 0}, "width must be >= 2"),
+        ({"labels": np.zeros(9)}, "labels go with points of yours"),
+        ({"X": np.eye(9), "labels": np.zeros(9)}, "labels must be of at least two kinds; found 0 alone"),
+        ({"X": np.eye(9), "labels": np.eye(9)}, "trains one output: labels must be"),
+    ],
+)  # fmt: skip
+def test_the_study_refuses_what_does_not_apply(change, message):
+    with pytest.raises(ValueError, match=message):
+        study("gauss-newton", quick=True, **change)
+
+
+def test_ctrl_c_keeps_what_is_known():
+    def stop(line):
+        if line.startswith("sketches"):
+            raise KeyboardInterrupt
+
+    found = study("gauss-newton", quick=True, report=stop)
+    assert found.interrupted
+    assert found.records[""]
+    assert "sketches" not in found.records
+    assert report.NAME == found.which
+
+
+@pytest.mark.skipif(
+    not os.path.isdir(os.environ.get("MEHLER_DATA", "../shared/data")), reason="no Fashion-MNIST"
+)
+def test_images_are_fitted():
+    """400 images of Fashion-MNIST, 2 x 5 classes, 2,048 neurons: below 1e-6 within eight steps."""
+    folder = os.environ.get("MEHLER_DATA", "../shared/data")
+    X = mh.load(os.path.join(folder, "train-images-idx3-ubyte.gz"), rows=400)
+    y = np.where(
+        mh.load(os.path.join(folder, "train-labels-idx1-ubyte.gz"), rows=400).reshape(-1) >= 5,
+        1.0,
+        -1.0,
+    )
+    X = X / np.linalg.norm(X, axis=1)[:, None]
+    found = gn.train(X, y, width=2048, steps=8, rng=0)
+    assert found.residuals.min() < 1e-6 * found.residuals[0]
