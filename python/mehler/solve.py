@@ -268,7 +268,7 @@ def solve(
     with Reporter(progress, callback, 1.0, seconds, start) as report:
         task = Task(tol, count, seed, limit, report, start)
         work = _Work(K, op, exact, dense, n, shift, task, most)
-        work.free = limit - need
+        work.held = need
         work.single = dtype == "float32" and op is not exact
         try:
             work.inverse = work.chosen(preconditioner)
@@ -295,7 +295,7 @@ class _Work:
     ) -> None:  # fmt: skip
         self.K, self.op, self.exact, self.dense, self.n = K, op, exact, dense, n
         self.shift, self.task, self.most = shift, task, most
-        self.free = 0
+        self.held = 0
         self.single = self.interrupted = self.limited = False
         self.applications, self.norm = 0, 0.0
         self.history: list[tuple[int, float]] = []
@@ -310,10 +310,10 @@ class _Work:
         if isinstance(preconditioner, str):
             name: str | None = preconditioner
             if name == "auto":
-                name = inverses.choose(self.K, self.dense, self.n, self.free)
+                name = inverses.choose(self.K, self.dense, self.n, self.task.limit - self.held)
             if name is None:
                 return inverses.none()
-            return inverses.make(name, self.K, self.dense, self.n, self.shift, self.free, self.task)
+            return inverses.make(name, self.K, self.dense, self.n, self.shift, self.held, self.task)
         if preconditioner is None:
             return inverses.none()
         return inverses.given(preconditioner, self.n, self.task.threads)

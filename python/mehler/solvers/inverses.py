@@ -56,11 +56,11 @@ def choose(K: Any, dense: Array | None, n: int, free: int) -> str | None:
 
 
 def make(
-    name: str, K: Any, dense: Array | None, n: int, shift: float, free: int, task: Task
+    name: str, K: Any, dense: Array | None, n: int, shift: float, held: int, task: Task
 ) -> Inverse:
-    """The inverse of that name; refused where K has not what it takes, or memory does not hold it."""
+    """The inverse of that name; refused where K has not what it takes, or memory does not hold it beside ``held`` bytes."""
     if name == "cholesky":
-        return _factor(K, dense, n, shift, free, task)
+        return _factor(K, dense, n, shift, held, task)
     if not isinstance(K, Gram):
         raise TypeError(
             f"preconditioner={name!r} needs the points of K: a Gram operator; got {type(K).__name__}. Use "
@@ -81,12 +81,7 @@ def make(
             f"preconditioner='low-degree' has no terms to take: {d} dimensions are too many for n={n}. "
             "Use 'landmarks'."
         )
-    need = choice.nbytes(name, ker, n, d)
-    if need > free:
-        raise MemoryError(
-            f"{what} at n={n} takes {beyond(need, free)}; use max_memory={enough(need)!r} beside the "
-            "vectors, or preconditioner=None."
-        )
+    _check_memory(what, n, choice.nbytes(name, ker, n, d), held, task)
     made = choice.make(name, ker, K._points, task, shift)
 
     def apply(R: Rows) -> Rows:
@@ -123,24 +118,28 @@ def given(inverse: Any, n: int, threads: int) -> Inverse:
     return Inverse(apply, 0, f"given ({name})")
 
 
+def _check_memory(what: str, n: int, nbytes: int, held: int, task: Task) -> None:
+    need = nbytes + held
+    if need > task.limit:
+        raise MemoryError(
+            f"{what} at n={n} takes {beyond(need, task.limit)}, vectors counted; use max_memory="
+            f"{enough(need)!r}, or preconditioner=None."
+        )
+
+
 def _factor_bytes(n: int) -> dict[str, int]:
     return {dtype: cholesky.factor_bytes(n, dtype) for dtype in cholesky.DTYPES}
 
 
-def _factor(K: Any, dense: Array | None, n: int, shift: float, free: int, task: Task) -> Inverse:
+def _factor(K: Any, dense: Array | None, n: int, shift: float, held: int, task: Task) -> Inverse:
     if dense is None and not isinstance(K, Gram):
         raise TypeError(
             f"preconditioner='cholesky' needs the entries of K: a Gram operator or a dense array; got "
             f"{type(K).__name__}. Pass K as an array, or preconditioner=None."
         )
     sizes = _factor_bytes(n)
-    ladder = cholesky.stages(n, sizes, "auto", free)
-    if not ladder:
-        need = min(sizes.values())
-        raise MemoryError(
-            f"preconditioner='cholesky' at n={n} takes {beyond(need, free)}; use max_memory="
-            f"{enough(need)!r} beside the vectors, or preconditioner=None."
-        )
+    _check_memory("preconditioner='cholesky'", n, min(sizes.values()), held, task)
+    ladder = cholesky.stages(n, sizes, "auto", task.limit - held)
 
     def tiles(dtype: str, s: float) -> cholesky.Factor:
         kind = _core.Cholesky64 if dtype == "float64" else _core.Cholesky32
