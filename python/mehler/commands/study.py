@@ -10,6 +10,7 @@ from typing import Any
 from ..studies import data
 from ..studies.activations import POINTS, QUICK_POINTS
 from ..studies.ask import ACTIVATIONS, MOST_OF_FILE
+from ..studies.gauss_newton import report as gauss_newton
 from ..studies.study import DEFAULT, SEED, STUDIES, study
 from . import options as shared
 from . import writing
@@ -48,7 +49,7 @@ def add(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--labels",
         metavar="FILE",
-        help="data: labels of the points of FILE, a row each, as in an IDX file; default random signs",
+        help="data, gauss-newton: labels of the points of FILE, a row each, as in an IDX file; default random signs",
     )
     sub.add_argument(
         "--activations",
@@ -69,9 +70,17 @@ def add(sub: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"fewer points and steps, and at most {MOST_OF_FILE} of FILE",
     )
-    sub.add_argument("--width", type=int, metavar="M", help="data: neurons; default 10,000")
     sub.add_argument(
-        "--steps", type=int, metavar="T", help="data: steps of a training; default by their cost"
+        "--width",
+        type=int,
+        metavar="M",
+        help="data, gauss-newton: neurons; default 10,000, and 4,096",
+    )
+    sub.add_argument(
+        "--steps",
+        type=int,
+        metavar="T",
+        help="data, gauss-newton: steps of a training; default by their cost, and 10",
     )
     sub.add_argument(
         "--time-limit", type=float, metavar="SECONDS", help="data: then end with what is known"
@@ -86,16 +95,17 @@ def run(options: argparse.Namespace, say: Say) -> int:
     X: Any = None
     labels: Any = None
     if options.labels is not None:
-        if options.which != data.NAME or options.data is None:
+        takes = [key for key, one in STUDIES.items() if "labels" in getattr(one, "OPTIONS", ())]
+        if options.which not in takes or options.data is None:
             raise ValueError(
-                f"--labels is about the points of study {data.NAME} --data FILE; pass that too, or leave it out."
+                f"--labels is about the points of study {' or '.join(takes)} --data FILE; pass that too, or leave it out."
             )
         from ..data.files import load
 
         labels = load(options.labels, rows=options.rows)
     if options.data is not None:
         X = points(options, say)
-        if options.which != data.NAME:  # which divides by them
+        if options.which not in (data.NAME, gauss_newton.NAME):  # which divide by them
             say_norms(X, options.normalize, say)
     else:
         for option in ("rows", "key", "normalize"):
