@@ -245,7 +245,9 @@ def test_refused(options: dict[str, object], message: str):
 
 @pytest.mark.parametrize("name", ["labels", "width", "steps", "time_limit"])
 def test_options_of_this_study_are_not_ignored_by_others(name: str):
-    with pytest.raises(ValueError, match=rf"{name} goes with the study 'data'.*; got which='depth'"):
+    with pytest.raises(
+        ValueError, match=rf"{name} goes with the study 'data'.*; got which='depth'"
+    ):
         mh.study("depth", IMAGES, **{name: LABELS if name == "labels" else 2})
     with pytest.raises(ValueError, match="labels go with points of yours"):
         mh.study("data", labels=LABELS)

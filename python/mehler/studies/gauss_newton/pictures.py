@@ -115,6 +115,7 @@ def by_condition(fig: Figure, rows: Sequence[Row]) -> None:
         )
     ax.set_xscale("log")
     ax.set_yscale("log")
+    drawing.plain_ticks(ax)
     _axes(ax, "condition number of J J'", "iterations to 1e-8")
     drawing.legend(fig, ax)
 
