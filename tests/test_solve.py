@@ -371,7 +371,7 @@ def test_ctrl_c_returns_what_is_known(sphere):
 
     def product(V):
         seen.append(1)
-        if len(seen) == 40:
+        if len(seen) == 150:
             os.kill(os.getpid(), signal.SIGINT)
         return A @ V
 

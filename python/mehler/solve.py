@@ -43,6 +43,7 @@ from .solvers.outcome import EPS, Task
 
 VECTORS = 12  # of the size of b, at most: x, r, d, p, q, z, their like, and what indexing copies
 SINGLE_GOAL = 1e-5  # of the residual, a round on float32 entries
+POWER = 3  # products for |K|
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,7 @@ class Solution:
     iterations
         Of conjugate gradients: a number, or (c,).
     applications
-        Products with K, each with a block of vectors: those of the iterations and those of the residuals.
+        Products with K, each with a block of vectors: those of the iterations, of the residuals, and three for |K|.
     status
         'resolved': residual <= tol, of every column. 'rounding-limited': double precision does not reach ``tol``; x is
         the best that was met. 'budget-limited': iterations or time ran out, or Ctrl-C; what is known is here.
@@ -335,6 +336,8 @@ class _Work:
         self.iterations = np.zeros(len(B), dtype=np.int64)
         R, stuck = B.copy(), np.zeros(len(B), dtype=bool)
         exact, spent = self.product(self.exact), 0
+        if np.any(size > 0.0):
+            self._estimate_norm(exact)
         while True:
             active = np.flatnonzero((self.residual > self.task.tol) & ~stuck)
             if len(active) == 0 or spent >= self.most or self.task.report.stopped:
@@ -344,7 +347,9 @@ class _Work:
             goal = 0.7 * self.task.tol * size[active]
             if self.single:
                 goal = np.maximum(goal, SINGLE_GOAL * now)
-            run = Descent(np.zeros((len(active), self.n)), np.zeros(len(active), dtype=np.int64))
+            run = Descent(
+                np.zeros((len(active), self.n)), np.zeros(len(active), np.int64), norm=self.norm
+            )
             self.under_way, self.columns = run, active
             fast = self.product(self.op) if self.single else exact
             scale = goal / size[active]
@@ -375,6 +380,17 @@ class _Work:
                 self.single = False  # as far as float32 entries carry: from here on float64
             else:
                 stuck[active] = slow
+
+    def _estimate_norm(self, exact: Apply) -> None:
+        """|K + shift I| from below, by the power method: directions that a preconditioner likes see little of it."""
+        v = np.random.default_rng(0).standard_normal((1, self.n))
+        for _ in range(POWER):
+            v /= max(float(norms(v)[0]), 1e-300)
+            v = exact(v)
+            if not np.isfinite(v).all():
+                raise ValueError("products with K must be finite; found NaN or infinity.")
+            self.applications += 1
+            self.norm = max(self.norm, float(norms(v)[0]))
 
     def _account(self, run: Descent) -> None:
         self.iterations[self.columns] += run.iterations

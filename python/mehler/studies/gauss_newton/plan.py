@@ -2,6 +2,7 @@
 
     exact     n^2 (m + d) + n^3 / 3                                    Gram matrix, Cholesky
     tensor    n (M log M + D log D + 2 s)  + 2 s n^2 + 4 n m d k       sketch, QR, k iterations of 4 n m d
+                                                                       (of few coordinates: those of 12, to read A)
     srht      n N log N                    + 2 s n^2 + 4 n m d k
     cg        4 n m d k'                                               k' iterations without a preconditioner
     explicit  n m d + n^2 m d + n^3 / 3                                J itself: for comparison, never taken
@@ -22,7 +23,8 @@ from .sketch import padded
 
 ROUTES = ("exact", "tensor", "srht", "cg")
 RATIO = 4  # s / n: 2 costs half as many flops of QR and twice the iterations
-WEIGHT = {"gemm": 1.0, "cholesky": 1.5, "qr": 2.5, "transform": 12.0, "product": 2.5}
+WEIGHT = {"gemm": 1.0, "cholesky": 1.5, "qr": 3.0, "transform": 5.0, "product": 1.2}
+READ = 12  # columns of X beside which reading A twice is not seen
 UNIT = 2.5e-11  # seconds of a flop of a square product by one thread
 
 
@@ -175,7 +177,7 @@ def plan(
         seconds = UNIT * sum(WEIGHT[kind] * count for kind, count in flops.items())
         return Route(name, sum(flops.values()), seconds, nbytes, its)
 
-    cubic, pair = n**3 / 3.0, 4.0 * n * m * d
+    cubic, pair = n**3 / 3.0, 4.0 * n * m * max(d, READ)
     qr = 2.0 * size * n * n
     held = 8 * (2 * size * n + 4 * n * n)
     routes = [
