@@ -38,7 +38,7 @@ from .errors import ConvergenceWarning, PrecisionWarning
 from .operators.foreign import as_operator
 from .result import plain
 from .solvers import budget, inverses
-from .solvers.conjugate_gradient import Apply, Descent, Rows, descend, norms
+from .solvers.conjugate_gradient import Apply, Descent, Rows, Stop, descend, norms
 from .solvers.outcome import EPS, Task
 
 VECTORS = 12  # of the size of b, at most: x, r, d, p, q, z, their like, and what indexing copies
@@ -304,7 +304,6 @@ class _Work:
         self.residual = self.iterations = np.zeros(0)
         self.under_way: Descent | None = None
         self.columns = np.zeros(0, dtype=np.intp)  # those that are under way
-        self._asked = 0.0
 
     def chosen(self, preconditioner: Any) -> inverses.Inverse:
         """The preconditioner, made."""
@@ -352,12 +351,8 @@ class _Work:
             )
             self.under_way, self.columns = run, active
             fast = self.product(self.op) if self.single else exact
-            scale = goal / size[active]
-            self._listen(spent)
-            descend(
-                run, fast, self.inverse.apply, R[active], goal, self.most - spent,
-                lambda k, worst, at=spent, scale=scale: self._stop(at + k, worst * scale.max()),
-            )  # fmt: skip
+            stop = self._listener(spent, float(np.max(goal / size[active])))
+            descend(run, fast, self.inverse.apply, R[active], goal, self.most - spent, stop)
             self._account(run)
             spent += int(run.iterations.max())
             if run.negative is not None:
@@ -418,17 +413,20 @@ class _Work:
         self.X[better] = new[after < self.residual[self.columns]]
         self.residual[better] = after[after < self.residual[self.columns]]
 
-    def _listen(self, spent: int) -> None:
-        self._asked = time.perf_counter() - (0.1 if spent == 0 else 0.0)
+    def _listener(self, spent: int, scale: float) -> Stop:
+        """What a round asks once an iteration: it is told at most ten times a second, and at once in the first round."""
+        last = time.perf_counter() - (0.1 if spent == 0 else 0.0)
 
-    def _stop(self, iteration: int, worst: float) -> bool:
-        """At most ten times a second: what is reported, and whether it is to end."""
-        self.history.append((iteration, worst))
-        ask, now = self.task.report.ask, time.perf_counter()
-        if ask is None or now - self._asked < 0.1:
-            return False
-        self._asked = now
-        return ask("conjugate gradients", iteration, 0, 0.0, worst)
+        def stop(iteration: int, worst: float) -> bool:
+            nonlocal last
+            self.history.append((spent + iteration, scale * worst))
+            ask, now = self.task.report.ask, time.perf_counter()
+            if ask is None or now - last < 0.1:
+                return False
+            last = now
+            return ask("conjugate gradients", spent + iteration, 0, 0.0, scale * worst)
+
+        return stop
 
     def _refuse(self, quotient: float) -> None:
         raise ValueError(

@@ -118,7 +118,7 @@ class Jacobian:
         numpy.ndarray
             (n, m d).
         """
-        return np.einsum("ir,ij->irj", self.A, self.X).reshape(self.shape)
+        return np.asarray(np.einsum("ir,ij->irj", self.A, self.X)).reshape(self.shape)
 
     def normal(self) -> Normal:
         """J J' as an operator, for :func:`mehler.solve`: 4 n m d flops a product.

@@ -179,7 +179,7 @@ class Preconditioner:
         n, s = S.shape
         if s < n:
             raise ValueError(f"a sketch needs s >= n for a QR factor; got s={s} for n={n}.")
-        R = np.linalg.qr(S.T, mode="r")
+        R = np.asarray(np.linalg.qr(S.T, mode="r"))
         size = np.abs(np.diag(R))
         if not size.min() > 1e-14 * size.max():
             raise ValueError(
@@ -206,7 +206,7 @@ class Preconditioner:
             (n,).
         """
         M = self.inverse.T @ G @ self.inverse
-        return np.linalg.eigvalsh(0.5 * (M + M.T))
+        return np.asarray(np.linalg.eigvalsh(0.5 * (M + M.T)), dtype=np.float64)
 
 
 def expected_condition(ratio: float) -> float:
