@@ -87,7 +87,10 @@ def _near(distance, seed, n=128, d=10, m=2048):
 
 @pytest.mark.parametrize("kind", ["srht", "tensor"])
 def test_b2_the_condition_number_left_does_not_know_that_of_the_matrix(kind):
-    """[6, 13] at s = 4 n, [3.3, 6] at 8 n, kappa(G) from 1e2 to 1e8; ranges of B2_SEEDS below."""
+    """[6, 13] at s = 4 n, [3.3, 6] at 8 n, kappa(G) from 1e2 to 4e8.
+
+    Over 24 seeds: 7.68 to 10.0 at 4 n, 3.93 to 4.82 at 8 n, at most 37 iterations to 1e-8.
+    """
     seen = []
     for distance in (0.5, 0.05, 5e-4):
         J, r = _near(distance, 1)
@@ -105,7 +108,10 @@ def test_b2_the_condition_number_left_does_not_know_that_of_the_matrix(kind):
 
 
 def test_b2_plain_conjugate_gradients_pay_for_the_condition_number():
-    """At least 150 to 1e-8 at kappa 2e3 and n = 256, against at most 45 with a sketch."""
+    """At least 150 to 1e-8 at kappa 2e3 and n = 256, against at most 45 with a sketch.
+
+    Over 24 seeds (kappa 1.8e3 to 3.3e3): 175 to 209 without, at most 29 with.
+    """
     J, r = _near(0.05, 3, n=256)
     condition = np.linalg.cond(J.explicit()) ** 2
     assert 1e3 < condition < 4e3
@@ -119,7 +125,10 @@ def test_b2_plain_conjugate_gradients_pay_for_the_condition_number():
 
 
 def test_b2_where_double_precision_ends_the_true_residual_is_said():
-    """kappa(G) about 1e11: eps |G| |g| / |r| is some 1e-6, and so is the residual; it is the residual of dense products."""
+    """kappa(G) above 1e12: eps |G| |g| / |r| is some 1e-5, and so is the residual, which is that of dense products.
+
+    Over 24 seeds the residual was at most .26 of that floor, and differed from the dense one by at most .07 of it.
+    """
     J, r = _near(1e-5, 2)
     P = gn.Preconditioner.of(gn.sketch(J, 4 * J.n, "tensor", 0))
     with warnings.catch_warnings():
@@ -128,11 +137,13 @@ def test_b2_where_double_precision_ends_the_true_residual_is_said():
     assert found.status == "rounding-limited"
     full = J.explicit()
     true = np.linalg.norm(r - full @ (full.T @ found.x)) / np.linalg.norm(r)
-    assert found.residual == pytest.approx(true, abs=20 * found.floor)
-    assert found.residual <= 20 * found.floor
+    assert found.residual == pytest.approx(true, abs=0.2 * found.floor)
+    assert 1e-12 < found.residual <= found.floor
+    assert found.iterations < 200
 
 
 def test_b2_unit_steps_diverge_below_39_5_n_and_converge_above():
+    """Over 24 seeds: none converged at 4 n and 16 n, 16 at 39 n, 20 at 45 n, all at 60 n and 100 n."""
     rng = np.random.default_rng(0)
     _, J = gn.TwoLayer.drawn(2048, 8, rng).evaluate(gn.separated(64, 8, rng))
     r = rng.standard_normal(64)
@@ -166,7 +177,7 @@ def test_b2_expected_condition_and_iterations():
 @given(n=st.integers(1, 12), d=st.integers(1, 7), m=st.integers(1, 30), seed=st.integers(0, 1000))
 @settings(max_examples=25, deadline=None)
 def test_b3_structured_products_are_those_of_the_explicit_jacobian(n, d, m, seed):
-    """To 1e-12; the worst of 1,000 random sizes was 4e-14."""
+    """To 1e-12; the worst of 1,000 random ones was 6e-16."""
     rng = np.random.default_rng(seed)
     J = gn.Jacobian(rng.standard_normal((n, m)), rng.standard_normal((n, d)))
     full, p, V = J.explicit(), rng.standard_normal(n), rng.standard_normal((m, d))
@@ -207,7 +218,11 @@ def test_b3_the_gram_matrix_goes_to_the_gradient_kernel():
 
 
 def test_b4_every_step_halves_the_residual_of_separated_points():
-    """|f_(t+1) - y| <= |f_t - y| / 2 for 5 steps, or until rounding (1e-12 of the start) is met, and below 1e-8."""
+    """|f_(t+1) - y| <= |f_t - y| / 2 for 5 steps, or until rounding (1e-12 of the start) is met, and below 1e-8.
+
+    Over 24 seeds the largest ratio was .116, the residual at the end 6e-16, after 4 or 5 steps: four ratios on the
+    exact route are all that double precision has.
+    """
     rng = np.random.default_rng(4)
     X, y = gn.separated(128, 16, rng), rng.choice([-1.0, 1.0], 128)
     for route in ("exact", "tensor"):
@@ -226,7 +241,7 @@ def test_b4_near_duplicates_with_other_labels_do_not_meet_it():
     y[96:] = -y[:32]
     found = gn.train(X, y, width=4096, steps=5, goal=1e-8, rng=4)
     assert np.max(found.ratios[:5]) > 0.5
-    assert not found.reached
+    assert not found.reached  # over 24 seeds the largest ratio was 1.01 at least, the residual at the end half of its start
 
 
 def test_b4_routes_take_the_same_step():
@@ -366,7 +381,7 @@ def test_the_study_trains_on_points_and_labels_of_ones_own():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((30, 6))
     found = study(
-        "gauss-newton", X, labels=np.arange(30) % 3, width=400, steps=4, quick=True, rng=1
+        "gauss-newton", X, labels=np.arange(30) % 3, width=400, steps=3, quick=True, rng=1
     )
     assert found.records[""][0]["points"] == "the points given"
     assert found.records[""][0]["width"] == 400

@@ -51,8 +51,7 @@ def quality(
                         "kind": kind, "ratio": float(ratio), "seed": draw, "condition": float(values[-1] / values[0]),
                         "expected": expected_condition(ratio), "largest": float(values[-1]),
                         "iterations": found.iterations, "residual": found.residual,
-                        "unit steps": len(sizes) - 1 if sizes[-1] <= 1e-10 else None,
-                        "unit step factor": float((sizes[-1] / sizes[0]) ** (1.0 / (len(sizes) - 1))),
+                        "unit steps": len(sizes) - 1 if sizes[-1] <= 1e-10 else None, "unit steps end": float(sizes[-1]),
                     }
                 )  # fmt: skip
     return rows

@@ -70,6 +70,7 @@ def loops(fig: Figure, rows: Sequence[Row]) -> None:
     ticks = [t for t in (0, 5, 10, 20, 50, 100, 200) if t <= max(r["iteration"] for r in rows)]
     ax.set_xticks(ticks, [str(t) for t in ticks])
     ax.minorticks_off()
+    ax.set_xlim(left=0.0)
     drawing.line(ax, 1.0, "where both began")
     _axes(ax, "iteration", "residual, relative")
     handles, labels = ax.get_legend_handles_labels()
