@@ -262,6 +262,19 @@ def test_b4_threads_do_not_change_a_bit_of_sketch_and_transform():
         assert np.array_equal(*(gn.sketch(J, 200, kind, 3, threads=t) for t in (1, 2)))
 
 
+def test_halving_steps_makes_the_residual_fall():
+    rng = np.random.default_rng(4)
+    X, y = gn.near_pairs(60, 8, 0.05, rng), rng.choice([-1.0, 1.0], 60)
+    y[45:] = -y[:15]
+    full = gn.train(X, y, width=300, steps=6, rng=4)
+    halved = gn.train(X, y, width=300, steps=6, halvings=8, rng=4)
+    assert np.max(full.ratios) > 1.0
+    assert np.all(halved.ratios < 1.0)
+    assert min(halved.lengths) < 1.0
+    assert set(full.lengths) == {1.0}
+    assert len(halved.lengths) == len(halved.steps) == len(halved.ratios)
+
+
 def test_training_ends_when_it_diverges_and_keeps_the_best():
     rng = np.random.default_rng(0)
     X, y = gn.near_pairs(40, 3, 1e-4, rng), rng.choice([-1.0, 1.0], 40)
@@ -329,6 +342,7 @@ def test_b5_the_plan_counts_and_chooses():
         (lambda: gn.train(np.ones((3, 2)), np.ones(2)), ValueError, "y must be finite numbers"),
         (lambda: gn.train(np.full((3, 2), np.nan), np.ones(3)), ValueError, "X must be finite"),
         (lambda: gn.train(np.eye(2), np.ones(2), steps=0), ValueError, "steps must be >= 1"),
+        (lambda: gn.train(np.eye(2), np.ones(2), halvings=-1), ValueError, "halvings must be >= 0"),
         (lambda: gn.train(np.eye(2), np.ones(2), width=1.5), TypeError, "m must be an integer"),
     ],
 )  # fmt: skip
@@ -391,6 +405,7 @@ def test_the_study_trains_on_points_and_labels_of_ones_own():
         np.where(np.arange(30) % 3 >= 1, 1.0, -1.0),
         width=400,
         steps=3,
+        halvings=experiments.HALVINGS,
         rng=[1, 4, 400],
     )
     assert [r["residual"] for r in found.records[""]] == pytest.approx(direct.residuals, rel=1e-9)

@@ -106,6 +106,9 @@ def conditioning(
     return rows
 
 
+HALVINGS = 6  # of a step on points that nobody made for it
+
+
 def outer(
     sets: Sequence[tuple[str, Array, Array]],
     widths: Sequence[int],
@@ -113,6 +116,7 @@ def outer(
     seed: int,
     say: Say,
     threads: int | None,
+    halvings: int = 0,
 ) -> tuple[list[Row], bool]:
     """Residuals by step for sets of points (name, X, y) and widths; whether it was interrupted."""
     rows: list[Row] = []
@@ -120,13 +124,15 @@ def outer(
         for width in widths:
             say(f"{name}: {width:,} neurons")
             found = train(
-                X, y, width=width, steps=steps, threads=threads, rng=[seed, 4, width], report=say
-            )
+                X, y, width=width, steps=steps, halvings=halvings, threads=threads,
+                rng=[seed, 4, width], report=say,
+            )  # fmt: skip
             rows += [
                 {
                     "points": name, "width": width, "step": t, "residual": float(size),
                     "relative": float(size / found.residuals[0]),
                     "ratio": float(found.ratios[t - 1]) if t else None,
+                    "length": found.lengths[t - 1] if t else None,
                     "route": found.steps[t - 1].route if t else None,
                     "solve residual": found.steps[t - 1].residual if t else None,
                     "seconds": sum(found.steps[t - 1].seconds) if t else None,

@@ -93,8 +93,9 @@ class _Work:
         """Everything, in the order of the page; what was asked about first."""
         ask, seed, say, t = self.ask, self.ask.seed, self.ask.say, self.ask.threads
         self.trained, self.cut = experiments.outer(
-            self.sets(), self.widths, self.steps, seed, say, t
-        )
+            self.sets(), self.widths, self.steps, seed, say, t,
+            0 if ask.X is None else experiments.HALVINGS,
+        )  # fmt: skip
         if self.cut:
             return
         self.quality = experiments.quality(
@@ -216,7 +217,12 @@ class _Work:
                     mine[-1]["route"] or "-",
                 )
             )
-        return Table("Ratios of residuals", ("points", "neurons", "|f - y| ratios of the first steps", "at the end", "steps", "route"), tuple(rows))  # fmt: skip
+        note = (
+            ""
+            if self.ask.X is None
+            else f"Steps are halved, up to {experiments.HALVINGS} times, until the residual falls."
+        )
+        return Table("Ratios of residuals", ("points", "neurons", "|f - y| ratios of the first steps", "at the end", "steps", "route"), tuple(rows), note)  # fmt: skip
 
     def _sketches(self) -> Table:
         rows = []

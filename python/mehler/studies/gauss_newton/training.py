@@ -30,6 +30,8 @@ class Fitted:
         |f_t - y|, t = 0, 1, ...
     steps
         A :class:`Step` each.
+    lengths
+        Of the steps: 1, or less where a step was halved.
     seconds
         Wall time.
     reached
@@ -41,6 +43,7 @@ class Fitted:
     network: TwoLayer = field(repr=False)
     residuals: Array
     steps: tuple[Step, ...] = field(repr=False)
+    lengths: tuple[float, ...]
     seconds: float
     reached: bool
     interrupted: bool = False
@@ -58,6 +61,7 @@ def train(
     width: int = 4096,
     steps: int = 12,
     goal: float = 1e-8,
+    halvings: int = 0,
     route: str = "auto",
     s: int | None = None,
     tol: float = 1e-10,
@@ -79,6 +83,9 @@ def train(
         At most; fewer once ``goal`` is met, or when a step makes the residual a thousand times what it was at the start.
     goal
         |f_t - y| / |f_0 - y| at which it ends.
+    halvings
+        How often a step may be halved until the residual falls; 0: full steps, as in the papers. Where they are not
+        enough, the last one is taken.
     route, s, tol
         As of :func:`gauss_newton_step`.
     threads, rng
@@ -108,12 +115,15 @@ def train(
         )
     if integer(steps, "steps") < 1:
         raise ValueError(f"steps must be >= 1; got {steps}.")
+    if integer(halvings, "halvings") < 0:
+        raise ValueError(f"halvings must be >= 0; got {halvings}.")
     goal, say = tolerance(goal), report or (lambda line: None)
     draws = generator_from(rng)
     start = time.perf_counter()
     network = best = TwoLayer.drawn(width, points.shape[1], draws)
     residuals: list[float] = []
     taken: list[Step] = []
+    lengths: list[float] = []
     interrupted = False
     try:
         for t in range(steps + 1):
@@ -130,13 +140,21 @@ def train(
             found = gauss_newton_step(
                 J, left, route=route, s=s, tol=tol, threads=threads, rng=draws
             )
+            step, length = J.transposed(found.g), 1.0
+            moved = network.moved(step)
+            for _ in range(halvings):
+                if np.linalg.norm(moved(points) - targets) < residuals[-1]:
+                    break
+                length *= 0.5
+                moved = network.moved(length * step)
             taken.append(found)
-            network = network.moved(J.transposed(found.g))
+            lengths.append(length)
+            network = moved
     except KeyboardInterrupt:
         interrupted = True
         if not residuals:
             raise
     return Fitted(
-        best, np.array(residuals), tuple(taken), time.perf_counter() - start,
+        best, np.array(residuals), tuple(taken), tuple(lengths), time.perf_counter() - start,
         bool(min(residuals) <= goal * residuals[0]), interrupted,
     )  # fmt: skip
