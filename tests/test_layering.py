@@ -203,8 +203,9 @@ def test_folders_point_one_way(folder: str):
     for path in sorted((PACKAGE / folder).rglob("*.py")):
         tree = top_level(ast.parse(path.read_text(encoding="utf-8")))
         for source, names in imports(tree):
-            above = source.removeprefix("..")
-            if not source.startswith("..") or source.startswith("..."):
+            out = "." * len(path.relative_to(PACKAGE).parts)  # of the folder, from this deep in it
+            above = source.removeprefix(out)
+            if not source.startswith(out) or above.startswith("."):
                 continue
             needed = {above.partition(".")[0]} if above else set(names)
             foreign = (needed & set(FOLDERS)) - FOLDERS[folder]

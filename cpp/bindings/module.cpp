@@ -14,4 +14,5 @@ PYBIND11_MODULE(MEHLER_MODULE, m) {
     mehler::bind_jacobi(m);
     mehler::bind_sweep(m);
     mehler::bind_walsh_hadamard(m);
+    mehler::bind_quadratic(m);
 }

@@ -15,4 +15,5 @@ void bind_rates(pybind11::module_& m);
 void bind_jacobi(pybind11::module_& m);
 void bind_sweep(pybind11::module_& m);
 void bind_walsh_hadamard(pybind11::module_& m);
+void bind_quadratic(pybind11::module_& m);
 } // namespace mehler

@@ -410,6 +410,16 @@ class ExtendedCholesky:
     def dense(self) -> tuple[_Array, _Array]: ...
     def solve(self, hi: _Array, lo: _Array) -> tuple[_Array, _Array]: ...
 
+def quadratic_descent(
+    X: _Array,
+    y: _Array,
+    W: _Array,
+    step: _Array,
+    steps: int,
+    tol: float,
+    threads: int,
+    ask: _Ask = None,
+) -> tuple[_Array, _Array, np.ndarray[Any, np.dtype[np.int64]]]: ...
 def extended_pair(
     matrix: ExtendedMatrix,
     factor: ExtendedCholesky,
