@@ -11,6 +11,7 @@ from . import data, depth, descent, dimension, exponents, overview, theory, widt
 from .ask import ACTIVATIONS, Ask
 from .gauss_newton import report as gauss_newton
 from .grid import several
+from .quadratic import report as quadratic
 from .report import StudyReport
 from .targets import checked
 
@@ -37,6 +38,7 @@ MODULES: tuple[Study, ...] = (
     exponents,
     data,
     gauss_newton,
+    quadratic,
 )  # a study more is a module, and its name here
 STUDIES: dict[str, Study] = {module.NAME: module for module in MODULES}
 DEFAULT = "activations"
@@ -64,7 +66,7 @@ def study(
     Parameters
     ----------
     which
-        'activations', 'dimension', 'depth', 'width', 'training', 'bounds', 'rates', 'data' or 'gauss-newton'.
+        'activations', 'dimension', 'depth', 'width', 'training', 'bounds', 'rates', 'data', 'gauss-newton' or 'quadratic'.
     X
         Points (N, d), as in :func:`min_eig`. None: each study generates points that show what it is about.
     activations
