@@ -66,11 +66,12 @@ def draw_threshold(fig: Figure, scans: Sequence[ThresholdScan]) -> None:
         )
         _mark(ax, scan.critical, f"n_c = {scan.critical}", colour)
     d = scans[0].d
-    _mark(ax, symmetric_dimension(d), f"d (d + 1)/2 = {symmetric_dimension(d)}", drawing.GREY)
+    _mark(ax, symmetric_dimension(d), f"d (d + 1)/2 = {symmetric_dimension(d)}", drawing.GREY, -1)
     ax.set_ylim(-0.03, 1.12)
     ax.set_yticks([0.0, 0.25, 0.5, 0.75, 1.0])
     ax.set_xlabel("samples n")
     ax.set_ylabel("trials that find the teacher")
+    _whole(ax)
     _grid(ax)
     drawing.legend(fig, ax)
 
@@ -98,15 +99,22 @@ def draw_rank(fig: Figure, found: Mapping[int, Sequence[RankRow]]) -> None:
     ax.set_ylim(low / 30.0, high * 30.0)  # room for arrows and marks
     ax.set_xlabel("samples n")
     ax.set_ylabel("smallest eigenvalue of the conjugate kernel")
+    _whole(ax)
     _grid(ax)
     drawing.legend(fig, ax, bounds=True)
 
 
-def _mark(ax: Axes, x: float, text: str, colour: str) -> None:
-    """A vertical line with its name at the top."""
+def _mark(ax: Axes, x: float, text: str, colour: str, side: int = 1) -> None:
+    """A vertical line with its name at the top, right (1) or left (-1) of it."""
     ax.axvline(x, color=colour, lw=1.0, ls=(0, (4, 2)), zorder=1)
-    ax.annotate(text, (x, 0.985), xycoords=("data", "axes fraction"), xytext=(3, 0), textcoords="offset points",
-                ha="left", va="top", color=colour, fontsize="small")  # fmt: skip
+    ax.annotate(text, (x, 0.985), xycoords=("data", "axes fraction"), xytext=(3 * side, 0), textcoords="offset points",
+                ha="left" if side > 0 else "right", va="top", color=colour, fontsize="small")  # fmt: skip
+
+
+def _whole(ax: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _grid(ax: Axes) -> None:

@@ -23,6 +23,7 @@ TEXT = "teacher and student with quadratic units: rate of the loss, threshold in
 
 LAST = 256.0  # time of the flows
 PER_OCTAVE = 4
+SEEN = 1e-14  # of the loss at the start: below it the error of the flow is what is left
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Size:
 FULL = Size(
     ((8, 1), (8, 3), (12, 2)), 8, (1, 2), 40, 100_000, 1, (3, 4, 5, 6, 7, 8), 20_000, (3, 4, 5, 6, 7, 8)
 )  # fmt: skip
-QUICK = Size(((8, 1), (8, 3)), 5, (1, 2), 12, 8_000, 2, (3, 4, 5), 4_000, (3, 4, 5))
+QUICK = Size(((8, 1), (8, 3)), 6, (1, 2), 20, 10_000, 1, (3, 4, 5), 4_000, (3, 4, 5))
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class FlowOf:
         t, E = self.flow.times, self.flow.losses
         if self.power:
             return float(E[-1] * t[-1] ** 2)
-        seen = np.flatnonzero(E > 1e-24 * E[0])  # below it rounding of A is what is left
+        seen = np.flatnonzero(E > SEEN * E[0])
         last = int(seen[-1])
         first = int(np.searchsorted(t, 0.5 * t[last]))
         return (
@@ -259,7 +260,7 @@ def rate_section(flows: Sequence[FlowOf]) -> Section:
                 ("teacher", "measured 2 mu", "formula"),
                 tuple((f.label, f"{f.measured():.5f}", f"{f.rate:.5f}") for f in tail),
                 "mu is the slowest rate of the flow linearised at A*, between 4 and 2 + 2 a_2/a_1 times its smallest eigenvalue a_1. "
-                "Measured over the last octave in which the loss stands above rounding.",
+                "Measured over the last octave of time in which the loss stands above the error of the flow.",
             )
         )
     return Section("How fast: infinitely many samples", tuple(parts))
@@ -313,9 +314,9 @@ def certificate_section(found: dict[int, Proportion]) -> Section:
     return Section(
         "Below the threshold: a certificate",
         (
-            "One unit, n = d + 1 samples, well below n_c = 2 d - 1 from d = 3 on. The teacher is the only semidefinite fit exactly when one of the d + 1 multipliers "
-            "lambda_k = c_k / (w . x_k), with c the null vector of the samples, has a sign of its own. So no statement of probability zero below n_c "
-            "is true at finite d; it becomes true as d grows.",
+            "One unit, n = d + 1 samples, fewer than n_c = 2 d - 1 from d = 3 on. The teacher is the only semidefinite fit exactly when one of the d + 1 multipliers "
+            "lambda_k = c_k / (w . x_k), with c the null vector of the samples, has a sign of its own. So the probability below n_c is not zero at finite d; "
+            "the table says what is left of it as d grows.",
             Table(
                 "How often n = d + 1 samples have the teacher as their only fit",
                 ("d", "n", "n_c", "unique", "proportion", "95 %"),
