@@ -41,7 +41,7 @@ def trials(T: int, n: int, d: int, m: int, seed: int = 0) -> tuple[np.ndarray, .
 
 @pytest.mark.parametrize(("d", "m_star"), [(6, 2), (3, 3)])
 def test_c1_population_loss_is_the_mean_over_gaussian_samples(d: int, m_star: int):
-    """2e6 draws, within 5 standard errors. 20 seeds of both pairs: SEEDS_C1."""
+    """2e6 draws, within 5 standard errors. 20 seeds of each pair: 2.3 at most."""
     A, T = pair(d, m_star)
     rng = np.random.default_rng(1)
     total = squares = 0.0
@@ -58,22 +58,34 @@ def test_c1_population_loss_is_the_mean_over_gaussian_samples(d: int, m_star: in
 
 @pytest.mark.parametrize(("d", "m_star"), [(8, 1), (8, 3), (12, 2)])
 def test_c2_loss_falls_like_the_constant_over_t_squared(d: int, m_star: int):
-    """E t^2 at t = 256 within 2 % of the formula, at these seeds. Of 20 seeds: SEEDS_C2."""
+    """E t^2 at t = 256 within 2 % of the formula, at these seeds.
+
+    20 seeds a pair, inside and worst: (8, 1) 19, 3.30 %, from a start whose smallest eigenvalue is 0.017; (8, 3) 20, 0.44 %; (12, 2) 20, 1.26 %.
+    """
     A, T = pair(d, m_star)
     flow = quadratic.population_flow(A, T, [128.0, 256.0])
     constant = quadratic.rate_constant(d, m_star)
     assert flow.losses[-1] * 256.0**2 == pytest.approx(constant, rel=0.02)
 
 
-def test_c2_what_is_missing_is_transient_whatever_the_teacher():
-    """The seed with the smallest teacher is 3 % off at t = 256: that falls like 1/t. SEEDS_C2B."""
-    rng = np.random.default_rng(3)
-    w = rng.standard_normal((1, 5))
-    for size in (0.3, 3.0):
-        T = size * w.T @ w / np.sum(w * w)
-        flow = quadratic.population_flow(np.eye(5), T, [200.0, 400.0, 800.0])
-        off = np.abs(flow.losses * flow.times**2 / quadratic.rate_constant(5, 1) - 1.0)
-        assert off[2] < 0.65 * off[1] < 0.65**2 * off[0] and off[2] < 0.01
+@pytest.mark.parametrize(("d", "m_star"), [(4, 1), (5, 3)])
+def test_c2_what_is_missing_is_the_start_which_is_forgotten_slowly(d: int, m_star: int):
+    """Eigenvalues on the null space: std / mean falls like t^(-(m* + 2)/(d + 2)). So c2 has seeds outside of 2 %, and no fixed time."""
+    T = np.diag([1.0] * m_star + [0.0] * (d - m_star))
+    A = np.diag([1.0] * m_star + list(np.linspace(0.8, 1.2, d - m_star)))
+    flow = quadratic.population_flow(A, T, [32.0, 64.0, 128.0])
+    null = np.array([np.diag(B)[m_star:] for B in flow.matrices])
+    apart = np.std(null, axis=1) / np.mean(null, axis=1)
+    np.testing.assert_allclose(np.diff(np.log2(apart)), -(m_star + 2) / (d + 2), rtol=2e-3)
+
+
+def test_c2_an_isotropic_start_leaves_an_error_of_1_over_t():
+    """A = I and a teacher of eigenvalues one: nothing but the time that the teacher's own directions take."""
+    flow = quadratic.population_flow(
+        np.eye(6), np.diag([1.0, 1.0, 0, 0, 0, 0]), [64.0, 128.0, 256.0]
+    )
+    off = flow.losses * flow.times**2 / quadratic.rate_constant(6, 2) - 1.0
+    assert 0.0 < off[2] < 0.65 * off[1] < 0.65**2 * off[0] < 0.02
 
 
 def test_flow_of_one_dimension_is_logistic():
@@ -190,7 +202,10 @@ def rank_of_integers(X: np.ndarray) -> int:
 
 @pytest.mark.parametrize("d", range(3, 9))
 def test_c3_rank_and_smallest_eigenvalue_end_at_the_dimension_of_symmetric_matrices(d: int):
-    """Exact ranks; a proved positive lambda_min at p = d (d + 1)/2, zero within rounding at p + 1. SEEDS_C3."""
+    """Exact ranks; a proved positive lambda_min at p = d (d + 1)/2, zero within rounding at p + 1.
+
+    40 draws a dimension, half of them Gaussian: all pass; over lambda_max, at least 9e-11 at p and at most 1.6e-14 above.
+    """
     p = d * (d + 1) // 2
     X = np.random.default_rng(d).integers(-9, 10, (p + 2, d))
     rows = quadratic.rank_scan(X, [p - 1, p, p + 1, p + 2])
@@ -203,7 +218,7 @@ def test_c3_rank_and_smallest_eigenvalue_end_at_the_dimension_of_symmetric_matri
         values = np.linalg.eigvalsh(K)
         assert abs(r.value - values[0]) < 1e-13 * r.n * values[-1]
         if r.n > p:
-            assert r.status == "rounding-limited" and r.upper < 1e-11 * values[-1]
+            assert r.status == "rounding-limited" and r.upper < 1e-12 * values[-1]
     assert quadratic.symmetric_dimension(d) == p
 
 
@@ -268,7 +283,10 @@ def test_threads_and_company_change_no_bit():
 
 
 def test_step_size_is_stable_and_its_bound_holds_at_every_fit():
-    """lambda_max of the tangent Gram matrix at the teacher and at where descent ends; losses never rise. SEEDS_STEP."""
+    """lambda_max of the tangent Gram matrix at the teacher and at where descent ends; losses never rise.
+
+    20 seeds of 20 trials: 0.995 of the bound at most.
+    """
     X, y, W = trials(20, 12, 5, 10, seed=4)
     found = quadratic.descend(X, y, W, 4000, tol=1e-20)
     for t in range(20):
@@ -325,9 +343,9 @@ def test_ctrl_c_ends_a_descent_within_a_second():
 
 @pytest.mark.parametrize(("m_star", "n_c"), [(1, 15), (2, 21)])
 def test_c4_descent_finds_the_teacher_above_and_seldom_below(m_star: int, n_c: int):
-    """At most .4 at n_c - 3, at least .9 at n_c + d, d = 8, 24 seeds, 40,000 steps. SEEDS_C4.
+    """At most .4 at n_c - 3, at least .9 at n_c + d, d = 8, 24 seeds, 40,000 steps.
 
-    Never zero below n_c: c5 shows why.
+    Five such scans, worst: 0.12 and 0.96 (m* = 1), 0.17 and 1.00 (m* = 2). Not zero below n_c: c5 shows why.
     """
     assert quadratic.critical_samples(8, m_star) == n_c
     scan = quadratic.threshold_scan(8, m_star, [n_c - 3, n_c + 8], trials=24)
@@ -404,7 +422,7 @@ def test_a_scan_that_is_stopped_keeps_its_rows(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize(("d", "known"), [(3, 0.43), (4, 0.175), (5, 0.07)])
 def test_c5_certificate_probability(d: int, known: float):
-    """.43 / .175 / .07, within 4 binomial standard errors of 4,000 trials. SEEDS_C5.
+    """.43 / .175 / .07, within 4 binomial standard errors of 4,000 trials. 20 seeds: 2.4 / 2.8 / 3.0 at most.
 
     Beside it a route that draws no samples: the values g of the teacher are Gaussian, the null vector c a random direction orthogonal to
     them, and the signs that count are those of c_k g_k.

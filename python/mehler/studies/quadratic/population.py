@@ -117,7 +117,8 @@ def rate_constant(d: int, m_star: int) -> float:
     """The limit of E(t) t^2 = (d - m*)(m* + 2) / (32 (d + 2)), for a teacher of m* < d units and a start of full rank.
 
     On the null space of A* the student is A = b I at last, with db/dt = -4 b^2 (d + 2)/(m* + 2); the rest of A follows at once. Neither
-    the values of A* nor the start matter.
+    the values of A* nor the start matter in the limit. They do on the way: the eigenvalues on the null space approach each other only like
+    t^(-(m* + 2)/(d + 2)), and E t^2 its limit like the square of that.
 
     Parameters
     ----------

@@ -250,7 +250,7 @@ def rate_section(flows: Sequence[FlowOf]) -> Section:
                     )
                     for f in power
                 ),
-                "The rest is transient, and larger for a teacher with a small eigenvalue: it falls about like 1/t.",
+                "What is missing comes from the start: on the null space the eigenvalues of A approach each other only like t^(-(m* + 2)/(d + 2)), from far apart when the start is ill conditioned.",
             )
         )
     if tail:
