@@ -112,7 +112,8 @@ def descend(
     weights, losses, taken = _core.quadratic_descent(
         P, z, V, eta, most, enough, thread_count(threads)
     )
-    return Descent(weights, losses, taken, eta, ~(losses <= DIVERGED * first))
+    diverged = ~(np.isfinite(losses) & (losses <= DIVERGED * first))
+    return Descent(weights, losses, taken, eta, diverged)
 
 
 def largest_step(X: Any, y: Any, W: Any) -> float:

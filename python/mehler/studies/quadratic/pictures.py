@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,25 +24,30 @@ LEAST = 1e-9  # of the loss at the start: what is shown
 
 
 def draw_loss(fig: Figure, flows: Sequence[FlowOf]) -> None:
-    """E(t), and the predicted constant over t^2 from t = 1 on."""
-    ax = fig.subplots()
+    """E(t) beside E(t) t^2, each with the predicted constant from t = 1 on."""
+    loss, scaled = fig.subplots(1, 2)
     for k, one in enumerate(flows):
         t, E = one.flow.times[1:], one.flow.losses[1:]
         shown = E > LEAST * one.flow.losses[0]
         colour = PALETTE[k % len(PALETTE)]
-        ax.plot(t[shown], E[shown], color=colour, lw=1.9, label=one.label)
+        loss.plot(t[shown], E[shown], color=colour, lw=1.9, label=one.label)
+        scaled.plot(t, E * t**2, color=colour, lw=1.9)
         if one.power:
             late = t >= 1.0
-            ax.plot(
-                t[late], one.rate / t[late] ** 2, color="black", lw=1.1, ls=(0, (4, 3)), zorder=4
-            )
-    ax.plot([], [], color="black", lw=1.1, ls=(0, (4, 3)), label="predicted constant / t²")
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_xlabel("time t of the flow")
-    ax.set_ylabel("population loss E")
-    _grid(ax)
-    drawing.legend(fig, ax)
+            how: dict[str, Any] = {"color": "black", "lw": 1.1, "ls": (0, (4, 3)), "zorder": 4}
+            loss.plot(t[late], one.rate / t[late] ** 2, **how)
+            scaled.plot(t[late], np.full(np.sum(late), one.rate), **how)
+    loss.plot([], [], color="black", lw=1.1, ls=(0, (4, 3)), label="formula, nothing fitted")
+    loss.set_yscale("log")
+    loss.set_ylabel("population loss E")
+    scaled.set_ylim(0.0, 1.5 * max((one.rate for one in flows if one.power), default=0.5))
+    scaled.set_ylabel("E t²")
+    for ax in (loss, scaled):
+        ax.set_xscale("log")
+        ax.set_xlabel("time t of the flow")
+        _grid(ax)
+    handles, labels = loss.get_legend_handles_labels()
+    fig.legend(handles, labels, frameon=False, loc="outside upper center", ncols=3)
 
 
 def draw_threshold(fig: Figure, scans: Sequence[ThresholdScan]) -> None:

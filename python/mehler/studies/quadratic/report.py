@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +23,7 @@ TEXT = "teacher and student with quadratic units: rate of the loss, threshold in
 
 LAST = 256.0  # time of the flows
 PER_OCTAVE = 4
+FULL_RANK = (4, 4)  # (d, m*) of the teacher that is learned exponentially
 SEEN = 1e-14  # of the loss at the start: below it the error of the flow is what is left
 
 
@@ -102,11 +103,9 @@ def run(ask: Ask) -> StudyReport:
     size = QUICK if ask.quick else FULL
     found, cut = Found(), False
     try:
-        for work in plan(size, ask, found):
-            work()
+        measure(size, ask, found)
     except KeyboardInterrupt:
         cut = True
-    cut = cut or any(s.interrupted for s in found.scans)
     return StudyReport(
         which=NAME,
         title="How fast, and from how many samples, is a teacher with quadratic units found?",
@@ -145,16 +144,19 @@ def refuse(ask: Ask) -> None:
         )
 
 
-def plan(size: Size, ask: Ask, found: Found) -> Iterator[Callable[[], None]]:
-    """Pieces of work, each of which leaves what it found."""
-    for d, m_star in (*size.flows, (4, 4)):
-        yield lambda d=d, m_star=m_star: found.flows.append(_flow(d, m_star, ask))  # type: ignore[misc]
+def measure(size: Size, ask: Ask, found: Found) -> None:
+    """Everything, each piece kept as soon as it is known."""
+    for d, m_star in (*size.flows, FULL_RANK):
+        found.flows.append(_flow(d, m_star, ask))
     for d in size.ranks:
-        yield lambda d=d: found.ranks.__setitem__(d, _ranks(d, ask))  # type: ignore[misc]
+        found.ranks[d] = _ranks(d, ask)
     for d in size.certificates:
-        yield lambda d=d: found.certificates.__setitem__(d, _certificate(d, size, ask))  # type: ignore[misc]
+        ask.say(f"certificates, d = {d}")
+        found.certificates[d] = certificate_probability(d, size.draws, ask.seed)
     for m_star in size.teachers:
-        yield lambda m_star=m_star: found.scans.append(_scan(m_star, size, ask))  # type: ignore[misc]
+        found.scans.append(_scan(m_star, size, ask))
+        if found.scans[-1].interrupted:
+            raise KeyboardInterrupt
 
 
 def _flow(d: int, m_star: int, ask: Ask) -> FlowOf:
@@ -177,11 +179,6 @@ def _ranks(d: int, ask: Ask) -> tuple[RankRow, ...]:
     p = symmetric_dimension(d)
     X = np.random.default_rng([ask.seed, 710, d]).standard_normal((p + 4, d))
     return rank_scan(X, range(1, p + 5), threads=ask.threads)
-
-
-def _certificate(d: int, size: Size, ask: Ask) -> Proportion:
-    ask.say(f"certificates, d = {d}")
-    return certificate_probability(d, size.draws, ask.seed)
 
 
 def _scan(m_star: int, size: Size, ask: Ask) -> ThresholdScan:
@@ -233,8 +230,9 @@ def rate_section(flows: Sequence[FlowOf]) -> Section:
                     f"{f.label}: E t^2 = {f.measured():.4f} at {last}, predicted {f.rate:.4f}"
                     for f in power
                 ),
-                "Lines: RK4 on d x d matrices. Dashed: the constant of the formula over t^2, nothing fitted.",
+                "Lines: RK4 on d x d matrices. Dashed: the constant of the formula, over t^2 on the left. Right: E t^2, which goes to it.",
                 lambda fig: pictures.draw_loss(fig, flows),
+                (9.2, 4.3),
             )
         )
         parts.append(
