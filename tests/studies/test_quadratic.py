@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -610,6 +612,14 @@ def test_study_that_is_stopped_keeps_what_it_has(tiny: None, monkeypatch: pytest
 def test_study_refuses_what_it_has_no_use_for(options: dict[str, object], message: str):
     with pytest.raises(ValueError, match=message):
         study("quadratic", quick=True, **options)  # type: ignore[arg-type]
+
+
+def test_the_lines_of_the_page_run(capsys: pytest.CaptureFixture[str]):
+    page = Path(__file__).resolve().parents[2] / "docs" / "systems" / "quadratic.md"
+    (code,) = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+    exec(code, {})
+    printed = capsys.readouterr().out
+    assert "n_c = 15" in printed and "0.065625" in printed
 
 
 def test_package_is_complete():

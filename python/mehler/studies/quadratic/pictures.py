@@ -33,10 +33,10 @@ def draw_loss(fig: Figure, flows: Sequence[FlowOf]) -> None:
         loss.plot(t[shown], E[shown], color=colour, lw=1.9, label=one.label)
         scaled.plot(t, E * t**2, color=colour, lw=1.9)
         if one.power:
-            late = t >= 1.0
+            late = t[t >= 1.0]
             how: dict[str, Any] = {"color": "black", "lw": 1.1, "ls": (0, (4, 3)), "zorder": 4}
-            loss.plot(t[late], one.rate / t[late] ** 2, **how)
-            scaled.plot(t[late], np.full(np.sum(late), one.rate), **how)
+            loss.plot(late, one.rate / late**2, **how)
+            scaled.plot(late, np.full_like(late, one.rate), **how)
     loss.plot([], [], color="black", lw=1.1, ls=(0, (4, 3)), label="formula, nothing fitted")
     loss.set_yscale("log")
     loss.set_ylabel("population loss E")
