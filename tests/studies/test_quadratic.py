@@ -20,7 +20,7 @@ from scipy.integrate import solve_ivp
 
 import mehler as mh
 from mehler.studies import quadratic
-from mehler.studies.quadratic import report
+from mehler.studies.quadratic import measured, report
 from mehler.studies.study import STUDIES, study
 
 
@@ -558,12 +558,12 @@ def test_other_dtypes_and_orders_are_the_same_numbers():
 
 # -- the study -------------------------------------------------------------------------------------
 
-TINY = report.Size(((3, 1),), 3, (1,), 4, 500, 2, (3,), 50, (2, 3))
+TINY = measured.Size(((3, 1),), 3, (1,), 4, 500, 2, (3,), 50, (2, 3))
 
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "QUICK", TINY)
+    monkeypatch.setattr(measured, "QUICK", TINY)
 
 
 def test_study_says_what_its_numbers_say(tiny: None, tmp_path):
@@ -572,7 +572,7 @@ def test_study_says_what_its_numbers_say(tiny: None, tmp_path):
     assert STUDIES["quadratic"] is report and len(said) >= 5
     text = " ".join(found.conclusions)
     last = [r for r in found.records[""] if r["d"] == 3 and r["m_star"] == 1][-1]
-    assert last["time"] == report.LAST
+    assert last["time"] == measured.LAST
     assert f"{last['loss'] * last['time'] ** 2:.4f} against {quadratic.rate_constant(3, 1):.4f}" in text  # fmt: skip
     assert "end exactly at n = d (d + 1)/2 in 2 of 2 dimensions (2, 3)" in text
     p = quadratic.certificate_probability(3, 50, 5)
@@ -591,10 +591,10 @@ def test_study_that_is_stopped_keeps_what_it_has(tiny: None, monkeypatch: pytest
     def interrupt(*a: object, **k: object) -> object:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(report, "certificate_probability", interrupt)
+    monkeypatch.setattr(measured, "certificate_probability", interrupt)
     found = study("quadratic", quick=True)
     assert found.interrupted and found.records["rank"] and not found.records["threshold"]
-    monkeypatch.setattr(report, "population_flow", interrupt)
+    monkeypatch.setattr(measured, "population_flow", interrupt)
     nothing = study("quadratic", quick=True)
     assert nothing.interrupted and nothing.conclusions == ("Nothing was reached.",)
 

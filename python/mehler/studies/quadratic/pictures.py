@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from .measured import FlowOf
     from .rank import RankRow
-    from .report import FlowOf
     from .threshold import ThresholdScan
 
 PALETTE = (*COLOURS.values(), "#E69F00")  # of Okabe and Ito
