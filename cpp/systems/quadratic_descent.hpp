@@ -6,8 +6,9 @@
 // Samples pass by in panels: Z = X_p W^t, then G += (diag(r) Z)^t X_p, two products a panel, and
 // one pass a step gives L and its gradient. Nothing of size n m is kept.
 //
-// Invariant: a trial is the work of one thread and a function of its own arrays alone, so neither
-// the number of threads nor the other trials change a bit of it.
+// Invariant: a trial is the work of one thread and a function of the numbers of its own arrays, so
+// neither the number of threads nor the other trials change a bit of it. What is written lies in
+// aligned storage of the trial's own: where Eigen's vectors begin does not depend on its place.
 #pragma once
 #include <Eigen/Core>
 
@@ -36,11 +37,22 @@ public:
     QuadraticDescent(const QuadraticTrials& all, Index trial, Monitor& monitor)
         : n_(all.n), step_(all.step[trial]), monitor_(monitor),
           X_(all.X + trial * all.n * all.d, all.n, all.d), y_(all.y + trial * all.n, all.n),
-          W_(all.W + trial * all.m * all.d, all.m, all.d), Z_(std::min(panel, all.n), all.m),
-          G_(all.m, all.d), r_(std::min(panel, all.n)) {}
+          out_(all.W + trial * all.m * all.d, all.m, all.d), W_(out_),
+          Z_(std::min(panel, all.n), all.m), G_(all.m, all.d), r_(std::min(panel, all.n)) {}
 
     // At most `steps`, fewer once L <= tol L(W = 0), or once L is beyond all bounds.
     void run(Index steps, double tol) {
+        descend(steps, tol);
+        out_ = W_;
+    }
+
+    double loss = 0.0;
+    Index taken = 0;
+
+private:
+    using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+    void descend(Index steps, double tol) {
         const double enough = tol * y_.squaredNorm() / (4.0 * static_cast<double>(n_));
         double most = 0.0;
         for (taken = 0;; ++taken) {
@@ -52,12 +64,6 @@ public:
             W_ -= (step_ / static_cast<double>(n_)) * G_;
         }
     }
-
-    double loss = 0.0;
-    Index taken = 0;
-
-private:
-    using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
     // G = sum_k r_k (W x_k) x_k^t; L.
     double gradient() {
@@ -90,8 +96,8 @@ private:
     Monitor& monitor_;
     Eigen::Map<const Rows> X_;
     Eigen::Map<const Eigen::VectorXd> y_;
-    Eigen::Map<Rows> W_;
-    Rows Z_, G_;
+    Eigen::Map<Rows> out_;
+    Rows W_, Z_, G_;
     Eigen::VectorXd r_;
     double work_ = 0.0; // flops since the last look
 };

@@ -273,8 +273,9 @@ def test_many_samples_pass_in_panels():
     np.testing.assert_allclose(found.weights[0], W[0] - 1e-3 / 600 * (Z.T * r) @ X[0], rtol=1e-12)
 
 
-def test_threads_and_company_change_no_bit():
-    X, y, W = trials(7, 9, 4, 8)
+@pytest.mark.parametrize("shape", [(9, 4, 8), (3, 2, 3), (5, 3, 7), (300, 5, 9)])
+def test_threads_and_company_change_no_bit(shape: tuple[int, int, int]):
+    X, y, W = trials(7, *shape)
     one = quadratic.descend(X, y, W, 300, threads=1)
     for threads in (2, 3):
         more = quadratic.descend(X, y, W, 300, threads=threads)
