@@ -15,4 +15,5 @@ PYBIND11_MODULE(MEHLER_MODULE, m) {
     mehler::bind_sweep(m);
     mehler::bind_walsh_hadamard(m);
     mehler::bind_quadratic(m);
+    mehler::bind_quantise(m);
 }

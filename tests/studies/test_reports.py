@@ -400,6 +400,8 @@ def test_every_study_has_its_name_and_a_line():
         "bounds",
         "rates",
         "data",
+        "gauss-newton",
         "quadratic",
+        "spiking",
     ]
     assert STUDIES["width"] is width and all(len(m.TEXT) > 20 for m in STUDIES.values())

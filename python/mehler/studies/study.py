@@ -13,6 +13,7 @@ from .gauss_newton import report as gauss_newton
 from .grid import several
 from .quadratic import report as quadratic
 from .report import StudyReport
+from .spiking import report as spiking
 from .targets import checked
 
 SEED = 20
@@ -39,6 +40,7 @@ MODULES: tuple[Study, ...] = (
     data,
     gauss_newton,
     quadratic,
+    spiking,
 )  # a study more is a module, and its name here
 STUDIES: dict[str, Study] = {module.NAME: module for module in MODULES}
 DEFAULT = "activations"
@@ -66,7 +68,7 @@ def study(
     Parameters
     ----------
     which
-        'activations', 'dimension', 'depth', 'width', 'training', 'bounds', 'rates', 'data', 'gauss-newton' or 'quadratic'.
+        'activations', 'dimension', 'depth', 'width', 'training', 'bounds', 'rates', 'data', 'gauss-newton', 'quadratic' or 'spiking'.
     X
         Points (N, d), as in :func:`min_eig`. None: each study generates points that show what it is about.
     activations
@@ -78,8 +80,8 @@ def study(
     quick
         Fewer points, fewer steps, and of X at most the first 200.
     labels
-        Of X, for the studies 'data' and 'gauss-newton': (N,) or (N, c). Integers of up to 100 kinds are classes (two of them signs), other numbers are
-        learned as they are. None: random signs.
+        Of X, for the studies 'data', 'gauss-newton' and 'spiking': (N,) or (N, c). Integers of up to 100 kinds are classes (two of them signs), other numbers are
+        learned as they are. None: random signs ('spiking' needs classes).
     width, steps, time_limit
         Of the study 'data': neurons and steps of its trainings (None: 10,000, and as many steps as 6.3e12 flops of products are,
         up to 1,000), and seconds after which it ends with what is known. Of 'gauss-newton' width and steps.
