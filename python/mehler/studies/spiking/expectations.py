@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,9 +24,10 @@ REACH = 8.5  # standard deviations: what lies beyond weighs 2e-17
 CELLS = 2048
 NODES = 12
 MOST_CROSSINGS = 200_000
-ALONG, ACROSS = 256, 1024  # cells of the axes of the plane; kinks lie across
-DEGREES = (16, 32, 64, 128)  # of the polynomial in the angle
-GOAL = 2e-6  # of the polynomial, for g, whose mean is about 1/6
+FIBONACCI = ((121_393, 75_025), (75_025, 46_368))  # points of a lattice in the plane, its step
+DISC = 6.5  # standard deviations in the plane: beyond lie 7e-10
+DEGREES = (16, 32, 64)  # of the polynomial in the angle
+GOAL = 1e-5  # of the polynomial, for g, whose mean is about 1/6
 
 
 def sawtooth_variance(t: Array) -> Array:
@@ -99,29 +101,32 @@ def variance(act: Activation, dt: float, norm: float = 1.0) -> tuple[float, floa
 def difference(act: Activation, dt: float, norm: float, angle: float) -> tuple[float, float]:
     """E g(c - c') at the correlation cos(angle), and its error.
 
-    z, z' = cos(angle / 2) p +- sin(angle / 2) q: the integrand is even in q, and its kink at c = c' is the end q = 0. Trapezoidal
-    rule in p, Simpson's in q, which does not mind the slope at its end; the error is the difference from every other node.
+    z, z' = cos(angle / 2) p +- sin(angle / 2) q: along the diagonal and across it. Kinks are curves in the plane, straight across
+    where the angle is small or nearly pi: points of a Fibonacci lattice are never in line with them, as those of a grid are. The
+    error is the difference from the next smaller lattice.
     """
-    p = np.linspace(-REACH, REACH, ALONG + 1)
-    q = np.linspace(0.0, REACH, ACROSS + 1)
-    wp, density = np.exp(-0.5 * p * p), np.exp(-0.5 * q * q)
-    along, across = math.cos(0.5 * angle) * p[:, None], math.sin(0.5 * angle) * q
+    fine, coarse = (_mean(act, dt, norm, angle, *sizes) for sizes in FIBONACCI)
+    return fine, abs(fine - coarse)
+
+
+def _mean(act: Activation, dt: float, norm: float, angle: float, count: int, step: int) -> float:
+    """Over the points of a lattice, by their Gaussian weight."""
+    p, q, weight = lattice(count, step)
+    along, across = math.cos(0.5 * angle) * p, math.sin(0.5 * angle) * q
     values = sawtooth_variance(dt * (act(norm * (along + across)) - act(norm * (along - across))))
-
-    def mean(every: int) -> float:
-        rows, columns = wp[::every], density[::every] * simpson(len(q[::every]))
-        part = values[::every, ::every]
-        return float(rows @ part @ columns / (rows.sum() * columns.sum()))
-
-    fine = mean(1)
-    return fine, abs(fine - mean(2))
+    return float(weight @ values)
 
 
-def simpson(nodes: int) -> Array:
-    """1, 4, 2, 4, ..., 2, 4, 1: weights of an odd number of nodes, of any scale."""
-    weights = np.full(nodes, 2.0)
-    weights[1::2], weights[[0, -1]] = 4.0, 1.0
-    return weights
+@lru_cache(2)
+def lattice(count: int, step: int) -> tuple[Array, Array, Array]:
+    """Points (i, i step mod count) / count of the square, those of the disc of radius DISC, and their Gaussian weights of sum 1."""
+    i = np.arange(count)
+    p = DISC * (2.0 * i / count - 1.0)
+    q = DISC * (2.0 * (i * step % count) / count - 1.0)
+    inside = p * p + q * q < DISC * DISC
+    p, q = p[inside], q[inside]
+    weight = np.exp(-0.5 * (p * p + q * q))
+    return p, q, weight / weight.sum()
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -97,7 +98,8 @@ def train_network(
         dt of every epoch: [None] * 25 is not spiking, [0.5] * 25 trains through the quantiser, ``anneal(64, 0.5, 25)`` goes from one to
         the other.
     rate, batch
-        Step size of Adam; examples a step.
+        Step size of Adam at the start, which falls to zero by half a cosine: at a constant one the last epoch is a matter of luck, by
+        four points of accuracy. Examples a step.
     rng
         Of the order of examples and of the states, U[0, 1) for every unit and example.
     report
@@ -128,7 +130,7 @@ def train_network(
     x, n, p = data.x.astype(kind), data.x.shape[2], net.sizes[0]
     m = {name: np.zeros_like(value) for name, value in w.items()}
     s = {name: np.zeros_like(value) for name, value in w.items()}
-    losses, count = [], 0
+    losses, count, total_count = [], 0, len(schedule) * -(-n // batch)
     for epoch, dt in enumerate(schedule):
         order, total = random.permutation(n), 0.0
         for first in range(0, n, batch):
@@ -139,7 +141,8 @@ def train_network(
             loss, error = cross_entropy(trace.logits, data.y[rows])
             total += loss * len(rows)
             count += 1
-            w = adam(w, backward(now, trace, error), m, s, count, rate)
+            falling = 0.5 * rate * (1.0 + math.cos(math.pi * count / total_count))
+            w = adam(w, backward(now, trace, error), m, s, count, falling)
         losses.append(total / n)
         if report is not None:
             report(epoch, losses[-1])
