@@ -119,13 +119,13 @@ def reduced(A: Array) -> Array:
 
 
 def _means(A: Array, most: int, axis: int) -> Array:
-    """Means over runs of as equal length as can be, no more than ``most`` runs."""
+    """Means over runs of one length, if there are more than 3/4 of ``most`` (28 = 7 x 4), else over ``most`` of nearly one."""
     length = A.shape[axis]
     if length <= most:
         return A
+    run = -(-length // most)
     ends = np.linspace(0, length, most + 1).astype(np.int64)
-    if length % -(-length // most) == 0:  # runs of one length, as 28 = 7 x 4
-        run = -(-length // most)
+    if length % run == 0 and length // run > 0.75 * most:
         ends = np.arange(0, length + 1, run)
     sums = np.add.reduceat(A, ends[:-1], axis=axis)
     shape = [1] * A.ndim
