@@ -318,6 +318,21 @@ def test_parts_refuse(call, error, message):
         call()
 
 
+def test_forward_refuses():
+    net = spiking.network(3, 2, 4.0, 2, rng=0)
+    x, v = np.zeros((5, 1, 4), np.float32), np.zeros((3, 4), np.float32)
+    for x_, dt, v_, message in (
+        (x.astype(np.float64), None, None, r"x must be float32 of shape \(T, 1, b\)"),
+        (x[:, 0], None, None, r"x must be float32 of shape \(T, 1, b\)"),
+        (x, 1.0, None, "dt and v go together"),
+        (x, None, v, "dt and v go together"),
+        (x, 1.0, v[:2], r"v must be float32 of shape \(3, 4\)"),
+        (x, 1.0, v.astype(np.float64), "got float64 of shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            spiking.forward(net, x_, dt, v_)
+
+
 def test_training_refuses():
     net = spiking.network(3, 3, 4.0, 2)
     data = spiking.images(np.random.default_rng(0).random((8, 4)), np.arange(8) % 4)

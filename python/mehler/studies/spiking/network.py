@@ -170,9 +170,15 @@ def forward(net: Network, x: Real, dt: float | None, v: Real | None = None) -> T
     Returns
     -------
     Trace
+
+    Raises
+    ------
+    ValueError
+        Shapes or dtypes that are not those of the network, dt without states or states without dt.
     """
     p, q, c = net.sizes
     G, _ = net.folded()
+    _refuse(net, x, dt, v)
     T, _, b = x.shape
     s = np.zeros((T + 1, p + q + c, b), G.dtype)
     s[:T, p + q :] = x
@@ -190,6 +196,25 @@ def forward(net: Network, x: Real, dt: float | None, v: Real | None = None) -> T
         s[t + 1, p : p + q] = y[t, p:]
     logits = net.weights["W_o"] @ s[T, :p] + net.weights["b_o"][:, None]
     return Trace(s, y[:, :p], logits)
+
+
+def _refuse(net: Network, x: Real, dt: float | None, v: Real | None) -> None:
+    """What would be taken for something else, or ignored."""
+    (p, _, c), kind = net.sizes, net.weights["e_x"].dtype
+    if x.ndim != 3 or x.shape[0] == 0 or x.shape[1] != c or x.dtype != kind:
+        raise ValueError(
+            f"x must be {kind} of shape (T, {c}, b), T >= 1; got {x.dtype} of shape {x.shape}."
+        )
+    if (dt is None) != (v is None):
+        raise ValueError(
+            "dt and v go together: pass both for a spiking network, neither for f itself."
+        )
+    if v is not None and (
+        v.shape != (p, x.shape[2]) or v.dtype != kind or not v.flags.c_contiguous
+    ):
+        raise ValueError(
+            f"v must be {kind} of shape {(p, x.shape[2])}, C order; got {v.dtype} of shape {v.shape}."
+        )
 
 
 def backward(net: Network, trace: Trace, error: Real) -> Weights:

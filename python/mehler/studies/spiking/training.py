@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..._arrays import generator_from, integer
-from .network import Network, Weights, backward, cross_entropy, forward
+from .network import Network, Trace, Weights, backward, cross_entropy, forward
 from .quantiser import Activity, activity, positive
 from .sequences import Sequences
 
@@ -179,13 +179,13 @@ def accuracy(
     if integer(draws, "draws") < 1:
         raise ValueError(f"draws must be >= 1; got {draws}.")
     random = generator_from(rng)
-    right = [
-        np.mean(np.argmax(logits, axis=0) == data.y_test[rows])
-        * len(data.y_test[rows]) / len(data.y_test)
-        for _ in range(1 if dt is None else draws)
-        for rows, logits, _ in _evaluated(net, data, dt, random)
-    ]  # fmt: skip
-    return float(np.sum(right)) / (1 if dt is None else draws)
+    repeats = 1 if dt is None else draws
+    right = sum(
+        int(np.sum(np.argmax(trace.logits, axis=0) == data.y_test[rows]))
+        for _ in range(repeats)
+        for rows, trace in _evaluated(net, data, dt, random)
+    )
+    return right / (repeats * len(data.y_test))
 
 
 def hidden_activity(net: Network, data: Sequences, dt: float, rng: Any = None) -> Activity:
@@ -204,23 +204,20 @@ def hidden_activity(net: Network, data: Sequences, dt: float, rng: Any = None) -
     -------
     Activity
     """
-    random = generator_from(rng)
-    hidden = [h for _, _, h in _evaluated(net, data, positive(dt, "dt"), random)]
-    return activity(np.concatenate(hidden, axis=2), dt)
+    random, p = generator_from(rng), net.sizes[0]
+    passes = _evaluated(net, data, positive(dt, "dt"), random)
+    return activity(np.concatenate([trace.hidden(p) for _, trace in passes], axis=2), dt)
 
 
 def _evaluated(
     net: Network, data: Sequences, dt: float | None, random: np.random.Generator
-) -> list[tuple[slice, Any, Any]]:
-    """Logits and hidden outputs of the test set, in pieces."""
+) -> Iterator[tuple[slice, Trace]]:
+    """The test set, in pieces."""
     kind, p = net.weights["e_x"].dtype, net.sizes[0]
     if dt is not None:
         positive(dt, "dt")
-    out = []
     for first in range(0, len(data.y_test), CHUNK):
         rows = slice(first, first + CHUNK)
         x = np.ascontiguousarray(data.x_test[:, :, rows].astype(kind))
         v = None if dt is None else random.random((p, x.shape[2]), dtype=kind)
-        trace = forward(net, x, dt, v)
-        out.append((rows, trace.logits, trace.hidden(p).copy()))
-    return out
+        yield rows, forward(net, x, dt, v)
