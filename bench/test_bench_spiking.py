@@ -10,7 +10,6 @@ import time
 import numpy as np
 import pytest
 
-import mehler as mh
 from mehler import _core
 from mehler.studies import spiking
 
@@ -64,8 +63,8 @@ def test_d4_permuted_digits(benchmark, say):
 
 @pytest.mark.benchmark(group="spiking")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_kernel_against_the_memory_stream(benchmark, say, dtype):
-    """The quantiser over 4,096 steps of 8,192 neurons, beside NumPy's five passes and the bytes that must be moved (3 each)."""
+def test_kernel_against_numpy(benchmark, say, dtype):
+    """The quantiser over 4,096 steps of 8,192 neurons, beside the same recursion in NumPy, a step at a time."""
     rng = np.random.default_rng(0)
     f = rng.standard_normal((4096, 8192)).astype(dtype)
     v, out = rng.random(8192).astype(dtype), np.empty_like(f)
@@ -90,13 +89,11 @@ def test_kernel_against_the_memory_stream(benchmark, say, dtype):
         seconds.append(time.perf_counter() - start)
     fast = min(seconds)
     differing = float(np.mean(out != expected))
-    rate = 3e-9 * f.nbytes / fast
-    stream = float(_core.bench_stream(1 << 30, threads))
     say(
         f"  {dtype}: {1e9 * fast / f.size:.2f} ns a step and neuron on {threads} threads, NumPy {1e9 * slow / f.size:.2f} ({slow / fast:.1f} times); "
-        f"{rate:.1f} GB/s of {stream:.1f}; {differing:.1e} of the outputs differ by rounding"
+        f"{differing:.1e} of the outputs differ by rounding"
     )
-    assert differing < 1e-2 and mh.build_info()
+    assert differing < 1e-2
     assert np.abs(np.cumsum(out[:, :64].astype(float) - f[:, :64], axis=0)).max() < 1.01
     assert slow > fast
     benchmark.pedantic(lambda: None, rounds=1)

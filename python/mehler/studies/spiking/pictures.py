@@ -107,8 +107,8 @@ def draw_network(fig: Figure, found: Found) -> None:
         ("through the quantiser", BLUE, "o", 1.0),
         ("converted", ORANGE, "s", 1.0),
         ("annealed", GREEN, "D", 0.97),
-        ("annealed, then as many epochs", PURPLE, "^", 1.0),
-        ("through, twice the epochs", "#000000", "v", 1.03),
+        ("annealed, then as many epochs", PURPLE, "^", 1.03),
+        ("through, twice the epochs", "#000000", "v", 1.06),
     ):
         rows = sorted(
             (r for r in found.network if r["training"] == how), key=lambda r: float(r["dt"])
