@@ -244,6 +244,16 @@ def test_study_has_its_parts(found: mh.StudyReport, tmp_path):
     assert found.asked["seed"] == 20 and found.asked["epochs"] == measure.QUICK_EPOCHS
 
 
+def test_study_shows_one_neuron(found: mh.StudyReport):
+    rows = found.records["trace"]
+    assert len(rows) == len(measure.SHOWN_STEPS) * measure.SHOWN
+    for dt in measure.SHOWN_STEPS:
+        mine = [r for r in rows if r["dt"] == dt]
+        owed = np.cumsum([r["output"] - r["f"] for r in mine])
+        np.testing.assert_allclose([r["sum_of_errors"] for r in mine], owed, atol=1e-12)
+        assert np.abs(owed).max() < 1.0 / dt
+
+
 def test_study_values_are_those_of_dense_matrices(found: mh.StudyReport):
     X = mh.generate("sphere-random", 8, 4, rng=np.random.default_rng([20, 911]))
     rows = [r for r in found.records[""] if (r["dt"], r["activation"]) == (0.5, "relu")]

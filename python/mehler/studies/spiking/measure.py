@@ -29,6 +29,7 @@ UNITS, ORDER, EPOCHS = 128, 32, 25
 QUICK_UNITS, QUICK_ORDER, QUICK_EPOCHS = 64, 32, 10
 RATE, QUICK_RATE = 3e-3, 6e-3
 TARGETS, QUICK_TARGETS = (1.0, 0.5, 0.25), (1.0, 0.5)
+SHOWN, SHOWN_STEPS = 80, (0.5, 1.0, 8.0)
 ANNEALED, ANNEAL_FROM = 0.5, 64.0
 EXAMPLES = 33_000  # example passes of a training: they decide how many epochs larger sets have
 LEAST_EPOCHS = 3
@@ -40,6 +41,7 @@ class Found:
 
     gram: list[Row] = field(default_factory=list)
     points: str = ""
+    trace: list[Row] = field(default_factory=list)
     spectrum: list[Row] = field(default_factory=list)
     windows: list[Row] = field(default_factory=list)
     slopes: dict[str, float] = field(default_factory=dict)
@@ -55,6 +57,7 @@ def noise(found: Found, ask: Ask) -> None:
     neurons, steps = (QUICK_NEURONS, QUICK_TIME) if ask.quick else (NEURONS, TIME)
     ask.say(f"quantiser: {neurons} neurons, {steps:,} steps")
     rng = np.random.default_rng([ask.seed, 910])
+    found.trace = trace()
     f = sines(steps, neurons, rng)
     diffused = quantise(f, 1.0, rng=rng, threads=ask.threads)[0] - f
     rounded = stochastic_rounding(f, 1.0, rng) - f
@@ -73,6 +76,20 @@ def noise(found: Found, ask: Ask) -> None:
         for W, a, b in zip(WINDOWS, window_rms(diffused, WINDOWS).tolist(),
                            window_rms(rounded, WINDOWS).tolist(), strict=True)
     ]  # fmt: skip
+
+
+def trace() -> list[Row]:
+    """One neuron, a slow sine, from the state 1/2: what it hears, what it says, and what it owes."""
+    f = 0.9 * np.sin(2.0 * np.pi * np.arange(SHOWN) / SHOWN)
+    rows: list[Row] = []
+    for dt in SHOWN_STEPS:
+        out, _ = quantise(f, dt, 0.5)
+        owed = np.cumsum(out - f)
+        rows += [
+            {"dt": dt, "step": k, "f": a, "output": b, "sum_of_errors": c}
+            for k, (a, b, c) in enumerate(zip(f.tolist(), out.tolist(), owed.tolist(), strict=True))
+        ]
+    return rows
 
 
 def sines(steps: int, neurons: int, rng: np.random.Generator) -> Array:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ... import _core
-from ..._arrays import Array, integer
+from ..._arrays import Array, generator_from, integer
 from ...activations import activation
 from ...training.elementwise import pair_of
 from .memory import legendre_memory, zero_order_hold
@@ -103,8 +103,6 @@ def network(
     TypeError, ValueError
         Sizes below 1, theta not positive, no such activation.
     """
-    from ..._arrays import generator_from
-
     for name, size in (
         ("units", units), ("classes", classes), ("channels", channels),
     ):  # fmt: skip

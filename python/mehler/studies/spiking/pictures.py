@@ -59,6 +59,25 @@ def draw_gram(fig: Figure, found: Found) -> None:
     fig.legend(handles, labels, frameon=False, loc="outside upper center", ncols=4)
 
 
+def draw_trace(fig: Figure, found: Found) -> None:
+    """Input, output and the sum of errors of one neuron, for each dt."""
+    steps = list(dict.fromkeys(r["dt"] for r in found.trace))
+    panels = fig.subplots(len(steps), 1, sharex=True, squeeze=False)[:, 0]
+    for ax, dt in zip(panels, steps, strict=True):
+        rows = [r for r in found.trace if r["dt"] == dt]
+        t = np.array([r["step"] for r in rows])
+        ax.bar(t, [r["output"] for r in rows], width=0.7, color=BLUE, label="output")
+        ax.plot(t, [r["f"] for r in rows], color=drawing.GREY, lw=1.6, label="f")
+        ax.plot(t, [r["sum_of_errors"] for r in rows], color=ORANGE, lw=1.4, label="sum of errors")
+        for bound in (-1.0 / dt, 1.0 / dt):
+            ax.axhline(bound, color=ORANGE, lw=0.9, ls=(0, (1, 2)))
+        ax.set_ylabel(f"dt = {dt:g}")
+        ax.grid(axis="y", color=drawing.GRID, lw=0.6)
+        ax.set_axisbelow(True)
+    panels[-1].set_xlabel("step")
+    drawing.legend(fig, panels[0])
+
+
 def draw_spectrum(fig: Figure, found: Found) -> None:
     """Power of the error, smoothed over bins of equal ratio."""
     ax = fig.subplots()

@@ -46,6 +46,7 @@ def run(ask: Ask) -> StudyReport:
         sections=sections(found),
         records={
             "": found.gram,
+            "trace": found.trace,
             "spectrum": found.spectrum,
             "windows": found.windows,
             "network": found.network,

@@ -141,6 +141,17 @@ def _noise(found: Found) -> Section:
         (
             "What a neuron could not say in this step it says in the next: errors are differences of the state, and a mean over W steps is off by 1 / W, not by 1 / sqrt(W).",
             Picture(
+                "trace",
+                "One neuron, three steps dt",
+                "; ".join(
+                    f"dt {dt:g}: largest sum of errors {max(abs(r['sum_of_errors']) for r in found.trace if r['dt'] == dt):.2f}, one spike is {1 / dt:g}"
+                    for dt in dict.fromkeys(r["dt"] for r in found.trace)
+                ),
+                "Grey: what it hears, f; bars: what it says, multiples of 1 / dt; orange: the sum of all errors so far, which stays between the dotted lines, +-1 / dt.",
+                lambda fig: pictures.draw_trace(fig, found),
+                (7.6, 5.6),
+            ),
+            Picture(
                 "spectrum",
                 "Power of the error against frequency",
                 f"diffused: {found.slopes['diffused']:.1f} dB a decade; rounded at random: {found.slopes['rounded']:.1f} dB a decade",
