@@ -11,6 +11,7 @@ non-spiking (large: steps of 1 / dt are fine) through integers (dt = 1) to rare 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -206,6 +207,11 @@ def activity(output: Any, dt: float) -> Activity:
     TypeError, ValueError
         No output at all, or one that is no multiple of 1 / dt.
     """
+    return said(spike_counts(output, dt))
+
+
+def spike_counts(output: Any, dt: float) -> dict[int, int]:
+    """How often each k = dt output was said."""
     step = positive(dt, "dt")
     given = as_array(output, "output")
     scaled = np.asarray(given, dtype=np.float64).reshape(-1) * step
@@ -217,12 +223,20 @@ def activity(output: Any, dt: float) -> Activity:
         raise ValueError(
             f"output must be multiples of 1 / dt, as quantise makes them; found others with dt={step:g}."
         )
-    size = np.abs(k)
-    distinct = len(np.unique(k))
+    values, counts = np.unique(k, return_counts=True)
+    return {int(value): int(count) for value, count in zip(values, counts, strict=True)}
+
+
+def said(counts: Mapping[int, int]) -> Activity:
+    """The activity of so many spikes of each kind."""
+    total = sum(counts.values())
     return Activity(
-        float(size.mean()), float(np.mean(k == 0.0)), distinct, math.log2(distinct),
-        float(np.log2(1.0 + size).mean()),
-    )  # fmt: skip
+        sum(abs(k) * n for k, n in counts.items()) / total,
+        counts.get(0, 0) / total,
+        len(counts),
+        math.log2(len(counts)),
+        sum(math.log2(1 + abs(k)) * n for k, n in counts.items()) / total,
+    )
 
 
 def positive(value: Any, name: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 
 from ..._arrays import generator_from, integer
 from .network import Network, Trace, Weights, backward, cross_entropy, forward
-from .quantiser import Activity, activity, positive
+from .quantiser import Activity, positive, said, spike_counts
 from .sequences import Sequences
 
 RATE, BETAS, TINY = 3e-3, (0.9, 0.999), 1e-8
@@ -204,9 +205,10 @@ def hidden_activity(net: Network, data: Sequences, dt: float, rng: Any = None) -
     -------
     Activity
     """
-    random, p = generator_from(rng), net.sizes[0]
-    passes = _evaluated(net, data, positive(dt, "dt"), random)
-    return activity(np.concatenate([trace.hidden(p) for _, trace in passes], axis=2), dt)
+    counts: Counter[int] = Counter()
+    for _, trace in _evaluated(net, data, positive(dt, "dt"), generator_from(rng)):
+        counts.update(spike_counts(trace.hidden(net.sizes[0]), dt))
+    return said(counts)
 
 
 def _evaluated(
