@@ -16,4 +16,5 @@ PYBIND11_MODULE(MEHLER_MODULE, m) {
     mehler::bind_walsh_hadamard(m);
     mehler::bind_quadratic(m);
     mehler::bind_quantise(m);
+    mehler::bind_coarse_gradient(m);
 }

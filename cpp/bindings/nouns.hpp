@@ -17,4 +17,5 @@ void bind_sweep(pybind11::module_& m);
 void bind_walsh_hadamard(pybind11::module_& m);
 void bind_quadratic(pybind11::module_& m);
 void bind_quantise(pybind11::module_& m);
+void bind_coarse_gradient(pybind11::module_& m);
 } // namespace mehler

@@ -438,3 +438,14 @@ def extended_pair(
     threads: int,
     ask: _Ask = None,
 ) -> dict[str, Any]: ...
+
+def coarse_gradient_sums(
+    v: _Array,
+    w: _Array,
+    v_star: _Array,
+    w_star: _Array,
+    draws: int,
+    seed: int,
+    threads: int,
+    ask: _Ask = None,
+) -> tuple[_Array, _Array]: ...
