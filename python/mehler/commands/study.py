@@ -49,7 +49,7 @@ def add(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--labels",
         metavar="FILE",
-        help="data, gauss-newton, spiking: labels of the points of FILE, a row each, as in an IDX file; default random signs (spiking needs classes)",
+        help="data, gauss-newton, spiking, ste: labels of the points of FILE, a row each, as in an IDX file; default random signs (spiking needs classes)",
     )
     sub.add_argument(
         "--activations",

@@ -14,6 +14,7 @@ from .grid import several
 from .quadratic import report as quadratic
 from .report import StudyReport
 from .spiking import report as spiking
+from .ste import report as ste
 from .targets import checked
 
 SEED = 20
@@ -41,6 +42,7 @@ MODULES: tuple[Study, ...] = (
     gauss_newton,
     quadratic,
     spiking,
+    ste,
 )  # a study more is a module, and its name here
 STUDIES: dict[str, Study] = {module.NAME: module for module in MODULES}
 DEFAULT = "activations"
@@ -68,7 +70,7 @@ def study(
     Parameters
     ----------
     which
-        'activations', 'dimension', 'depth', 'width', 'training', 'bounds', 'rates', 'data', 'gauss-newton', 'quadratic' or 'spiking'.
+        'activations', 'dimension', 'depth', 'width', 'training', 'bounds', 'rates', 'data', 'gauss-newton', 'quadratic', 'spiking' or 'ste'.
     X
         Points (N, d), as in :func:`min_eig`. None: each study generates points that show what it is about.
     activations
@@ -80,7 +82,7 @@ def study(
     quick
         Fewer points, fewer steps, and of X at most the first 200.
     labels
-        Of X, for the studies 'data', 'gauss-newton' and 'spiking': (N,) or (N, c). Integers of up to 100 kinds are classes (two of them signs), other numbers are
+        Of X, for the studies 'data', 'gauss-newton', 'spiking' and 'ste': (N,) or (N, c). Integers of up to 100 kinds are classes (two of them signs), other numbers are
         learned as they are. None: random signs ('spiking' needs classes).
     width, steps, time_limit
         Of the study 'data': neurons and steps of its trainings (None: 10,000, and as many steps as 6.3e12 flops of products are,
