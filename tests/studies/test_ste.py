@@ -56,7 +56,7 @@ def deviations(at: tuple[Vector, ...], one: ste.Sampled) -> Vector:
 
 
 def test_a1_closed_forms_are_within_five_standard_errors_of_four_million_draws():
-    """24 entries at m = 5, n = 6. Seeds 0 to 19: the worst entry was WORST_A1 standard errors off."""
+    """24 entries at m = 5, n = 6. Seeds 0 to 19 (another problem each): the worst entry was 2.9 standard errors off."""
     at = setting(0)
     one = ste.sampled_gradient(*at, draws=4_000_000, rng=0)
     off = deviations(at, one)
@@ -130,8 +130,8 @@ def test_ctrl_c_ends_sampling():
 
 
 def test_a2_correlations_are_products_of_the_two_gradients():
-    """(7), to 1e-10: seeds 0 to 199, the worst was WORST_A2."""
-    for seed in range(200):
+    """(7), to 1e-10: seeds 0 to 199, the worst was 1.2e-15; the first hundred of them here."""
+    for seed in range(100):
         at = setting(seed)
         _, dw = ste.loss_gradient(*at)
         for e in ste.ESTIMATORS:
@@ -141,9 +141,9 @@ def test_a2_correlations_are_products_of_the_two_gradients():
 
 
 def test_a2_landscape():
-    """(8), (9), v_sp and its loss, to 1e-10: seeds 0 to 199 that have a spurious minimum."""
+    """(8), (9), v_sp and its loss, to 1e-10: seeds 0 to 199 that have a spurious minimum, the worst 7e-15; the first sixty of them here."""
     seen = 0
-    for seed in range(200):
+    for seed in range(60):
         v_star, w_star = setting(seed, 7, 4)[2:]
         star, m, s = w_star / np.linalg.norm(w_star), 7, float(np.sum(v_star))
         one = ste.landscape(v_star)
@@ -170,7 +170,7 @@ def test_a2_landscape():
         np.testing.assert_allclose(np.concatenate([dv, dw]), 0.0, atol=1e-10)
         assert one.saddle_loss == pytest.approx(float(ste.population_loss(*at)), abs=1e-10)
         assert one.saddle_loss > one.spurious_loss
-    assert seen > 100
+    assert seen > 30
 
 
 @settings(max_examples=25, deadline=None)
@@ -252,7 +252,7 @@ def test_leading_axes_are_one_problem_each():
 @pytest.mark.parametrize("step_size", [0.05, 0.01])
 @pytest.mark.parametrize("s", [2, 4])
 def test_a3_identity_escapes_when_predicted_and_the_others_stay(s: int, step_size: float):
-    """m = 10, n = 8. Seeds 0 to 49 of w*: worst escape WORST_A3, and relu and clipped within 1e-6 of s^2/(2(m+1))."""
+    """m = 10, n = 8. Seeds 0 to 49 of w*: the worst escape was 0.30 % off, relu and clipped ended within 1e-15 of s^2/(2(m+1)) and never rose."""
     v_star, ground = found.teacher(s), ste.landscape(found.teacher(s))
     w_star = np.random.default_rng(s).standard_normal((20, 8))
     w_star /= np.linalg.norm(w_star, axis=1)[:, None]
@@ -310,7 +310,7 @@ def test_descent_is_the_update_written_out():
 
 
 def test_a4_only_the_identity_is_singular():
-    """n = 30, d = 6, seed 0. Seeds 0 to 19: identity at most WORST_A4I, relu at least WORST_A4R, clipped at least WORST_A4C."""
+    """n = 30, d = 6, seed 0. Seeds 0 to 19: identity 1.9e-15 at most in size, relu 0.038 and clipped 0.064 at least."""
     X = mh.generate("sphere-random", n=30, d=6, rng=0)
     least = {e: np.linalg.eigvalsh(ste.surrogate_kernel(e)(X)) for e in ste.ESTIMATORS}
     assert abs(least["identity"][0]) < 1e-12 and np.sum(least["identity"] > 1e-10) == 6
@@ -357,11 +357,12 @@ def test_relu_and_clipped_kernels_are_their_closed_forms():
 
 
 def test_the_cross_matrix_of_clipped_is_symmetric_and_indefinite():
+    """n = 30, d = 6, seed 0: -0.0074. Below 0 for 19 of the seeds 0 to 19 (all of them at n = 60, none at n = 200, d = 20)."""
     X = mh.generate("sphere-random", n=30, d=6, rng=0)
     K = ste.cross_gram("clipped", X)
     np.testing.assert_allclose(K, K.T, atol=1e-15)
     values = np.linalg.eigvalsh(K)
-    assert values[0] < -1e-3
+    assert values[0] == pytest.approx(-0.00744, abs=1e-5)
     r = mh.eigsh(0.5 * (K + K.T), k=1, which="SA", method="dense")
     assert r.value == pytest.approx(values[0], rel=1e-9)
     with pytest.raises(np.linalg.LinAlgError):
@@ -386,13 +387,14 @@ def test_the_cross_matrix_of_points_of_any_norm():
 
 def test_levels_of_the_quantiser():
     q = ste.Quantiser(2, 0.5)
-    x = np.array([-3.0, -1e-9, 0.0, 1e-9, 0.5, 0.5000001, 1.0, 1.2, 1.5, 7.0])
-    assert q(x).tolist() == [0.0, 0.0, 0.0, 0.5, 0.5, 1.0, 1.0, 1.5, 1.5, 1.5]
+    x = np.array([-3.0, -1e-9, 0.0, 1e-9, 0.5, 0.7499, 0.7501, 1.2, 1.3, 7.0])
+    assert q(x).tolist() == [0.0, 0.0, 0.0, 0.5, 0.5, 0.5, 1.0, 1.0, 1.5, 1.5]
     assert q(x.astype(np.float32)).dtype == np.float32 and q.top == 1.5
     assert ste.Quantiser(1, 1.0)(x).tolist() == (1.0 * (x > 0)).tolist()  # the step of the model
     assert q.slope("identity", x).tolist() == [1.0] * 10
     assert q.slope("relu", x).tolist() == (1.0 * (x > 0)).tolist()
     assert q.slope("clipped", x).tolist() == (1.0 * ((x > 0) & (x < 1.5))).tolist()
+    assert np.abs(q(x) - x)[3:9].max() <= 0.5  # nearest
 
 
 @pytest.mark.parametrize("bits", [1, 2, 3, 4])
@@ -407,7 +409,7 @@ def test_the_step_makes_the_mean_square_error_smallest(bits: int):
     steps = np.geomspace(0.02, 1.5, 300)
     best = min(error(s) for s in steps)
     found_step = ste.quantiser(bits).step
-    assert error(found_step) < 1.01 * best
+    assert error(found_step) < 1.002 * best
     if bits == 1:
         assert found_step == pytest.approx(math.sqrt(2.0 / math.pi), rel=0.01)
 

@@ -18,7 +18,7 @@ ROUNDS = 500
 
 @dataclass(frozen=True)
 class Quantiser:
-    """q(x) = k step for (k-1) step < x <= k step, k = 1, ..., 2^bits - 1; 0 for x <= 0; the highest level beyond it.
+    """q(x) = 0 for x <= 0, else the nearest of step, 2 step, ..., (2^bits - 1) step.
 
     With one bit it is the step function of the population model, times ``step``.
 
@@ -32,7 +32,7 @@ class Quantiser:
     Examples
     --------
     >>> two = ste.Quantiser(2, 0.5)
-    >>> print(two(np.array([-1.0, 0.1, 0.5, 0.6, 9.0])))
+    >>> print(two(np.array([-1.0, 0.1, 0.5, 0.8, 9.0])))
     [0.  0.5 0.5 1.  1.5]
     >>> print(two.slope("clipped", np.array([-1.0, 0.1, 9.0])))
     [0. 1. 0.]
@@ -65,8 +65,10 @@ class Quantiser:
         -------
         numpy.ndarray
         """
-        levels = np.ceil(np.asarray(x) * (1.0 / self.step))
-        np.clip(levels, 0.0, 2.0**self.bits - 1.0, out=levels)
+        z = np.asarray(x)
+        levels = np.rint(z * (1.0 / self.step))
+        np.clip(levels, 1.0, 2.0**self.bits - 1.0, out=levels)
+        levels *= z > 0.0
         levels *= self.step
         return levels
 
@@ -102,7 +104,8 @@ class Quantiser:
 def quantiser(bits: int, samples: int = 100_000, rng: Any = 0) -> Quantiser:
     """The quantiser whose step makes E (q(x) - x)^2 smallest for samples of |N(0, 1)|, by Lloyd's alternation.
 
-    Levels k of all samples by the step, then the best step by the levels, sum(k x) / sum(k^2), until it stays. What a batch-normalised
+    The nearest level k of every sample by the step, then the best step by the levels, sum(k x) / sum(k^2), until it stays: the error
+    falls with both. What a batch-normalised
     unit sends through is half of a standard normal distribution, so that the step can be fixed beforehand.
 
     Parameters
@@ -135,7 +138,7 @@ def quantiser(bits: int, samples: int = 100_000, rng: Any = 0) -> Quantiser:
     most = 2.0**bits - 1.0
     step = float(np.max(x)) / most
     for _ in range(ROUNDS):
-        k = np.clip(np.ceil(x / step), 0.0, most)
+        k = np.clip(np.rint(x / step), 1.0, most)
         new = float(x @ k) / float(k @ k)
         if new == step:
             break
