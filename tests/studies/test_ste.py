@@ -141,7 +141,7 @@ def test_a2_correlations_are_products_of_the_two_gradients():
 
 
 def test_a2_landscape():
-    """(8), (9), v_sp and its loss, to 1e-10: seeds 0 to 199 that have a spurious minimum, the worst 7e-15; the first sixty of them here."""
+    """(8), (9), v_sp and its loss, to 1e-10: seeds 0 to 199 that have a spurious minimum, the worst was 2.1e-15; the first sixty of them here."""
     seen = 0
     for seed in range(60):
         v_star, w_star = setting(seed, 7, 4)[2:]
@@ -397,7 +397,7 @@ def test_levels_of_the_quantiser():
     assert np.abs(q(x) - x)[3:9].max() <= 0.5  # nearest
 
 
-@pytest.mark.parametrize("bits", [1, 2, 3, 4])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
 def test_the_step_makes_the_mean_square_error_smallest(bits: int):
     """Against the best of a fine grid, the error by quadrature over the half-normal density."""
     x = (np.arange(20_000) + 0.5) * (8.0 / 20_000)
@@ -406,10 +406,11 @@ def test_the_step_makes_the_mean_square_error_smallest(bits: int):
     def error(step: float) -> float:
         return float(np.sum(density * (ste.Quantiser(bits, step)(x) - x) ** 2) / np.sum(density))
 
-    steps = np.geomspace(0.02, 1.5, 300)
+    steps = np.geomspace(0.01, 1.0, 200)
     best = min(error(s) for s in steps)
     found_step = ste.quantiser(bits).step
-    assert error(found_step) < 1.002 * best
+    # with 8 bits it is the largest of the samples that decides, and they end at 4.4
+    assert error(found_step) < (1.05 if bits == 8 else 1.002) * best
     if bits == 1:
         assert found_step == pytest.approx(math.sqrt(2.0 / math.pi), rel=0.01)
 
