@@ -438,7 +438,6 @@ def extended_pair(
     threads: int,
     ask: _Ask = None,
 ) -> dict[str, Any]: ...
-
 def coarse_gradient_sums(
     v: _Array,
     w: _Array,

@@ -5,8 +5,11 @@ A1 to A4 are the acceptance lines of the system; each says over how many seeds i
 
 from __future__ import annotations
 
+import doctest
+import inspect
 import json
 import math
+import re
 import signal
 import sys
 import time
@@ -598,6 +601,31 @@ def test_a_step_onto_zero_is_an_error_and_no_nan():
     """m = n = 1, theta = pi, v = v*: E g of the identity is 2 w/|w| / sqrt(2 pi), and a step of 1 from there ends at 0."""
     with pytest.raises(FloatingPointError, match="w is 0 after step 1"):
         ste.descend("identity", [1.0], [-2.0 / ROOT], [1.0], [1.0], step_size=1.0, steps=2)
+
+
+def test_the_code_of_the_page_runs(capsys: pytest.CaptureFixture[str]):
+    page = Path(__file__).resolve().parents[2] / "docs" / "systems" / "ste.md"
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        exec(block, names)
+    told = capsys.readouterr().out
+    assert told.startswith("identity 1.05 1.053") and "relu inf 1.053" in told
+
+
+@pytest.mark.parametrize("name", ste.__all__)
+def test_examples_of_the_docstrings(name: str):
+    thing = getattr(ste, name)
+    if not callable(thing):
+        return
+    names = {"np": np, "mh": mh, "ste": ste}
+    test = doctest.DocTestParser().get_doctest(inspect.getdoc(thing) or "", names, name, None, 0)
+    assert test.examples or name in (
+        "CoarseDescent",
+        "Landscape",
+        "Sampled",
+    )  # what functions return
+    told: list[str] = []
+    assert not doctest.DocTestRunner().run(test, out=told.append).failed, "".join(told)
 
 
 # -- the study ------------------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ def landscape(v_star: Any) -> Landscape:
     --------
     >>> one = ste.landscape([1.0] * 6 + [-1.0] * 4)
     >>> print(f"{one.spurious_loss:.4f} {one.saddle_angle:.4f} {one.identity_push:.4f}")
-    0.1818 1.6302 0.2374
+    0.1818 1.6301 0.2374
     >>> ste.landscape([1.0] * 10).spurious is None  # s^2 = 100 > 55
     True
     """

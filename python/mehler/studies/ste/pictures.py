@@ -31,8 +31,10 @@ def colour(estimator: str) -> str:
 
 
 def shown(run: CoarseDescent) -> list[int]:
-    """The steps that a curve shows."""
-    return list(range(0, run.steps + 1, max(1, math.ceil(run.steps / MOST))))
+    """The steps that a curve shows: the highest loss of each of at most so many stretches, so that no jump is left out."""
+    size = math.ceil((run.steps + 1) / MOST)
+    starts = range(0, run.steps + 1, size)
+    return [first + int(np.argmax(run.losses[first : first + size])) for first in starts]
 
 
 def drawn_escapes(escapes: list[Escape]) -> list[Escape]:

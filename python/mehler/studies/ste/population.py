@@ -85,7 +85,7 @@ def loss_gradient(v: Any, w: Any, v_star: Any, w_star: Any) -> tuple[Array, Arra
     Examples
     --------
     >>> dv, dw = ste.loss_gradient([1.0], [1.0, 0.0], [1.0], [0.0, 1.0])
-    >>> print(dv.round(4), dw.round(4))
+    >>> print(dv.round(4), dw.round(4) + 0.0)
     [0.25] [ 0.     -0.1592]
     """
     p = pair(v, w, v_star, w_star)

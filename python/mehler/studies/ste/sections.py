@@ -48,7 +48,7 @@ def escapes(found: Found) -> Section | None:
                 ("s", "step", "predicted", "identity", "off by", "near it", "others", "their loss"),
                 tuple(_escape_row(e) for e in found.escapes),
                 f"Time is the step size times the steps before the jump. Near it: identity, least to largest of {STARTS} starts with noise of {NOISE:g} on every entry of v and of w, |w| = 1. "
-                "Others: relu and clipped, earliest of all starts; their loss: at the end, largest distance from s^2/(2(m+1)).",
+                "Others: relu and clipped, earliest of all starts; their loss: at the end (of starts near it, at time 20 or later), largest distance from s^2/(2(m+1)).",
             ),
             Picture(
                 "landscape",
@@ -141,9 +141,11 @@ def _pm(values: list[float], scale: float, sign: bool = False) -> str:
     mean, half = (scale * x for x in band(values))
     if math.isnan(mean):
         return "-"
-    digits = 2 if scale > 1.0 else 4
-    text = f"{mean:+.{digits}f}" if sign else f"{mean:.{digits}f}"
-    return text if math.isnan(half) else f"{text} +- {half:.{digits}f}"
+    form, error = (
+        ("+" if sign else "") + (".2f" if scale > 1.0 else ".3g"),
+        ".2f" if scale > 1.0 else ".2g",
+    )
+    return f"{mean:{form}}" + ("" if math.isnan(half) else f" +- {half:{error}}")
 
 
 def grams(found: Found) -> Section | None:

@@ -74,27 +74,31 @@ def images(one: Trained, bits: int) -> str:
     runs = {e: one.of(bits, e) for e in ESTIMATORS}
     if not all(runs.values()):
         return ""
-    means = ", ".join(
-        f"{e} {np.mean([r.training_loss for r in runs[e]]):.3g} / {100 * np.mean([r.accuracy for r in runs[e]]):.2f} %"
-        for e in ESTIMATORS
+    loss, share = (
+        ", ".join(
+            f"{e} {scale * np.mean([getattr(r, what) for r in runs[e]]):{form}}" for e in runs
+        )
+        for what, scale, form in (("training_loss", 1.0, ".3g"), ("accuracy", 100.0, ".2f"))
     )
-    gaps = []
+    told, same = [], []
     for e in ("identity", "clipped"):
         for what, text, scale, unit in (
             ("training_loss", "loss", 1.0, ""),
             ("accuracy", "accuracy", 100.0, " points"),
         ):
             mean, half = band(one.paired(bits, e, "relu", what))
-            told = math.isfinite(half) and abs(mean) > half
-            error = f" +- {scale * half:.2g}" if math.isfinite(half) else ""
-            gaps.append(
-                f"{e} {text} {scale * mean:+.2g}{error}{unit}"
-                + ("" if told else " (not told apart)")
-            )
-    return (
-        f"{one.text}, {bits} bit{'s' if bits > 1 else ''}, {len(runs['relu'])} seeds, training loss / validation accuracy: {means}. "
-        f"Against relu, paired by seed: {', '.join(gaps)}."
-    )
+            if math.isfinite(half) and abs(mean) > half:
+                told.append(f"{e} {text} {scale * mean:+.2g} +- {scale * half:.2g}{unit}")
+            else:
+                same.append(f"{e} {text}")
+    parts = [
+        f"{bits} bit{'s' if bits > 1 else ''}, {len(runs['relu'])} seeds of {one.training:,} points. Training loss: {loss}; validation accuracy in %: {share}."
+    ]
+    if told:
+        parts.append(f"Told apart from relu (95 %, paired by seed): {', '.join(told)}.")
+    if same:
+        parts.append(f"Not told apart: {', '.join(same)}.")
+    return " ".join(parts)
 
 
 def value(x: float, floor: float) -> str:
