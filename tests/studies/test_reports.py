@@ -404,5 +404,6 @@ def test_every_study_has_its_name_and_a_line():
         "quadratic",
         "spiking",
         "ste",
+        "random-features",
     ]
     assert STUDIES["width"] is width and all(len(m.TEXT) > 20 for m in STUDIES.values())

@@ -11,6 +11,7 @@ from ..studies import data
 from ..studies.activations import POINTS, QUICK_POINTS
 from ..studies.ask import ACTIVATIONS, MOST_OF_FILE
 from ..studies.gauss_newton import report as gauss_newton
+from ..studies.random_features import report as random_features
 from ..studies.study import DEFAULT, SEED, STUDIES, study
 from . import options as shared
 from . import writing
@@ -49,13 +50,12 @@ def add(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--labels",
         metavar="FILE",
-        help="data, gauss-newton, spiking, ste: labels of the points of FILE, a row each, as in an IDX file; default random signs (spiking needs classes)",
+        help="data, gauss-newton, spiking, ste, random-features: labels of the points of FILE, a row each, as in an IDX file; default random signs (spiking needs classes)",
     )
     sub.add_argument(
         "--activations",
-        default=",".join(ACTIVATIONS),
         metavar="LIST",
-        help=f'names with commas between, as in "relu,elu(alpha=0.5)"; default {",".join(ACTIVATIONS)}',
+        help=f'names with commas between, as in "relu,elu(alpha=0.5)"; default {",".join(ACTIVATIONS)}, or as the study has it',
     )
     sub.add_argument(
         "--n",
@@ -74,7 +74,7 @@ def add(sub: argparse.ArgumentParser) -> None:
         "--width",
         type=int,
         metavar="M",
-        help="data, gauss-newton: neurons; default 10,000, and 4,096",
+        help="data, gauss-newton, random-features: neurons; default 10,000, 4,096, and by study",
     )
     sub.add_argument(
         "--steps",
@@ -105,7 +105,11 @@ def run(options: argparse.Namespace, say: Say) -> int:
         labels = load(options.labels, rows=options.rows)
     if options.data is not None:
         X = points(options, say)
-        if options.which not in (data.NAME, gauss_newton.NAME):  # which divide by them
+        if options.which not in (
+            data.NAME,
+            gauss_newton.NAME,
+            random_features.NAME,
+        ):  # which divide by them
             say_norms(X, options.normalize, say)
     else:
         for option in ("rows", "key", "normalize"):
@@ -114,7 +118,7 @@ def run(options: argparse.Namespace, say: Say) -> int:
     found = study(
         options.which,
         X,
-        activations=the_activations(options.activations),
+        activations=None if options.activations is None else the_activations(options.activations),
         n=options.n,
         normalize=options.normalize,
         quick=options.quick,

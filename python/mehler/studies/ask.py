@@ -49,6 +49,8 @@ class Ask:
         Of what is trained; None: as the study has it.
     time_limit
         Seconds, or None.
+    chosen
+        Whether the activations were named; else they are the default five.
     """
 
     X: Array | None
@@ -63,6 +65,7 @@ class Ask:
     width: int | None = None
     steps: int | None = None
     time_limit: float | None = None
+    chosen: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:

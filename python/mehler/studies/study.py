@@ -12,6 +12,7 @@ from .ask import ACTIVATIONS, Ask
 from .gauss_newton import report as gauss_newton
 from .grid import several
 from .quadratic import report as quadratic
+from .random_features import report as random_features
 from .report import StudyReport
 from .spiking import report as spiking
 from .ste import report as ste
@@ -43,6 +44,7 @@ MODULES: tuple[Study, ...] = (
     quadratic,
     spiking,
     ste,
+    random_features,
 )  # a study more is a module, and its name here
 STUDIES: dict[str, Study] = {module.NAME: module for module in MODULES}
 DEFAULT = "activations"
@@ -70,11 +72,11 @@ def study(
     Parameters
     ----------
     which
-        'activations', 'dimension', 'depth', 'width', 'training', 'bounds', 'rates', 'data', 'gauss-newton', 'quadratic', 'spiking' or 'ste'.
+        'activations', 'dimension', 'depth', 'width', 'training', 'bounds', 'rates', 'data', 'gauss-newton', 'quadratic', 'spiking', 'ste' or 'random-features'.
     X
         Points (N, d), as in :func:`min_eig`. None: each study generates points that show what it is about.
     activations
-        Names or :class:`Activation` objects; None: relu, selu, elu, tanh and swish.
+        Names or :class:`Activation` objects; None: relu, selu, elu, tanh and swish, or as the study has it.
     n
         Number of points: generated, or the first so many of X. None: as the study has it; all of X.
     normalize
@@ -82,11 +84,11 @@ def study(
     quick
         Fewer points, fewer steps, and of X at most the first 200.
     labels
-        Of X, for the studies 'data', 'gauss-newton', 'spiking' and 'ste': (N,) or (N, c). Integers of up to 100 kinds are classes (two of them signs), other numbers are
+        Of X, for the studies 'data', 'gauss-newton', 'spiking', 'ste' and 'random-features': (N,) or (N, c). Integers of up to 100 kinds are classes (two of them signs), other numbers are
         learned as they are. None: random signs ('spiking' needs classes).
     width, steps, time_limit
         Of the study 'data': neurons and steps of its trainings (None: 10,000, and as many steps as 6.3e12 flops of products are,
-        up to 1,000), and seconds after which it ends with what is known. Of 'gauss-newton' width and steps.
+        up to 1,000), and seconds after which it ends with what is known. Of 'gauss-newton' width and steps. Of 'random-features' width: the widest layer.
     threads
         As in :func:`min_eig`.
     rng
@@ -168,5 +170,6 @@ def study(
         width=width,
         steps=steps,
         time_limit=seconds,
+        chosen=activations is not None,
     )
     return STUDIES[which].run(ask)
