@@ -86,6 +86,8 @@ def study(
     labels
         Of X, for the studies 'data', 'gauss-newton', 'spiking', 'ste' and 'random-features': (N,) or (N, c). Integers of up to 100 kinds are classes (two of them signs), other numbers are
         learned as they are. None: random signs ('spiking' needs classes).
+        Of X, for the studies 'data', 'gauss-newton' and 'random-features': (N,) or (N, c). Integers of up to 100 kinds are classes (two of them signs), other numbers are
+        learned as they are. None: random signs; 'random-features' needs them with X.
     width, steps, time_limit
         Of the study 'data': neurons and steps of its trainings (None: 10,000, and as many steps as 6.3e12 flops of products are,
         up to 1,000), and seconds after which it ends with what is known. Of 'gauss-newton' width and steps. Of 'random-features' width: the widest layer.

@@ -80,8 +80,8 @@ class DataRow:
         On points that nothing was fitted to.
     rank
         Singular values of the features above 1e-10 of the largest; None of the kernel.
-    iterations, status
-        Of the solve; of finite width 0 and 'resolved'.
+    iterations, status, method
+        Of the solve; of finite width 0, 'resolved' and 'decomposition'.
     precision
         How far the kernel is known, in units of its diagonal; 0 of finite width.
     """
@@ -95,6 +95,7 @@ class DataRow:
     rank: int | None
     iterations: int = 0
     status: str = "resolved"
+    method: str = "decomposition"
     precision: float = 0.0
 
 
@@ -257,6 +258,7 @@ def kernel_limit(
         None,
         int(np.max(found[k].iterations)),
         found[k].status,
+        found[k].method,
         K.error,
     )
     return row, bounds

@@ -78,6 +78,7 @@ class Found:
     labels: str = ""
     classes: bool = True
     fitted: int = 0
+    tested: int = 0
     left_out: list[str] = field(default_factory=list)
 
     @property
@@ -194,11 +195,8 @@ def of_data(found: Found) -> None:
         found.left_out.append(f"The part about data is left out: {problem}")
         return
     s = data.split(normalize(X), targets(labels, len(X), ask.seed), ask.seed)
-    found.labels, found.classes, found.fitted = (
-        s.targets.text,
-        s.targets.classes is not None,
-        len(s.fitted),
-    )
+    found.labels, found.classes = s.targets.text, s.targets.classes is not None
+    found.fitted, found.tested = len(s.fitted), len(s.tested)
     widest = ask.width or (QUICK_DATA_WIDTH if ask.quick else DATA_WIDTH)
     widths = tuple(sorted({max(widest // 4**k, 1) for k in range(3)}))
     for act, name, lam in settings(found):

@@ -229,7 +229,7 @@ def data(found: Found) -> Section | None:
                 "data",
                 f"{what} against width, and of the kernel",
                 f"{what} against width on logarithmic axes, a panel an activation, a curve for each range; open markers on the right are the kernel.",
-                "Curves: read-outs of finite width. Open markers: the conjugate kernel.",
+                "Curves: read-outs of finite width. Open markers: the conjugate kernel. An arrow down: no point is wrong; the marker is one point.",
                 partial(drawn.on_data, found=found),
                 (9.6, 3.0 + 2.6 * ((len(found.names) - 1) // 2)),
             ),

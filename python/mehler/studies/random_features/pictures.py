@@ -203,6 +203,12 @@ def on_data(fig: Figure, found: Found) -> None:
         for k, lam in enumerate(ranges):
             style = shade(k, len(ranges))
             mine = [r for r in found.data_rows if (r.activation, r.lam) == (name, lam)]
+            none = [r.width or end for r in mine if r.law != "box" and r.error == 0.0]
+            if none:  # no point is wrong: less than one of them
+                least = np.full(len(none), 1.0 / found.tested)
+                drawing.at_most(
+                    ax, np.array(none, dtype=np.float64), least, style["color"], style["marker"]
+                )
             line = [(r.width, r.error) for r in mine if r.law == "normal" and r.error > 0.0]
             limit = [r.error for r in mine if r.law == "kernel" and r.error > 0.0]
             if line:

@@ -267,9 +267,8 @@ class ReadOut:
         LowerBound
         """
         s = self.singular_values + self.rounding
-        left = math.hypot(self.outside, 0.0)
         return lower_bound(
-            s**2, self.energies, cap, outside=left, beyond=self.rounding**2,
+            s**2, self.energies, cap, outside=self.outside, beyond=self.rounding**2,
             error=max(self.shape) * EPS * self.norm,
         )  # fmt: skip
 

@@ -98,7 +98,15 @@ def of_data(found: Found) -> list[str]:
     if not out:
         return []
     what = "share of wrong classes" if found.classes else "relative error"
-    return [f"Data, least {what} over ranges: {'; '.join(out)}."]
+    ranks = [
+        f"{r.activation} {r.rank:,}"
+        for r in rows
+        if r.width == widest and r.law == "normal" and r.lam == rows[0].lam
+    ]
+    return [
+        f"Data, least {what} over ranges: {'; '.join(out)}.",
+        f"Data, numerical rank at width {widest:,} and range {rows[0].lam:g}, of {found.fitted:,} points: {', '.join(ranks)}.",
+    ]
 
 
 def text_of(error: float, found: Found) -> str:
