@@ -535,6 +535,14 @@ def test_wrong_types(call):
         call()
 
 
+def test_singular_values_that_underflow():
+    """1e-310 beside 1: nothing is divided by it."""
+    fit = rf.ReadOut(np.diag([1.0, 1e-310]), [1.0, 1.0])
+    with np.errstate(all="raise", under="ignore"):
+        assert fit.least_squares(0.0).norm == 1.0 and fit.capped(1e6).residual == pytest.approx(1.0)
+        assert fit.capped(0.5).norm == pytest.approx(0.5) and fit.lower_bound(0.5).value <= 1.2
+
+
 def test_one_point_one_neuron():
     fit = rf.ReadOut(rf.frozen_layer("relu", 1, rng=4)([2.0]), [3.0])
     assert fit.least_squares().residual in (0.0, 3.0) and fit.lower_bound(1.0).value <= 3.0

@@ -21,6 +21,7 @@ from .lower import LowerBound, lower_bound
 
 EPS = float(np.finfo(np.float64).eps)
 STEPS = 200  # of the secular equation; ten are many
+NOTHING = 1e-30  # of s_1: dividing by less would overflow, and B times it is below every rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +152,7 @@ class ReadOut:
         Parameters
         ----------
         rcond
-            Relative, in [0, 1).
+            Relative, in [0, 1); less than 1e-30 counts as that.
 
         Returns
         -------
@@ -161,7 +162,7 @@ class ReadOut:
         if share >= 1.0:
             raise ValueError(f"rcond must satisfy 0 <= rcond < 1; got {share:g}.")
         s = self.singular_values
-        kept = (s > share * s[0]) & (s > 0.0)
+        kept = (s > max(share, NOTHING) * s[0]) & (s > 0.0)
         along = np.where(kept, 1.0 / np.where(kept, s, 1.0), 0.0)
         left = math.hypot(self.outside, math.sqrt(float(np.sum(self.energies[~kept]))))
         return self._solution(along, left, 0.0)
