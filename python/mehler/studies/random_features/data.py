@@ -27,7 +27,7 @@ from .readout import ReadOut
 
 PARTS = (4, 1, 1)  # of six: fitted, ridge chosen on, tested on
 RIDGES = np.logspace(-10.0, 0.0, 21)  # of finite width, in units of the mean diagonal
-SOLVED = (1e-6, 1e-4, 1e-2)  # of the kernel: a solve each
+SOLVED = (1e-8, 1e-6, 1e-4, 1e-2)  # of the kernel: a solve each
 TOP = 40  # eigenpairs of the kernel that its bound may take off
 BLOCK = 2_000  # rows of a cross kernel at a time
 SINGLE_FROM = 8_192  # points: float32 entries, refined in float64

@@ -43,7 +43,7 @@ def widths(found: Found) -> Section | None:
                 "Error against width, a curve for each range of the weights",
                 "Error against width on logarithmic axes, a panel an activation. At the largest width: "
                 + "; ".join(f"{a}, {lam:g}: {found.cell(a, lam, last)[0]:.2g}" for a, lam in pairs) + ".",
-                f"Medians of {found.seeds} draws of points and weights; bands from the least to the largest. {found.n:,} random points, errors on 300 others.",
+                f"Medians of {found.seeds} draws of points and weights; bands hold the middle half. {found.n:,} random points, errors on 300 others.",
                 partial(drawn.errors, found=found),
                 (9.6, 3.0 + 2.6 * ((len(found.names) - 1) // 2)),
             ),

@@ -99,7 +99,7 @@ def ranks(fig: Figure, found: Found) -> None:
 
 
 def of_rows(ax: Axes, found: Found, name: str, what: str) -> None:
-    """Medians over draws, bands from the least to the largest."""
+    """Medians over draws, and the middle half of them."""
     for k, lam in enumerate(found.ranges):
         style = shade(k, len(found.ranges))
         values = [
@@ -113,7 +113,7 @@ def of_rows(ax: Axes, found: Found, name: str, what: str) -> None:
         if not all(values):
             continue
         ax.plot(found.widths, [np.median(v) for v in values], lw=1.9, ms=5.5, **style)
-        low, high = [min(v) for v in values], [max(v) for v in values]
+        low, high = (np.percentile(np.asarray(values), q, axis=1) for q in (25.0, 75.0))
         ax.fill_between(found.widths, low, high, color=style["color"], alpha=0.15, lw=0)
 
 
