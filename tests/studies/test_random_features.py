@@ -549,3 +549,11 @@ def test_one_point_one_neuron():
     zero = rf.ReadOut(np.zeros((2, 3)), [1.0, 1.0])
     assert zero.rank() == 0 and zero.least_squares().norm == 0.0
     assert zero.capped(5.0).residual == pytest.approx(math.sqrt(2.0)) == zero.lower_bound(5.0).value
+
+
+def test_the_lines_of_the_page_run():
+    page = Path(__file__).parents[2] / "docs" / "systems" / "random-features.md"
+    code = page.read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0]
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert isinstance(names["fit"], rf.ReadOut)
