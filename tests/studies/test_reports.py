@@ -400,10 +400,10 @@ def test_every_study_has_its_name_and_a_line():
         "bounds",
         "rates",
         "data",
-        "gauss-newton",
-        "quadratic",
-        "spiking",
         "ste",
         "random-features",
+        "quadratic",
+        "gauss-newton",
+        "spiking",
     ]
     assert STUDIES["width"] is width and all(len(m.TEXT) > 20 for m in STUDIES.values())

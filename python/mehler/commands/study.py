@@ -50,7 +50,7 @@ def add(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--labels",
         metavar="FILE",
-        help="data, gauss-newton, spiking, ste, random-features: labels of the points of FILE, a row each, as in an IDX file; default random signs (spiking needs classes)",
+        help="data, ste, random-features, gauss-newton, spiking: labels of the points of FILE, a row each, as in an IDX file; data and gauss-newton take random signs without",
     )
     sub.add_argument(
         "--activations",

@@ -40,11 +40,11 @@ MODULES: tuple[Study, ...] = (
     theory,
     exponents,
     data,
-    gauss_newton,
-    quadratic,
-    spiking,
     ste,
     random_features,
+    quadratic,
+    gauss_newton,
+    spiking,
 )  # a study more is a module, and its name here
 STUDIES: dict[str, Study] = {module.NAME: module for module in MODULES}
 DEFAULT = "activations"
@@ -72,7 +72,8 @@ def study(
     Parameters
     ----------
     which
-        'activations', 'dimension', 'depth', 'width', 'training', 'bounds', 'rates', 'data', 'gauss-newton', 'quadratic', 'spiking', 'ste' or 'random-features'.
+        'activations', 'dimension', 'depth', 'width', 'training', 'bounds', 'rates', 'data'; or a neighbouring system: 'ste',
+        'random-features', 'quadratic', 'gauss-newton' or 'spiking'.
     X
         Points (N, d), as in :func:`min_eig`. None: each study generates points that show what it is about.
     activations
@@ -84,13 +85,13 @@ def study(
     quick
         Fewer points, fewer steps, and of X at most the first 200.
     labels
-        Of X, for the studies 'data', 'gauss-newton', 'spiking', 'ste' and 'random-features': (N,) or (N, c). Integers of up to 100 kinds are classes (two of them signs), other numbers are
-        learned as they are. None: random signs ('spiking' needs classes).
-        Of X, for the studies 'data', 'gauss-newton' and 'random-features': (N,) or (N, c). Integers of up to 100 kinds are classes (two of them signs), other numbers are
-        learned as they are. None: random signs; 'random-features' needs them with X.
+        Of X, for the studies 'data', 'ste', 'random-features', 'gauss-newton' and 'spiking': (N,) or (N, c). Integers of up to 100
+        kinds are classes (two of them signs), other numbers are learned as they are. None: random signs; 'ste', 'random-features'
+        and 'spiking' need them with X.
     width, steps, time_limit
         Of the study 'data': neurons and steps of its trainings (None: 10,000, and as many steps as 6.3e12 flops of products are,
-        up to 1,000), and seconds after which it ends with what is known. Of 'gauss-newton' width and steps. Of 'random-features' width: the widest layer.
+        up to 1,000), and seconds after which it ends with what is known. Of 'gauss-newton' width and steps; of 'random-features'
+        the widest layer.
     threads
         As in :func:`min_eig`.
     rng
