@@ -23,7 +23,6 @@ SIZES = [
     (512, 64, 4096),
     (1000, 784, 4096),
     (1000, 4, 32768),
-    (400, 2, 65536),
 ]
 MOST = 5e7  # numbers of a Jacobian that is formed
 
