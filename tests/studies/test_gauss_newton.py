@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from scipy.linalg import hadamard
 
 import mehler as mh
+from mehler.__main__ import main
 from mehler.studies import gauss_newton as gn
 from mehler.studies.gauss_newton import experiments, report
 from mehler.studies.gauss_newton.plan import iterations
@@ -428,6 +430,31 @@ def test_the_study_trains_on_points_and_labels_of_ones_own():
 def test_the_study_refuses_what_does_not_apply(change, message):
     with pytest.raises(ValueError, match=message):
         study("gauss-newton", quick=True, **change)
+
+
+def test_command_line(tmp_path, capsys):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((20, 5)))
+    np.save(tmp_path / "y.npy", np.arange(20) % 2)
+    x, y, out = (str(tmp_path / name) for name in ("x.npy", "y.npy", "out"))
+    argv = [
+        "study",
+        "gauss-newton",
+        "--quick",
+        "--data",
+        x,
+        "--labels",
+        y,
+        "-o",
+        out,
+        "--json",
+        "--quiet",
+    ]
+    assert main([*argv, "--width", "300", "--steps", "2"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [r["width"] for r in found["records"][""]] == [300, 300, 300]
+    assert str(tmp_path / "out" / "gauss-newton.html") in found["files"]
+    assert main([*argv, "--activations", "tanh"]) == 2
+    assert "is of ReLU networks" in capsys.readouterr().err
 
 
 def test_ctrl_c_keeps_what_is_known():

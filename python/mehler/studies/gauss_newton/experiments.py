@@ -19,7 +19,6 @@ from .training import train
 
 Row = dict[str, Any]
 Say = Callable[[str], None]
-COLUMNS = 4096  # coordinates of J that one thread sums at a time where J is formed
 
 
 def quality(
