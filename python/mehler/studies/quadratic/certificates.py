@@ -1,10 +1,13 @@
 """Whether the teacher is the only student that fits: one unit, n = d + 1 samples, and a proof that is a sign count.
 
-A semidefinite A with x_k' A x_k = (w . x_k)^2 for all k is w w' alone, if and only if some S = sum_k lambda_k x_k x_k' is semidefinite, kills
-w, and has the rank d - 1. With d + 1 samples S w = 0 leaves one line of lambda: lambda_k = c_k / (w . x_k), with c the null vector of the
-d x (d + 1) matrix of samples. S is diag(lambda) seen on the hyperplane c' u = 0, whose direction lambda^-1 c lies in it: of p positive and q
-negative lambda_k, S has p - 1 positive and q - 1 negative eigenvalues. So S is semidefinite of rank d - 1 exactly when one lambda_k alone has
-its sign. (A derivation of ours.)
+A semidefinite A with x_k' A x_k = (w . x_k)^2 for d + 1 general samples is w w' alone if and only if S = sum_k lambda_k x_k x_k' that kills w
+is semidefinite of rank d - 1. If it is, <S, A> = <S, w w'> = 0 leaves multiples of w w'. If not, no combination of the x_k x_k' is
+semidefinite on the complement of w alone, and so (theorem of the alternative) some D with x_k' D x_k = 0 is positive definite there: w w' + eps D
+fits too.
+
+S w = 0 leaves one line of lambda: lambda_k = c_k / (w . x_k), with c the null vector of the d x (d + 1) matrix of samples. S is diag(lambda)
+seen on the hyperplane c' u = 0, whose direction lambda^-1 c lies in it: of p positive and q negative lambda_k, S has p - 1 positive and q - 1
+negative eigenvalues. So S is semidefinite of rank d - 1 exactly when one lambda_k alone has its sign. (A derivation of ours.)
 """
 
 from __future__ import annotations

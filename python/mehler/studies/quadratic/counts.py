@@ -34,7 +34,7 @@ def symmetric_dimension(d: int) -> int:
 def critical_samples(d: int, m_star: int) -> int:
     """n_c = d (m* + 1) - m* (m* + 1) / 2 for m* < d, and d (d + 1) / 2 from there on.
 
-    It counts: the matrices of rank m* near A* are d m* - m* (m* - 1) / 2 numbers, and d - m* more samples keep the rest of a semidefinite A
+    A count: the matrices of rank m* near A* are d m* - m* (m* - 1) / 2 numbers, and d - m* more samples keep the rest of a semidefinite A
     from growing. At finite d it is the middle of a smooth transition, not a wall: below it, the teacher is found sometimes.
 
     Parameters

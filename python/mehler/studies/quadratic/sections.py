@@ -93,7 +93,12 @@ def threshold_section(scans: Sequence[ThresholdScan]) -> Section:
                 "Proportion of trials that find the teacher",
                 "Proportion against number of samples, with 95 % bands; n_c is marked. "
                 + "; ".join(
-                    f"m* = {s.m_star}, n_c = {s.critical}: one half at n = {s.half():.1f}"
+                    f"m* = {s.m_star}, n_c = {s.critical}: "
+                    + (
+                        f"one half at n = {s.half():.1f}"
+                        if s.half() > 0.0
+                        else "one half is not passed"
+                    )
                     for s in scans
                 ),
                 f"{scans[0].at(scans[0].samples[0]).trials} trials for each n, bands of Wilson, 95 %. Vertical lines: n_c of each teacher, and d (d + 1)/2.",
