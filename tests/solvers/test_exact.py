@@ -136,3 +136,11 @@ def test_time_limit_and_callback():
     with pytest.warns(mh.ConvergenceWarning, match="callback"):
         r = mh.min_eig(X, "tanh", precision="exact", callback=lambda s: s.phase == "exact")
     assert r.status == "budget-limited" and r.upper > 0.0
+
+
+def test_an_upper_bound_below_every_double_is_no_error():
+    """More points than the kernel's rank: exactly singular, and the quotient underflows."""
+    X = mh.generate("sphere-random", n=40, d=5, rng=0)
+    with pytest.warns(mh.PrecisionWarning, match="may be exactly zero"):
+        r = mh.min_eig(X, "identity", precision="exact", tol=1e-4)
+    assert r.status == "rounding-limited" and r.lower == 0.0 and 0.0 <= r.upper < 1e-300
