@@ -5,6 +5,7 @@ c1 to c5 are the acceptance lines. Seeds are fixed; the docstrings say over how 
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -581,6 +582,7 @@ def test_study_says_what_its_numbers_say(tiny: None, tmp_path):
     scan = quadratic.threshold_scan(3, 1, range(3, 9, 2), trials=4, steps=500, rng=5)
     assert list(found.records["threshold"]) == scan.records()
     assert {r["n"] for r in found.records["rank"] if r["d"] == 2} == set(range(1, 8))
+    assert json.loads(json.dumps(found.to_dict()))["records"]["trials"][0]["n"] == 3
     files, missing = found.save(tmp_path)
     assert not missing and {f.suffix for f in files} == {".csv", ".png", ".html"}
     page = (tmp_path / "quadratic.html").read_text(encoding="utf-8")
