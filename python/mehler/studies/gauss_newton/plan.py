@@ -2,7 +2,7 @@
 
     exact     n^2 (m + d) + n^3 / 3                                    Gram matrix, Cholesky
     tensor    n (M log M + D log D + 2 s)  + 2 s n^2 + 4 n m d k       sketch, QR, k iterations of 4 n m d
-                                                                       (of few coordinates: those of 12, to read A)
+                                                                       (of few coordinates: those of 15, to read A)
     srht      n N log N                    + 2 s n^2 + 4 n m d k
     cg        4 n m d k'                                               k' iterations without a preconditioner
     explicit  n m d + n^2 m d + n^3 / 3                                J itself: for comparison, never taken
@@ -24,7 +24,8 @@ from .sketch import padded
 ROUTES = ("exact", "tensor", "srht", "cg")
 RATIO = 4  # s / n: 2 costs half as many flops of QR and twice the iterations
 WEIGHT = {"gemm": 1.0, "cholesky": 1.5, "qr": 3.0, "transform": 5.0, "product": 1.2}
-READ = 12  # columns of X beside which reading A twice is not seen
+BESIDE = 4  # products for the norm, and for the true residual
+READ = 15  # columns of X beside which reading A twice is not seen
 UNIT = 2.5e-11  # seconds of a flop of a square product by one thread
 
 
@@ -182,8 +183,8 @@ def plan(
     held = 8 * (2 * size * n + 4 * n * n)
     routes = [
         made("exact", 8 * 3 * n * n, 0, gemm=float(n) * n * (m + d), cholesky=cubic),
-        made("tensor", held, k, transform=n * (M * logs[M] + D * logs[D] + 2.0 * size), qr=qr, product=pair * k),
-        made("srht", held + 16 * 2 * N, k, transform=n * N * logs[N], qr=qr, product=pair * k),
+        made("tensor", held, k, transform=n * (M * logs[M] + D * logs[D] + 2.0 * size), qr=qr, product=pair * (k + BESIDE)),
+        made("srht", held + 16 * 2 * N, k, transform=n * N * logs[N], qr=qr, product=pair * (k + BESIDE)),
         made("cg", 8 * 12 * n + 8 * m * d, plain, product=pair * plain),
         made("explicit", 8 * n * (m * d + 2 * n), 0, gemm=float(n) * n * m * d, cholesky=cubic, transform=float(n) * m * d),
     ]  # fmt: skip
