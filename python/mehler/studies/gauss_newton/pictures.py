@@ -66,10 +66,6 @@ def loops(fig: Figure, rows: Sequence[Row]) -> None:
             mine = [r for r in rows if r["loop"] == loop and r["ratio"] == ratio]
             ax.plot([r["iteration"] for r in mine], [r["residual"] for r in mine], color=(BLUE, RED)[place], ls=style, lw=1.9, label=f"{loop}, s = {ratio:g} n")  # fmt: skip
     ax.set_yscale("log")
-    ax.set_xscale("symlog", linthresh=10.0)
-    ticks = [t for t in (0, 5, 10, 20, 50, 100, 200) if t <= max(r["iteration"] for r in rows)]
-    ax.set_xticks(ticks, [str(t) for t in ticks])
-    ax.minorticks_off()
     ax.set_xlim(left=0.0)
     drawing.line(ax, 1.0, "where both began")
     _axes(ax, "iteration", "residual, relative")
