@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import mehler as mh
 from mehler.__main__ import main
 from mehler.studies import random_features as rf
-from mehler.studies.random_features import data, table
+from mehler.studies.random_features import conjugate, data, table
 from mehler.studies.random_features import found as work
 
 
@@ -316,13 +316,13 @@ def test_kernel_row_is_ridge_regression_written_out():
     labels = (X[:, 0] > 0.2).astype(int) + (X[:, 1] > 0.0)
     s = data.split(X, work.targets(labels, len(X), 0), 0)
     assert sorted([*s.fitted, *s.chosen, *s.tested]) == list(range(90)) and len(s.fitted) == 60
-    row, caps = data.kernel_limit(s, "relu", 2.0, (1.0, 10.0), None, 0)
+    row, caps = conjugate.kernel_limit(s, "relu", 2.0, (1.0, 10.0), None, 0)
     ker = mh.nngp("relu", weight_var=4.0 / 3.0, bias_var=4.0 / 3.0)
     K, Y = ker(X), s.targets.y
     F = K[np.ix_(s.fitted, s.fitted)]
     unit = float(np.mean(np.diag(F)))
     wrong = {}
-    for r in data.SOLVED:
+    for r in conjugate.SOLVED:
         a = np.linalg.solve(F + r * unit * np.eye(60), Y[s.fitted])
         wrong[r] = [
             float(np.mean(np.argmax(K[np.ix_(rows, s.fitted)] @ a, axis=1) != labels[rows]))
@@ -336,6 +336,23 @@ def test_kernel_row_is_ridge_regression_written_out():
         k = np.arange(60)
         exact = np.max(np.sqrt(np.cumsum(e)[59 - k]) - c.cap * np.sqrt(values[59 - k]))
         assert 0.0 <= c.bound <= max(exact, 0.0) / np.linalg.norm(Y[s.fitted]) + 1e-9
+
+
+def test_a_preconditioner_that_fails_is_done_without(monkeypatch: pytest.MonkeyPatch):
+    real = mh.solve
+
+    def indefinite(*a: object, **k: object) -> object:
+        if "preconditioner" not in k:
+            raise ValueError("the preconditioner must be positive definite")
+        return real(*a, **k)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(mh, "solve", indefinite)
+    X = mh.generate("sphere-random", 40, 5, rng=0)
+    found = conjugate.ridge_solve(mh.gram(X, mh.nngp("relu")), X[:, :2], 0.1, None, 0)
+    assert found.resolved and "no preconditioner" in found.method
+    np.testing.assert_allclose(
+        (mh.nngp("relu")(X) + 0.1 * np.eye(40)) @ found.x, X[:, :2], atol=1e-5
+    )
 
 
 def test_wide_layers_come_to_the_kernel():

@@ -1,17 +1,15 @@
-"""The same question of a data set: read-outs of finite width beside the conjugate kernel, their limit.
+"""The same question of a data set: read-outs of finite width; their limit is in ``conjugate``.
 
     finite:     H / sqrt(m), m frozen neurons phi(w . x - b), w and b normal of the variance lam^2 / 3 of the box [-lam, lam]
     infinite:   K = E phi(w . x - b) phi(w . x' - b): mh.nngp(phi, weight_var=lam^2 / 3, bias_var=lam^2 / 3)
 
-Normal instead of uniform, so that the kernel is exactly the limit; ``box_error`` measures what that changes. Ridges are chosen
-on points set aside. (K + r I) a = Y is solved by products and conjugate gradients; no eigenvalue but the first few is looked for.
+Normal instead of uniform, so that the kernel is exactly the limit; layers of the law 'box' show what that changes. Ridges are
+chosen on points set aside.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,16 +20,10 @@ from ...activations import Activation, activation
 from ..grid import label_of
 from ..targets import Targets
 from .layer import FrozenLayer, frozen_layer
-from .lower import LowerBound, lower_bound
 from .readout import ReadOut
 
 PARTS = (4, 1, 1)  # of six: fitted, ridge chosen on, tested on
 RIDGES = np.logspace(-10.0, 0.0, 21)  # of finite width, in units of the mean diagonal
-SOLVED = (1e-8, 1e-6, 1e-4, 1e-2)  # of the kernel: a solve each
-TOP = 40  # eigenpairs of the kernel that its bound may take off
-BLOCK = 2_000  # rows of a cross kernel at a time
-SINGLE_FROM = 8_192  # points: float32 entries, refined in float64
-SOLVE_TOL = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,102 +197,6 @@ def best(errors: list[float]) -> int:
     """The largest ridge among those of least error: of equals the most regular one."""
     e = np.asarray(errors)
     return int(np.flatnonzero(e == np.min(e))[-1])
-
-
-def kernel_limit(
-    s: Split,
-    act: str | Activation,
-    lam: float,
-    caps: tuple[float, ...],
-    threads: int | None,
-    seed: int,
-) -> tuple[DataRow, list[CapRow]]:
-    """The conjugate kernel: ridge solves by conjugate gradients, and the bound from its first eigenpairs.
-
-    Parameters
-    ----------
-    s
-        Points.
-    act, lam
-        The kernel.
-    caps
-        B.
-    threads
-        Of the products.
-    seed
-        Of preconditioners and of the random start.
-    """
-    from ... import ConvergenceWarning, PrecisionWarning, gram, nngp, solve
-
-    A, Y = s.X[s.fitted], s.targets.y[s.fitted]
-    found = []
-    with warnings.catch_warnings():  # the table says what is not resolved
-        for ours in (ConvergenceWarning, PrecisionWarning):
-            warnings.simplefilter("ignore", ours)
-        ker = nngp(act, weight_var=lam * lam / 3.0, bias_var=lam * lam / 3.0)
-        K = gram(A, ker, dtype="float32" if len(A) > SINGLE_FROM else "float64", threads=threads)
-        unit = float(np.mean(K.diagonal()))
-        for r in SOLVED:
-            a = solve(K, Y, shift=r * unit, tol=SOLVE_TOL, threads=threads, rng=seed)
-            if a.interrupted:
-                raise KeyboardInterrupt
-            found.append(a)
-        k = best([s.error(s.chosen, across(ker, s.X[s.chosen], A, a.x)) for a in found])
-        error = s.error(s.tested, across(ker, s.X[s.tested], A, found[k].x))
-        bounds = list(kernel_bounds(K, Y, act, lam, caps, threads, seed))
-    row = DataRow(
-        label_of(act),
-        lam,
-        None,
-        "kernel",
-        SOLVED[k],
-        error,
-        None,
-        int(np.max(found[k].iterations)),
-        found[k].status,
-        found[k].method,
-        K.error,
-    )
-    return row, bounds
-
-
-def across(ker: Any, X: Array, A: Array, coefficients: Array) -> Array:
-    """K(X, A) a, some rows at a time."""
-    return np.concatenate(
-        [ker(X[i : i + BLOCK], A) @ coefficients for i in range(0, len(X), BLOCK)]
-    )
-
-
-def kernel_bounds(
-    K: Any,
-    Y: Array,
-    act: str | Activation,
-    lam: float,
-    caps: tuple[float, ...],
-    threads: int | None,
-    seed: int,
-) -> Iterator[CapRow]:
-    """|Y - f| / |Y| for every f of norm B in the kernel's space, from the first eigenpairs of K.
-
-    Of approximate eigenvectors with residuals of norm e, the largest eigenvalue of what is left of K when k of them are
-    taken off is at most that of theta_{k+1} plus 2 e.
-    """
-    from ... import eigsh
-
-    size = float(np.linalg.norm(Y))
-    k = min(TOP, len(Y) - 1)
-    top = eigsh(K, k, which="LA", tol=SOLVE_TOL, threads=threads, rng=seed)
-    if top.interrupted:
-        raise KeyboardInterrupt
-    assert top.vectors is not None and top.residuals is not None and top.values is not None
-    V, e = np.linalg.qr(top.vectors)[0], float(np.linalg.norm(top.residuals))
-    P = V.T @ Y
-    energies = np.sum(P * P, axis=1)
-    outside = float(np.linalg.norm(Y - V @ P))
-    values = np.asarray(top.values) + 2.0 * e + top.floor
-    for B in caps:
-        low: LowerBound = lower_bound(values, energies, B, outside=outside)
-        yield CapRow(label_of(act), lam, None, B, low.value / size, math.nan, low.directions)
 
 
 def digits() -> tuple[Array, Any]:

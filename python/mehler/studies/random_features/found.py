@@ -14,7 +14,7 @@ from ...activations import Activation
 from ..ask import Ask
 from ..grid import label_of
 from ..targets import targets
-from . import data
+from . import conjugate, data
 from .data import CapRow, DataRow
 from .readout import ReadOut
 from .ridgelet import RIDGELET, gaussian_tail, tail
@@ -205,7 +205,7 @@ def of_data(found: Found) -> None:
         found.data_rows += rows
         found.data_caps += caps
         found.data_rows += data.finite_widths(s, act, lam, widths[-1:], "box", ask.seed)[0]
-        row, caps = data.kernel_limit(s, act, lam, DATA_CAPS, ask.threads, ask.seed)
+        row, caps = conjugate.kernel_limit(s, act, lam, DATA_CAPS, ask.threads, ask.seed)
         found.data_rows.append(row)
         found.data_caps += caps
 
