@@ -55,8 +55,8 @@ def cross_gram(estimator: str, X: Any, Y: Any = None) -> Array:
 
     delta is the derivative of the step that is used forwards, mu' what is used backwards. Given w.x = 0, w.x' is normal with standard
     deviation sd = |x'| sqrt(1 - rho^2), and P is 1 for identity, 1/2 for relu (both matrices have a rank of at most d) and Phi(1 / sd) - 1/2 for clipped.
-    Symmetric where all norms are equal; that of clipped is not positive semidefinite: a coarse gradient is no gradient.
-    Use ``np.linalg.eigvalsh``, or ``mh.eigsh(..., method="dense" or "lanczos")``; a Cholesky factorisation must fail on it.
+    Symmetric where all norms are equal; that of clipped need not be positive semidefinite: a coarse gradient is no gradient.
+    Use ``np.linalg.eigvalsh``, or ``mh.eigsh(..., method="dense" or "lanczos")``; a Cholesky factorisation fails where an eigenvalue is negative.
 
     Parameters
     ----------
