@@ -89,7 +89,7 @@ def test_auto_climbs_from_single_to_double(method):
     X = sphere(1200, 7)
     X[1] = X[0] + 1e-6 * X[2]
     X[1] /= np.linalg.norm(X[1])
-    X[5] *= 5.0  # norms that differ: single is float32
+    X[5] *= 9.0  # norms that differ: single is float32
     r = mh.min_eig(X, "relu", method=method, rng=0)
     assert r.dtype == "float64"
     check(r, mh.gradient_kernel("relu")(X))
@@ -98,7 +98,7 @@ def test_auto_climbs_from_single_to_double(method):
 @pytest.mark.parametrize("method", ["lanczos", "preconditioned"])
 def test_single_says_when_it_cannot(method):
     X = sphere(1200, 3)
-    X[5] *= 2.5  # norms that differ: single is float32
+    X[5] *= 3.0  # norms that differ: single is float32
     act = mh.activation("rectified_power", q=2)
     with pytest.warns(mh.PrecisionWarning, match="use precision='double' or 'auto'"):
         r = mh.min_eig(X, act, method=method, precision="single", rng=0)

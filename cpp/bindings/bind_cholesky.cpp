@@ -103,6 +103,7 @@ py::dict shift_invert(const Solver& factor, const Operator* exact, Index wanted,
     const bool interrupted = monitor.run_partial([&](Monitor&) { solver.run(); });
     py::dict d;
     d["ritz_values"] = solver.ritz_values;
+    d["with_guards"] = solver.with_guards;
     d["ritz_residuals"] = solver.ritz_residuals;
     d["values"] = solver.values;
     d["residuals"] = solver.residuals;

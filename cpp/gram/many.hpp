@@ -43,7 +43,8 @@ fill_many(const std::shared_ptr<const Points>& points, const Profiles& profiles,
         walk_tile(P, P, true, tile, work.data(), &mine, [&](const Stretch& s) {
             for (std::size_t k = 0; k < profiles.size(); ++k) {
                 entries(*profiles[k], P, P, tile, s, h);
-                put_stretch(data[k].data() + at, columns, s.r, s.start, s.count, h, scales[k]);
+                put_stretch(data[k].data() + at, columns, s.r, s.start, s.count, h, scales[k],
+                            {I * edge, J * edge});
             }
         });
         if (I == J)

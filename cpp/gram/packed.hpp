@@ -1,49 +1,34 @@
 // Packed lower tiles in float64, float32 or 32-bit fixed point, filled tile by tile.
-//
-// Fixed point: entries are whole multiples of one unit, at most 2^31 of them. As many bytes as
-// float32 and products as fast, but 256 times less of a large entry is lost: what rounding hides
-// of the smallest eigenvalue is decided by the large entries, of which kernels have many.
 #pragma once
 #include <cstdint>
 #include <memory>
 #include <type_traits>
 
 #include "core/operator.hpp"
+#include "gram/rounding.hpp"
 #include "gram/symmetric_product.hpp"
 #include "kernel/tile.hpp"
 
 namespace mehler {
 
-// How a value of at most ``top`` is stored: value = unit * what is stored.
-template <class T>
-struct Scale {
-    explicit Scale(double) {}
-    static constexpr double unit = 1.0;
-    T stored(double value) const { return static_cast<T>(value); }
-};
-template <>
-struct Scale<std::int32_t> {
-    static constexpr double most = 2147483646.0; // one to spare for rounding
-    explicit Scale(double top) : unit(top / most), inverse(most / top) {}
-    double unit, inverse;
-    std::int32_t stored(double value) const {
-        const double x = value * inverse;
-        return static_cast<std::int32_t>(x + (x < 0.0 ? -0.5 : 0.5));
-    }
+// Where a tile lies in K.
+struct Corner {
+    Index row, column;
 };
 
 // Entries start, ..., start + count - 1 of row r of a tile with so many columns, in strips; start
 // is a multiple of a line.
 template <class T>
 void put_stretch(T* tile, Index columns, Index r, Index start, Index count, const double* values,
-                 const Scale<T>& scale) {
+                 const Scale<T>& scale, Corner at) {
+    const Index i = at.row + r, j = at.column + start;
     T* to = tile + Tiling::within<T>(r, start, columns);
     Index c = 0;
     for (; c + line<T> <= count; c += line<T>, to += strip * line<T>)
         for (Index l = 0; l < line<T>; ++l)
-            to[l] = scale.stored(values[c + l]);
+            to[l] = scale.stored(values[c + l], i, j + c + l);
     for (Index l = 0; c + l < count; ++l)
-        to[l] = scale.stored(values[c + l]);
+        to[l] = scale.stored(values[c + l], i, j + c + l);
 }
 
 // The upper half of a diagonal tile from its lower half: symmetric to the bit.
@@ -64,7 +49,7 @@ void fill_lower(const Points& P, const Profile& h, const Tiling& tiling, Index I
         std::fill(out, out + tiling.height(I) * columns, T(0));
     fill_tile(P, P, true, h, {I * edge, rows, J * edge, used}, work, pairs,
               [&](Index r, Index start, Index count, const double* values) {
-                  put_stretch(out, columns, r, start, count, values, scale);
+                  put_stretch(out, columns, r, start, count, values, scale, {I * edge, J * edge});
               });
     if (I == J)
         mirror(out, rows, columns);

@@ -81,6 +81,7 @@ public:
                                             lanczos_->ritz().vectors);
         if (exact_ || end == End::stopped)
             V_ = smoothed_ritz_vectors();
+        with_guards = (shift_ - ritz_.values.array().inverse()).matrix();
         const Index k = std::min<Index>(options_.wanted, ritz_.values.size());
         ritz_values = (shift_ - ritz_.values.head(k).array().inverse()).matrix();
         ritz_residuals =
@@ -101,6 +102,7 @@ public:
 
     End end = End::converged;
     Vector ritz_values, ritz_residuals; // of the factored matrix, as Lanczos leaves them
+    Vector with_guards;                 // ritz_values, and those of the guards behind them
     Vector values, residuals;           // of `exact`; empty before the first measurement
     Index solves = 0, products = 0;     // block solves, block products of `exact`
     std::vector<EigenStep> history;

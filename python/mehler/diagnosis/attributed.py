@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -215,6 +216,8 @@ class Attribution:
         if self.pair is not None:
             i, j = self.pair
             share = f", lambda_min is {100.0 * self.pair_share:.3g} % of it"
+            if math.isnan(self.pair_share):
+                share = "; it is singular, and one of them has to go"
             lines.append(
                 (
                     "closest pair",

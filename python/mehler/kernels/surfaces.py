@@ -30,6 +30,7 @@ from .profile import EPS, _nodes
 from .samples import Sample, sample_of
 
 DEGREES = (("linear", 24), ("sqrt", 40), ("linear", 48), ("sqrt", 72), ("sqrt", 128))
+STEEPEST = 400.0  # standard deviations of f without kinks: rules take s nodes a unit
 SMALL = 4e-16  # what compression may leave out, in each coefficient
 
 
@@ -204,6 +205,8 @@ def _resolved_sample(
     if high == low:
         a = np.array([low])
         return a, sample_of(f, kinks, a)
+    if not kinks and high > math.log(STEEPEST):  # a step, as far as any rule can tell
+        raise TooWide
     z, w = line(f, kinks, math.exp(high))
     root = np.sqrt(w * density(z))
     for count in RANKS:

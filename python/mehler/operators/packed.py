@@ -2,14 +2,18 @@
 
     float64    8 bytes, |error| <= 2^-53 |K_ij|
     float32    4 bytes, |error| <= 2^-24 |K_ij|
-    fixed32    4 bytes, |error| <= 2^-32 max K_ii      (K_ij = unit k_ij, k_ij a 32-bit integer)
+    fixed32    4 bytes, |error| <= unit = 2^-31 max K_ii   (K_ij = unit k_ij, k_ij a 32-bit integer)
 
 What rounding hides of the smallest eigenvalue is decided by the large entries, of which kernel matrices have many:
-fixed point loses 256 times less of one than float32 does, for as many bytes and the same time. Where norms
-differ much and small entries matter, float32 is the better one.
+fixed point loses 100 times less of one than float32 does, for as many bytes and the same time; and it rounds by lot
+(cpp/gram/rounding.hpp), so that errors are independent, of mean zero and at most half a unit in the mean square: they add
+up to unit sqrt(n) in norm, whatever the points. Those of float32 may be aligned. Where norms differ much and small
+entries matter, float32 is the better one.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -20,7 +24,7 @@ Packed = _core.Packed64 | _core.Packed32 | _core.PackedFixed32
 PACKED = (_core.Packed64, _core.Packed32, _core.PackedFixed32)
 BYTES = {"float64": 8, "float32": 4, "fixed32": 4}
 SINGLE = ("float32", "fixed32")  # what a solver has to correct in float64
-WIDEST = 16.0  # max K_ii / min K_ii up to which fixed point holds every entry better
+WIDEST = 64.0  # max K_ii / min K_ii up to which fixed point holds every diagonal entry better
 
 
 def four_bytes(diagonal: Array) -> str:
@@ -54,9 +58,24 @@ def fill(
     return make(points, profile, threads, ask)
 
 
+def reach(kind: str, error: float, n: int) -> float:
+    """How far storage may move one eigenvalue past another: twice |E|, of independent errors or of any.
+
+    Parameters
+    ----------
+    kind
+        The format.
+    error
+        What :func:`rounding` says.
+    n
+        Order.
+    """
+    return 4.0 * error / math.sqrt(n) if kind == "fixed32" else 2.0 * error
+
+
 def rounding(K: Packed, threads: int) -> float:
     """A bound of |E| <= |E|_F, E what storage leaves of K."""
     if isinstance(K, _core.PackedFixed32):
-        return 0.5 * (1.0 + 1e-6) * K.unit * K.size
+        return (1.0 + 2e-6) * K.unit * K.size
     eps = 2.0**-24 if isinstance(K, _core.Packed32) else 2.0**-53
     return eps * (1.0 + 1e-6) * K.frobenius(threads)

@@ -111,7 +111,7 @@ def solve(problem: Problem, dtype: str) -> Work:
 def single_noise(problem: Problem, dtype: str) -> float:
     """What four bytes an entry leave of K, the bound of ``packed.rounding`` spread over the spectrum; relative to h(1)."""
     if dtype == "fixed32":
-        return 2.0**-32 * math.sqrt(problem.n)
+        return 2.0**-31 * math.sqrt(problem.n)
     return 2.0**-24 * math.sqrt(1.0 + problem.n * problem.probe.square)
 
 

@@ -183,6 +183,10 @@ def _solve(
     def settled(rounding: float) -> bool:
         return measured and bool(np.all(residuals + rounding <= task.tol * np.abs(values)))
 
+    # Rounding may move one eigenvalue of K past another: all within it have to be among the guards.
+    ends = found["with_guards"]
+    reach = 2.0 * 2.0**-24 * F.frobenius if single else 0.0
+    crowded = single and measured and len(ends) < n and float(ends[-1]) <= float(np.max(values)) + reach
     rounding = rounding_of(n, F.frobenius, entry_error)
     if not settled(rounding) and measured and not stopped:  # |K|_F is more than |K|
         try:
@@ -190,11 +194,18 @@ def _solve(
         except (KeyboardInterrupt, _core.Interrupted):
             interrupted = stopped = True
     message = ""
-    if settled(rounding):
+    if settled(rounding) and not crowded:
         status = "resolved"
     elif stopped:
         status = "budget-limited"
         message = "interrupted" if interrupted else task.report.why
+    elif single and settled(rounding):
+        status = "rounding-limited"
+        rounding = max(rounding, reach)
+        message = (
+            "several eigenvalues lie within the rounding of a float32 factor; "
+            "use precision='double' or 'auto'"
+        )
     elif single:
         status = "rounding-limited"
         rounding = max(rounding, float(np.max(residuals)))

@@ -20,7 +20,7 @@ from ..operators.foreign import check_size
 from ..operators.gram import Gram
 from ..operators.layered import refuse
 from ..operators.many import Filled
-from ..operators.packed import PACKED, SINGLE, rounding
+from ..operators.packed import PACKED, SINGLE, reach, rounding
 from ..preconditioners import choice as preconditioners
 from ..result import EigenResult
 from . import room
@@ -212,7 +212,7 @@ def solve(
         # what rounding leaves of a residual; more, where it has passed through an approximate inverse
         relative = 0.5 * EPS if inverse is None else 16.0 * EPS
     rounds = 8 if single else 1
-    window = 4.0 * error / math.sqrt(n) if single else 0.0  # float32 may have changed their order
+    window = reach(dtype, error, n) if single else 0.0  # rounding may have changed their order
     if inverse is None:
         found = _core.lanczos(
             op, exact, k, block, most, tol, goal, floor, relative, below, task.seed, largest,

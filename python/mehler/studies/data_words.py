@@ -19,10 +19,11 @@ def conclusions(found: Found) -> tuple[str, ...]:
     if known:
         order = sorted(known, key=lambda a: -known[a].value)
         words = ", ".join(f"{a} {known[a].value:.3g}" for a in order)
-        out.append(
-            f"Smallest eigenvalue, largest first: {words}: a factor of "
-            f"{times(known[order[0]].value / known[order[-1]].value)} between the first and the last."
-        )
+        ends = ""
+        if len(order) > 1:
+            factor = times(known[order[0]].value / known[order[-1]].value)
+            ends = f": a factor of {factor} between the first and the last"
+        out.append(f"Smallest eigenvalue, largest first: {words}{ends}.")
     aim = SHARES[1]
     steps = {
         a: i.value for a, o in found.of.items() if (i := iterations(found, o, aim)) is not None
