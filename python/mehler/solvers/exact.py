@@ -324,7 +324,7 @@ def points_route(
                 return result
             if found.cut:  # how far the series has to go, the upper bound says
                 wanted = found.upper * task.tol / (100.0 * n * float(ker.h.ends[0]))
-                wanted = max(wanted, 5e-324)  # an upper bound below every double, of an exact zero perhaps
+                wanted = max(wanted, 5e-324)  # of an exact zero it underflows
                 digits = max(digits + 10, min(2 * digits, math.ceil(-math.log10(wanted))))
                 bits = max(bits, int(4.0 * digits))
             else:

@@ -186,7 +186,9 @@ def _solve(
     # Rounding may move one eigenvalue of K past another: all within it have to be among the guards.
     ends = found["with_guards"]
     reach = 2.0 * 2.0**-24 * F.frobenius if single else 0.0
-    crowded = single and measured and len(ends) < n and float(ends[-1]) <= float(np.max(values)) + reach
+    crowded = (
+        single and measured and len(ends) < n and float(ends[-1]) <= float(np.max(values)) + reach
+    )
     rounding = rounding_of(n, F.frobenius, entry_error)
     if not settled(rounding) and measured and not stopped:  # |K|_F is more than |K|
         try:
