@@ -92,7 +92,12 @@ class Operator:
 
 class Packed64(Operator):
     def __init__(
-        self, points: Points, profile: Profile, threads: int, ask: _Ask = None
+        self,
+        points: Points,
+        profile: Profile,
+        threads: int,
+        ask: _Ask = None,
+        top: float = 0.0,
     ) -> None: ...
     @property
     def unit(self) -> float: ...
@@ -103,7 +108,12 @@ class Packed64(Operator):
 
 class Packed32(Operator):
     def __init__(
-        self, points: Points, profile: Profile, threads: int, ask: _Ask = None
+        self,
+        points: Points,
+        profile: Profile,
+        threads: int,
+        ask: _Ask = None,
+        top: float = 0.0,
     ) -> None: ...
     @property
     def unit(self) -> float: ...
@@ -114,7 +124,12 @@ class Packed32(Operator):
 
 class PackedFixed32(Operator):
     def __init__(
-        self, points: Points, profile: Profile, threads: int, ask: _Ask, top: float
+        self,
+        points: Points,
+        profile: Profile,
+        threads: int,
+        ask: _Ask = None,
+        top: float = 0.0,
     ) -> None: ...
     @property
     def unit(self) -> float: ...

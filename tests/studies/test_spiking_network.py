@@ -298,7 +298,7 @@ def test_study_that_is_stopped_keeps_what_it_has(monkeypatch: pytest.MonkeyPatch
         ({"X": np.eye(5), "labels": [1, 1, 1, 1, 1]}, "labels must be of 2 to 100 classes; got 1"),
         ({"X": np.eye(5), "labels": np.eye(5)}, "one class for each of the 5 images"),
         ({"X": np.eye(3), "labels": [0, 1, 2]}, "at least four images"),
-        ({"width": 64}, "width goes with the study 'data'; got which='spiking'"),
+        ({"width": 64}, "width goes with the study 'data'.*; got which='spiking'"),
         ({"time_limit": 3.0}, "time_limit goes with the study 'data'"),
     ],
 )  # fmt: skip
