@@ -5,6 +5,9 @@
 Bytes streamed: every block product reads the stored triangle once. What computes entries again is
 counted as one stream, too, which makes the floor lower than it is. Rates are measured before and after.
 
+ReLU to 1e-6. The values of ELU and tanh lie more than 1e10 below the largest eigenvalue, of which double precision
+rounds 2e-16 off: 1e-5 of them is what can be proved.
+
     python -m pytest bench/test_bench_all_images.py -s
 """
 
@@ -37,7 +40,7 @@ def rates():
 X = Case("fashion-mnist", 60_000, 784).points()
 before = rates()
 start = time.perf_counter()
-r = mh.min_eig(X, sys.argv[1], max_memory="10GB", certify="theory", rng=0)
+r = mh.min_eig(X, sys.argv[1], max_memory="10GB", certify="theory", tol=float(sys.argv[3]), rng=0)
 seconds = time.perf_counter() - start
 after = rates()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -50,14 +53,14 @@ print(json.dumps(dict(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["relu", "elu", "tanh"])
-def test_all_images(benchmark, say, name):
+@pytest.mark.parametrize(("name", "tol"), [("relu", 1e-6), ("elu", 1e-5), ("tanh", 1e-5)])
+def test_all_images(benchmark, say, name, tol):
     """Resolved, below 11 GB, within twice the floor."""
     Case("fashion-mnist", 1, D).points()  # the data are there
 
     def run() -> dict:
         child = subprocess.run(
-            [sys.executable, "-c", CHILD, name, str(Path(__file__).parent)],
+            [sys.executable, "-c", CHILD, name, str(Path(__file__).parent), str(tol)],
             capture_output=True,
             text=True,
             check=True,
