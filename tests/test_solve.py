@@ -247,6 +247,21 @@ def test_bad_preconditioners(given, message):
         mh.solve(spd(30, 10.0), np.ones(30), preconditioner=given)
 
 
+def test_auto_goes_on_without_a_preconditioner_that_rounding_made_indefinite(sphere, monkeypatch):
+    """One that was asked for is refused; one that was chosen is left."""
+    from mehler.solvers import inverses
+
+    K, A, B = sphere
+    signs = np.where(np.arange(300) % 2, 1.0, -3.0)
+    turned = inverses.Inverse(lambda R: R * signs, 0, "turned")
+    monkeypatch.setattr(inverses, "make", lambda *args: turned)
+    r = mh.solve(K, B, shift=0.1)
+    assert r.resolved and "no preconditioner" in r.method
+    assert np.all(residual(A + 0.1 * np.eye(300), r.x, B) <= 1.01e-8)
+    with pytest.raises(ValueError, match="must be positive definite"):
+        mh.solve(K, B, shift=0.1, preconditioner="cholesky")
+
+
 def test_preconditioners_that_k_does_not_allow(sphere):
     _, A, B = sphere
     with pytest.raises(TypeError, match=r"preconditioner must be one of .* got int"):

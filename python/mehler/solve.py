@@ -38,7 +38,7 @@ from .errors import ConvergenceWarning, PrecisionWarning
 from .operators.foreign import as_operator
 from .result import plain
 from .solvers import budget, inverses
-from .solvers.conjugate_gradient import Apply, Descent, Rows, Stop, descend, norms
+from .solvers.conjugate_gradient import Apply, Descent, Indefinite, Rows, Stop, descend, norms
 from .solvers.outcome import EPS, Task
 
 VECTORS = 12  # of the size of b, at most: x, r, d, p, q, z, their like, and what indexing copies
@@ -177,7 +177,8 @@ def solve(
         or 'landmarks' (low-rank parts of the kernel, as in :func:`min_eig`'s preconditioned method), the three for a Gram
         operator only; None; a function R -> P^-1 R of blocks (n, c), or an array or operator that multiplies by P^-1,
         symmetric positive definite; or 'auto': cholesky up to 12,000 points where there are entries and it fits into memory,
-        else the one that suits the kernel and its points, else None.
+        else the one that suits the kernel and its points, else None; without one where rounding leaves that one
+        indefinite.
     tol
         Wanted |b - (K + shift I) x| / |b|, of each column.
     maxiter
@@ -274,7 +275,13 @@ def solve(
         work.single = dtype == "float32" and op is not exact
         try:
             work.inverse = work.chosen(preconditioner)
-            work.run(B)
+            try:
+                work.run(B)
+            except Indefinite:  # of one's own it is an error; rounding may do it to a chosen one
+                if not (isinstance(preconditioner, str) and preconditioner == "auto"):
+                    raise
+                work.inverse = inverses.none()
+                work.run(B)
         except (KeyboardInterrupt, _core.Interrupted):
             work.interrupted = not report.stopped
         work.measure_again(B)
@@ -331,6 +338,7 @@ class _Work:
     def run(self, B: Rows) -> None:
         """Rounds of conjugate gradients until every column is resolved, or rounding or patience ends it."""
         assert self.inverse is not None
+        self.under_way = None
         size = norms(B)
         self.X, self.residual = np.zeros_like(B), np.where(size > 0.0, 1.0, 0.0)
         self.iterations = np.zeros(len(B), dtype=np.int64)

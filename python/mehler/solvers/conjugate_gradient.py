@@ -25,6 +25,10 @@ Apply = Callable[[Rows], Rows]
 Stop = Callable[[int, float], bool]  # (iterations, worst residual / goal) -> end?
 
 
+class Indefinite(ValueError):
+    """A preconditioner that is not positive definite."""
+
+
 @dataclass(eq=False)
 class Descent:
     """What a run of the recursion came to; arrays have an entry a column.
@@ -132,7 +136,7 @@ def positive(rz: Array, R: Rows, Z: Rows) -> Array:
     wrong = ~(rz > 0.0)
     if wrong.any():
         c = int(np.argmax(wrong))
-        raise ValueError(
+        raise Indefinite(
             f"the preconditioner must be positive definite; found r with r'P^-1 r = {rz[c]:.1e}, |r| = "
             f"{norms(R)[c]:.1e}. Pass an approximate inverse that is, or preconditioner=None."
         )
