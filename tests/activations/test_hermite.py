@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import mehler as mh
 from mehler.activations.hermite import (
     coefficients_by_quadrature,
     exponential_branch,
@@ -88,3 +89,28 @@ def test_many_coefficients_are_cheap_and_fall_by_the_jump_rule():
 def test_normal_cdf_keeps_relative_accuracy_in_the_tail():
     assert normal_cdf(0.0) == 0.5
     assert normal_cdf(-10.0) == pytest.approx(7.619853024160527e-24, rel=1e-13)
+
+
+MURRAY = {  # percent of sum_p kappa_p in the first T + 1 terms, T = 0..5
+    "relu": (43.944, 77.277, 93.192, 93.192, 95.403, 95.403),
+    "tanh": (41.362, 91.468, 91.468, 97.487, 97.487, 99.090),
+    "sigmoid": (91.557, 99.729, 99.729, 99.977, 99.977, 99.997),
+    "gaussian": (95.834, 95.834, 98.729, 98.729, 99.634, 99.634),
+}
+
+
+@pytest.mark.parametrize("name", MURRAY)
+def test_murray_et_al_s_table_of_percentages(name):
+    """kappa_p of rho D(rho) + V(rho) + 1 - E phi^2: the NTK of one hidden layer, bias variance such that V(1) becomes 1.
+
+    Murray, Jin, Bowman, Montufar, ICLR 2023, as math.md quotes it; half a unit of the last digit.
+    """
+    act = mh.activation(name)
+    if name == "gaussian":  # theirs is the density
+        density = lambda z: np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
+        act = mh.Activation.from_function(density, name="density")
+    ker = mh.ntk(act)
+    square = 0.5 if name == "relu" else float(np.sum(act.hermite_series(500) ** 2))  # E phi^2
+    fill = 1.0 - square
+    shares = 100.0 * (np.cumsum(ker.coefficients(5)[:6]) + fill) / (float(ker.h.ends[0]) + fill)
+    np.testing.assert_allclose(shares, MURRAY[name], atol=6e-4)
