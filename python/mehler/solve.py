@@ -365,8 +365,10 @@ class _Work:
             self._account(run)
             spent += int(run.iterations.max())
             if run.negative is not None:
-                self._refuse(run.negative[1])
-            new = self.X[active] + run.D
+                if not self.single:
+                    self._refuse(run.negative[1])
+                self.single = False  # float32 entries may do that to a definite matrix
+            new = self.X[active] + run.best
             left = B[active] - exact(new)
             self.applications += 1
             after = norms(left) / size[active]
@@ -378,7 +380,7 @@ class _Work:
             self.residual[active] = np.minimum(after, before)
             self.under_way = None
             slow = (after > 0.5 * before) & (after > self.task.tol)
-            if run.stopped or spent >= self.most:
+            if run.stopped or spent >= self.most or run.negative is not None:
                 continue  # it was not rounding that ended the round
             if self.single and slow.any():
                 self.single = False  # as far as float32 entries carry: from here on float64
@@ -411,7 +413,7 @@ class _Work:
         if run is None or not run.products:
             return
         self._account(run)
-        new = self.X[self.columns] + run.D
+        new = self.X[self.columns] + run.best
         try:
             left = B[self.columns] - self.product(self.exact)(new)
         except (KeyboardInterrupt, _core.Interrupted):
@@ -517,9 +519,11 @@ def _right_hand_sides(b: Any, n: int) -> tuple[Rows, bool]:
     if not np.isfinite(B).all():
         c, i = np.argwhere(~np.isfinite(B))[0]
         raise ValueError(f"b must be finite; found {B[c, i]} at row {i}, column {c}.")
-    size = float(np.max(np.abs(B)))
-    if size != 0.0 and not 1e-140 <= size <= 1e140:
+    sizes = np.max(np.abs(B), axis=1)
+    far = (sizes != 0.0) & ~((sizes >= 1e-140) & (sizes <= 1e140))
+    if far.any():
         raise ValueError(
-            f"b must be of a size between 1e-140 and 1e140; found {size:.1e}. Multiply it by a constant."
+            f"b must be of a size between 1e-140 and 1e140; found {sizes[far][0]:.1e} in column {int(np.argmax(far))}. Multiply it by "
+            "a constant."
         )
     return B, A.ndim == 1

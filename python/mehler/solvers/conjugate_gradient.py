@@ -37,6 +37,10 @@ class Descent:
     ----------
     D
         (c, n), added to what there was.
+    best
+        (c, n), the D of the least |r| by recursion: where K is singular to rounding, later ones run away from it.
+    least
+        (c,), that |r|.
     iterations
         Of each column.
     products
@@ -55,6 +59,9 @@ class Descent:
     norm: float = 0.0
     negative: tuple[int, float] | None = None
     stopped: bool = False
+
+    def __post_init__(self) -> None:
+        self.best, self.least = self.D.copy(), np.full(len(self.D), np.inf)
 
 
 def dots(A: Rows, B: Rows) -> Array:
@@ -87,7 +94,8 @@ def descend(
     stop
         Asked once an iteration.
     """
-    active = np.flatnonzero(norms(R) > goal)
+    run.least = norms(R)
+    active = np.flatnonzero(run.least > goal)
     R = R[active].copy()
     Z = inverse(R)
     P, rz = Z.copy(), positive(dots(R, Z), R, Z)
@@ -116,6 +124,8 @@ def descend(
         R -= a[:, None] * Q
         run.iterations[active] += curved
         size = norms(R)
+        better = size < run.least[active]
+        run.best[active[better]], run.least[active[better]] = D[better], size[better]
         left = curved & (size > goal[active]) & (size > EPS * run.norm * norms(D))
         if not left.all():
             active, R, P, Q = active[left], R[left], P[left], Q[left]
