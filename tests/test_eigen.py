@@ -109,7 +109,7 @@ def test_single_says_when_it_cannot(method):
 
 @pytest.mark.parametrize("method", ["lanczos", "preconditioned"])
 def test_fixed_point_sees_what_float32_cannot(method):
-    """Equal norms: four bytes an entry, 256 times less lost. The value lies far below the rounding of float32."""
+    """Equal norms: four bytes an entry, 100 times less lost. The value lies far below the rounding of float32."""
     X = sphere(1200, 3)
     with pytest.warns(mh.PrecisionWarning, match="the rounding of double precision"):
         r = mh.min_eig(X, "elu", method=method, precision="single", rng=0)

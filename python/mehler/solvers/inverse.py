@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import _core
 from .._arrays import Array
+from ..operators.packed import reach
 from ..result import EigenResult
 from . import budget, copies
 from .cholesky import (
@@ -185,9 +186,9 @@ def _solve(
 
     # Rounding may move one eigenvalue of K past another: all within it have to be among the guards.
     ends = found["with_guards"]
-    reach = 2.0 * 2.0**-24 * F.frobenius if single else 0.0
+    near = reach("float32", 2.0**-24 * F.frobenius, n) if single else 0.0
     crowded = (
-        single and measured and len(ends) < n and float(ends[-1]) <= float(np.max(values)) + reach
+        single and measured and len(ends) < n and float(ends[-1]) <= float(np.max(values)) + near
     )
     rounding = rounding_of(n, F.frobenius, entry_error)
     if not settled(rounding) and measured and not stopped:  # |K|_F is more than |K|
@@ -203,7 +204,7 @@ def _solve(
         message = "interrupted" if interrupted else task.report.why
     elif single and settled(rounding):
         status = "rounding-limited"
-        rounding = max(rounding, reach)
+        rounding = max(rounding, near)
         message = (
             "several eigenvalues lie within the rounding of a float32 factor; "
             "use precision='double' or 'auto'"

@@ -127,7 +127,7 @@ def _on(
     """The smallest eigenvalue by what a storage of K holds; not the last: gives up on tiny values."""
     points, single = K._points, K.kind in SINGLE
     error = single_error(K, task.threads) if single else 0.0
-    noise = 0.5 * error / math.sqrt(K.shape[0])  # rounding errors are not aligned
+    noise = 0.5 * error / math.sqrt(K.shape[0])  # about: of independent errors
     return solve(
         K.op,
         K.exact(),

@@ -277,7 +277,9 @@ class _Reduced:
             sizes = np.sum(R * R, axis=0) / self.least
             most = float(np.max(sizes / np.maximum(left, EPS * np.diag(D))))
             # what is left of the value is the square of a residual: the vector asks for more
-            enough = most <= goal and np.sum(R * R) <= (0.3 * self.task.tol * near) ** 2
+            enough = most <= goal
+            if near:
+                enough = enough and float(np.sum(R * R)) <= (0.3 * self.task.tol * near) ** 2
             if enough or most > 0.5 * before or self.products > STEPS:
                 return Y, AY, error
             before = most
