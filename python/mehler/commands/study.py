@@ -7,11 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..studies import data
 from ..studies.activations import POINTS, QUICK_POINTS
 from ..studies.ask import ACTIVATIONS, MOST_OF_FILE
-from ..studies.gauss_newton import report as gauss_newton
-from ..studies.random_features import report as random_features
 from ..studies.study import DEFAULT, SEED, STUDIES, study
 from . import options as shared
 from . import writing
@@ -105,11 +102,7 @@ def run(options: argparse.Namespace, say: Say) -> int:
         labels = load(options.labels, rows=options.rows)
     if options.data is not None:
         X = points(options, say)
-        if options.which not in (
-            data.NAME,
-            gauss_newton.NAME,
-            random_features.NAME,
-        ):  # which divide by them
+        if not getattr(STUDIES[options.which], "DIVIDES", False):
             say_norms(X, options.normalize, say)
     else:
         for option in ("rows", "key", "normalize"):

@@ -41,6 +41,7 @@ from .targets import Targets, targets
 NAME = "data"
 TEXT = "one data set and its labels: spectrum, points to blame, training beside its prediction"
 OPTIONS = ("labels", "width", "steps", "time_limit")
+DIVIDES = True  # points by their norms, itself
 POINTS, QUICK_POINTS, DIMENSION, SPAN = 300, 100, 10, 5
 WIDTH, QUICK_WIDTH = 10_000, 1_000
 FLOPS, QUICK_FLOPS = 6.3e12, 1e10  # of the products of one training: they decide how many steps

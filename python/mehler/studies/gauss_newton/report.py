@@ -18,6 +18,7 @@ from .sketch import UNIT_STEP_FROM
 NAME = "gauss-newton"
 TEXT = "second-order training of two layers: Gram matrix, sketches, conjugate gradients"
 OPTIONS = ("labels", "width", "steps")
+DIVIDES = True  # points by their norms, itself
 
 RATIOS = (2, 4, 8, 16, 40)
 DISTANCES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)

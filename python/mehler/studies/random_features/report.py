@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NAME = "random-features"
 TEXT = "frozen hidden layers: error against width and range of the weights, and what no read-out can reach"
 OPTIONS = ("labels", "width")
+DIVIDES = True  # points by their norms, itself
 
 
 def run(ask: Ask) -> StudyReport:
