@@ -69,7 +69,7 @@ def test_all_images(benchmark, say, name, tol):
         return json.loads(child.stdout)
 
     r = benchmark.pedantic(run, rounds=1)
-    triangle = 0.5 * N * N * (4 if r["dtype"] == "float32" else 8)
+    triangle = 0.5 * N * N * (8 if r["dtype"] == "float64" else 4)
     fill = N * N * D / r["gemm"]  # the lower triangle: n^2 / 2 inner products of 2 d flops
     stream = r["applications"] * triangle / r["stream"]
     say(

@@ -2,6 +2,7 @@
 #include "bindings/arrays.hpp"
 #include "bindings/nouns.hpp"
 #include "kernel/layers.hpp"
+#include "kernel/polynomial_dual.hpp"
 #include "kernel/spline_dual.hpp"
 
 namespace mehler {
@@ -116,6 +117,8 @@ void bind_layers(py::module_& m) {
              }),
              py::arg("order"), py::arg("odd"), py::arg("base"), py::arg("kinks"), py::arg("nodes"),
              py::arg("weights"));
+    py::class_<PolynomialDual, NormDual, std::shared_ptr<PolynomialDual>>(m, "PolynomialDual")
+        .def(py::init<int, Index>(), py::arg("parity"), py::arg("degree"));
     py::class_<LayerStack, std::shared_ptr<LayerStack>>(m, "LayerStack")
         .def(py::init(&make_stack), py::arg("kind"), py::arg("weight"), py::arg("bias"),
              py::arg("layers"));

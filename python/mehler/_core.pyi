@@ -51,6 +51,9 @@ class SplineDual(NormDual):
         weights: _Array,
     ) -> None: ...
 
+class PolynomialDual(NormDual):
+    def __init__(self, parity: int, degree: int) -> None: ...
+
 class LayerStack:
     def __init__(
         self,

@@ -7,8 +7,9 @@ The preactivations (u, v) of layer l of two points have the variances q, q' and 
     q_{l+1} = weight_var sigma^2 + bias_var,        q q' c^2 of the next layer = (weight_var S_l + bias_var)^2,
 
 sigma^2 = E phi(sqrt(q) Z)^2, delta^2 = E phi'(sqrt(q) Z)^2. Variances and sizes belong to a point, correlations
-to a pair: C is a table (``surfaces``) or an integral (``splines``) that the core evaluates, layer by layer
-(cpp/kernel/layers.hpp). ``normalized=True`` divides layers by what it divides them by at norm one.
+to a pair: C is a table (``surfaces``), an integral (``splines``) or a finite sum (``polynomials``) that the core
+evaluates, layer by layer (cpp/kernel/layers.hpp). ``normalized=True`` divides layers by what it divides them by at
+norm one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ..activations import Activation
 from ..activations.hermite import Array
 from .curves import Curve, curve, mean_square
 from .layers import layer_dual, moment_at
+from .polynomials import PolynomialSize, PolynomialTable, expansion_of, polynomial
 from .profile import EPS
 from .splines import SplineTable, derived
 from .surfaces import SurfaceTable, TooWide, scale_free, surface
@@ -40,8 +42,8 @@ WIDEST = 1e4  # largest ratio of standard deviations that is tried
 class Half:
     """phi or phi' of one layer: log E f(s Z)^2 over log s, and C."""
 
-    size: Curve = field(repr=False)
-    table: SurfaceTable | SplineTable
+    size: Curve | PolynomialSize = field(repr=False)
+    table: SurfaceTable | SplineTable | PolynomialTable
 
     def root(self, a: Array) -> Array:
         """sqrt(E f(s Z)^2) at log s."""
@@ -268,6 +270,9 @@ def half(act: Activation, derivative: bool, low: float, high: float) -> Half:
             c = np.array([[math.log(total) + degree * middle], [degree * reach]])
             size = Curve(low, high, c, 4.0 * EPS)
         return Half(size, scale_free(dual, bool(act.kinks)))
+    expand = expansion_of(act, derivative)
+    if expand is not None:
+        return Half(*polynomial(expand, low, high))
     if high - low > math.log(WIDEST):
         raise TooWide
 
