@@ -71,7 +71,7 @@ FOLDERS = {
     },
     "commands": {"activations", "studies"},
 }
-TABLES = {"Profile", "Surface", "SplineDual"}  # what kernels compile to
+TABLES = {"Profile", "Surface", "SplineDual", "PolynomialDual"}  # what kernels compile to
 MATHEMATICS = ("activations", "kernels", "precision")
 # What a function, when called, may ask for: the extras, and SciPy to hand a LinearOperator over.
 OPTIONAL = {"flint", "matplotlib", "pandas", "scipy", "sklearn", "tqdm"}

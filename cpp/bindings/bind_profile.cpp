@@ -14,13 +14,23 @@ std::vector<double> list(const py::array& a) {
 
 std::shared_ptr<Profile> make(const std::string& variable, const py::array& ends,
                               const py::array& even, const py::array& odd,
-                              const std::optional<py::array>& pieces) {
+                              const std::optional<py::array>& pieces,
+                              const std::optional<py::array>& quarters, double cut) {
     if (variable != "sqrt" && variable != "linear")
         throw py::value_error("variable must be 'sqrt' or 'linear'; got '" + variable + "'");
     const bool root = variable == "sqrt";
     const double* end = rows(ends, 1, "ends");
     if (ends.size() != 2)
         throw py::value_error("ends must hold (h(1), h(-1))");
+    if (quarters) {
+        if (quarters->ndim() != 2 || quarters->shape(0) < 1 || quarters->shape(1) != 4)
+            throw py::value_error("quarters must have the shape (D + 1, 4)");
+        if (!(cut > 0.0 && cut < 1.0))
+            throw py::value_error("cut must lie between 0 and 1");
+        const double* q = rows(*quarters, 2, "quarters");
+        return std::make_shared<Profile>(root, end[0], end[1],
+                                         std::vector<double>(q, q + quarters->size()), cut);
+    }
     if (!pieces)
         return std::make_shared<Profile>(root, end[0], end[1], list(even), list(odd));
     const double* c = rows(*pieces, 3, "pieces");
@@ -36,7 +46,7 @@ std::shared_ptr<Profile> make(const std::string& variable, const py::array& ends
 void bind_profile(py::module_& m) {
     py::class_<Profile, std::shared_ptr<Profile>>(m, "Profile")
         .def(py::init(&make), py::arg("variable"), py::arg("ends"), py::arg("even"), py::arg("odd"),
-             py::arg("pieces") = py::none())
+             py::arg("pieces") = py::none(), py::arg("quarters") = py::none(), py::arg("cut") = 0.5)
         .def(
             "evaluate",
             [](const Profile& h, const py::array& rho) {

@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#if defined(__AVX2__)
+#include <immintrin.h> // for one word that the extension lacks: pick
+#endif
 
 namespace mehler {
 
@@ -61,6 +64,31 @@ inline Vec<double> absolute(Vec<double> x) {
 inline Vec<double> negate(Vec<double> x, Mask where) {
     return std::bit_cast<Vec<double>>(std::bit_cast<Mask>(x) ^ (where & sign_bit));
 }
+// One of four numbers for each lane: pick(four, choose(a, b)) is four[2 a + b], a and b being 0 or
+// 1 where a comparison fails or holds.
+#if defined(__AVX2__)
+using Choice = Mask; // the two halves of a double, by number
+inline Choice choose(Mask a, Mask b) {
+    const Mask first = (a & 4) | (b & 2); // 2 (2 a + b)
+    return first | ((first | 1) << 32);
+}
+inline Vec<double> pick(const double* four, Choice which) {
+    const auto all = std::bit_cast<__m256>(load(four));
+    return std::bit_cast<Vec<double>>(_mm256_permutevar8x32_ps(all, std::bit_cast<__m256i>(which)));
+}
+#else
+struct Choice {
+    Mask a, b;
+};
+inline Choice choose(Mask a, Mask b) {
+    return {a, b};
+}
+inline Vec<double> pick(const double* four, Choice which) {
+    const Vec<double> low = which.b ? splat(four[1]) : splat(four[0]);
+    const Vec<double> high = which.b ? splat(four[3]) : splat(four[2]);
+    return which.a ? high : low;
+}
+#endif
 template <class T>
 inline T sum(Vec<T> v) {
     T s = 0;

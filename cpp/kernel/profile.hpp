@@ -1,9 +1,10 @@
 // A kernel's profile h(rho): polynomials in x = sqrt(1 - |rho|) or x = 1 - |rho|, on SIMD lanes.
 //
 //   parity form   h = h(sigma) + x (E(s) + sigma O(s)),  s = 2x - 1,  sigma = sign(rho)
+//   quarters      h = h(sigma) + x sum_k q[k, sigma, j] y^k,  j = x >= cut, y from -1 to 1 there
 //   pieces form   h = sum_k c[sigma, j, k] y^k,          y = P x - j, j = floor(P x)
 //
-// Both start at h(+-1) exactly, so that h(1) - h keeps its relative accuracy for the nearest pairs.
+// All start at h(+-1) exactly, so that h(1) - h keeps its relative accuracy for the nearest pairs.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -31,11 +32,24 @@ public:
         : root_(root), plus_(at_one), minus_(at_minus_one), pieces_(std::move(pieces)),
           count_(count), width_(width) {}
 
+    // quarters: four numbers a degree, lowest first: of rho > 0 before and beyond the cut, of rho <
+    // 0.
+    Profile(bool root, double at_one, double at_minus_one, std::vector<double> quarters, double cut)
+        : root_(root), plus_(at_one), minus_(at_minus_one), quarters_(std::move(quarters)),
+          cut_(cut) {
+        const double near = 2.0 / cut, far = 2.0 / (1.0 - cut), start = -(1.0 + cut) / (1.0 - cut);
+        const double scale[] = {near, far, near, far}, shift[] = {-1.0, start, -1.0, start};
+        std::copy(scale, scale + 4, scale_);
+        std::copy(shift, shift + 4, shift_);
+    }
+
     double at_one() const { return plus_; }
     double at_minus_one() const { return minus_; }
 
     // out = h(rho), in place allowed; count entries, each computed the same way wherever it stands.
     void evaluate(const double* rho, double* out, Index count) const {
+        if (!quarters_.empty())
+            return four_polynomials(rho, out, count);
         Block x[2];
         Index i = 0;
         if (count >= block)
@@ -58,6 +72,14 @@ public:
         const double x = root_ ? std::sqrt(deficit) : deficit;
         if (count_ > 0)
             return piece(positive, x);
+        if (!quarters_.empty()) {
+            const std::size_t j = 2 * std::size_t(!positive) + std::size_t(x >= cut_);
+            const double y = std::fma(x, scale_[j], shift_[j]);
+            double sum = 0.0;
+            for (std::size_t k = quarters_.size(); k > 0; k -= 4)
+                sum = std::fma(sum, y, quarters_[k - 4 + j]);
+            return std::fma(x, sum, positive ? plus_ : minus_);
+        }
         const double s = 2.0 * x - 1.0;
         double e = 0.0, o = 0.0;
         for (std::size_t k = even_.size(); k-- > 0;)
@@ -146,6 +168,61 @@ private:
         }
     }
 
+    // Each entry chooses one polynomial of four, its coefficients out of a register: one chain an
+    // entry, where the parity form takes two that are longer. Square roots as in `polynomials`.
+    void four_polynomials(const double* rho, double* out, Index count) const {
+        constexpr int few = 4; // two more values a vector than there: x, and the choice
+        constexpr Index size = few * lanes;
+        const Index top = static_cast<Index>(quarters_.size()) - 4;
+        V next[few];
+        const auto prepare = [&](const double* from) {
+            for (int v = 0; v < few; ++v)
+                next[v] = distance(load(from + v * lanes));
+        };
+        const auto turn = [&](const double* from, double* to, const double* then) {
+            const double* q = quarters_.data() + top;
+            V x[few], y[few], value[few];
+            Choice which[few];
+            for (int v = 0; v < few; ++v) {
+                x[v] = next[v];
+                which[v] = choose(load(from + v * lanes) < 0.0, x[v] >= cut_);
+                y[v] = x[v] * pick(scale_, which[v]) + pick(shift_, which[v]);
+                value[v] = pick(q, which[v]);
+            }
+            const auto step = [&] {
+                q -= 4;
+                for (int v = 0; v < few; ++v)
+                    value[v] = value[v] * y[v] + pick(q, which[v]);
+            };
+            const bool spread = top >= 4 * few;
+            for (int v = 0; v < few; ++v) {
+                next[v] = distance(load(then + v * lanes));
+                if (spread)
+                    step();
+            }
+            while (q > quarters_.data())
+                step();
+            const V plus = splat(plus_), minus = splat(minus_);
+            for (int v = 0; v < few; ++v) {
+                const auto negative = load(from + v * lanes) < 0.0;
+                store(to + v * lanes, x[v] * value[v] + (negative ? minus : plus));
+            }
+        };
+        Index i = 0;
+        if (count >= size)
+            prepare(rho);
+        for (; i + size <= count; i += size)
+            turn(rho + i, out + i, rho + (i + 2 * size <= count ? i + size : i));
+        if (i < count) {
+            double in[size], result[size];
+            for (Index l = 0; l < size; ++l)
+                in[l] = i + l < count ? rho[i + l] : 1.0;
+            prepare(in);
+            turn(in, result, in);
+            std::copy(result, result + (count - i), out + i);
+        }
+    }
+
     double piece(bool positive, double x) const {
         const double scaled = static_cast<double>(count_) * x;
         const Index j = std::min<Index>(static_cast<Index>(scaled), count_ - 1);
@@ -159,8 +236,9 @@ private:
 
     bool root_;
     double plus_, minus_;
-    std::vector<double> even_, odd_, pieces_;
+    std::vector<double> even_, odd_, pieces_, quarters_;
     Index count_ = 0, width_ = 0;
+    double cut_ = 0.5, scale_[4] = {}, shift_[4] = {};
 };
 
 } // namespace mehler

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 import reference
+from mehler import _core
 from mehler.activations import activation
-from mehler.kernels import gradient_kernel, nngp
+from mehler.kernels import gradient_kernel, nngp, ntk
 from mehler.kernels.profile import ProfileTable, compile_profile
 
 RNG = np.random.default_rng(5)
@@ -144,6 +146,61 @@ def test_zero_and_scalars():
     table = gradient_kernel("tanh").h
     assert np.shape(table(0.3)) == () and table(np.zeros((2, 3))).shape == (2, 3)
     assert float(table.at(-1, 0.7)) == pytest.approx(float(table(-0.3)), abs=1e-16)
+
+
+DEEP = {
+    "relu": gradient_kernel("relu", depth=30, weight_var=2.0),
+    "selu": ntk("selu", depth=3),
+    "gelu": nngp("gelu", depth=5),
+    "abs": gradient_kernel("abs", depth=30),
+}
+
+
+@pytest.mark.parametrize("kernel", DEEP.values(), ids=DEEP)
+def test_quarters_are_one_polynomial_of_four(kernel):
+    """They agree with the other form of the same table, and keep near pairs as it does."""
+    table = kernel.h
+    whole = replace(table, quarters=None)
+    assert table.quarters is not None and len(table.quarters.q) <= 30
+    assert table.terms < 0.8 * whole.terms
+    rho = np.concatenate([np.linspace(-1, 1, 997), 1 - 10.0 ** -np.arange(1, 16)])
+    at_cut = table.quarters.cut ** (2 if table.variable == "sqrt" else 1)
+    rho = np.concatenate([rho, [1 - at_cut, at_cut - 1, 0.0, -0.0]])
+    np.testing.assert_allclose(table(rho), whole(rho), rtol=0, atol=2 * table.error)
+    deficit = 10.0 ** -np.arange(8.0, 30.0)
+    np.testing.assert_allclose(table.drop(deficit), whole.drop(deficit), rtol=2e-7)
+    # the core, wherever an entry stands
+    core = table.compiled
+    found = core.evaluate(rho)
+    np.testing.assert_allclose(found, table(rho), rtol=0, atol=2e-15 * table.ends[0])
+    for start, stop in ((0, 1), (3, 8), (5, 40), (100, 163)):
+        np.testing.assert_array_equal(core.evaluate(rho[start:stop].copy()), found[start:stop])
+    mirrored = core.evaluate(rho[::-1].copy())[::-1]
+    np.testing.assert_array_equal(mirrored, found)
+    sign = np.where(rho < 0, -1.0, 1.0)
+    np.testing.assert_allclose(
+        core.at(sign, 1.0 - np.abs(rho)), found, rtol=0, atol=2e-15 * table.ends[0]
+    )
+
+
+def test_quarters_come_where_they_are_cheaper():
+    """Not for kernels with a parity of one cheap part."""
+    for kernel in (gradient_kernel("relu"), gradient_kernel("tanh"), nngp("cos")):
+        assert kernel.h.quarters is None
+    assert gradient_kernel("selu").h.quarters is not None
+    assert "degree 18 before and beyond" in gradient_kernel("selu").h.form
+
+
+def test_bad_quarters_are_refused():
+    ends, none = np.array([1.0, 0.0]), np.zeros(0)
+    for q, cut, words in (
+        (np.zeros((3, 2)), 0.5, "shape"),
+        (np.zeros((0, 4)), 0.5, "shape"),
+        (np.zeros((3, 4)), 1.0, "cut"),
+        (np.zeros((3, 4)), np.nan, "cut"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            _core.Profile("sqrt", ends, none, none, None, q, cut)
 
 
 def test_compiled_evaluates_alike():

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..activations.hermite import Array, Function, density, gauss_legendre, reach
-from .profile import EPS, _nodes
+from .chebyshev import EPS, nodes
 
 RANKS = (6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # nodes in log s
 RESOLVED = 4e-15  # last coefficients below this are rounding
@@ -22,7 +22,7 @@ RESOLVED = 4e-15  # last coefficients below this are rounding
 
 def chebyshev_nodes(low: float, high: float, count: int) -> Array:
     """First-kind nodes of [low, high]."""
-    return low + (high - low) * _nodes(count)[0]
+    return low + (high - low) * nodes(count)[0]
 
 
 def chebyshev_rows(a: Array, low: float, high: float, count: int) -> Array:
@@ -64,7 +64,7 @@ def curve(values: Any, low: float, high: float) -> Curve:
     if high == low:
         return Curve(low, high, np.asarray(values(np.array([low]))), EPS)
     for count in RANKS[1:]:
-        c = _nodes(count)[1] @ values(chebyshev_nodes(low, high, count))
+        c = nodes(count)[1] @ values(chebyshev_nodes(low, high, count))
         size = np.maximum(np.max(np.abs(c), axis=0), 1e-300)
         tail = float(np.max(np.abs(c[-3:]) / size))
         if tail <= RESOLVED:

@@ -17,8 +17,9 @@ from fractions import Fraction
 import numpy as np
 
 from ..activations.hermite import Array
+from .chebyshev import EPS
 from .kernel import Kernel, known_coefficients
-from .profile import EPS, ProfileTable
+from .profile import ProfileTable
 
 TERMS = 2000
 PROMISED = 4e-15  # of h(1): what compiled profiles are held to

@@ -26,9 +26,9 @@ import numpy as np
 
 from ..activations import Activation
 from ..activations.hermite import Array, coefficients_by_quadrature
+from .chebyshev import EPS
 from .layers import Network, Step, network
 from .layers import moment as moment_of
-from .profile import EPS
 
 if TYPE_CHECKING:
     from .kernel import Kernel

@@ -28,8 +28,8 @@ import numpy as np
 
 from ..activations import Activation
 from ..activations.hermite import Array, Function, density
+from .chebyshev import EPS
 from .duals import Dual, dual, truncated
-from .profile import EPS
 from .shapes import Pair, Shape, mixed, product, shape_of
 
 DIGITS = decimal.Context(

@@ -23,10 +23,10 @@ import numpy as np
 
 from ..activations import Activation
 from ..activations.hermite import Array
+from .chebyshev import EPS
 from .curves import Curve, curve, mean_square
 from .layers import layer_dual, moment_at
 from .polynomials import PolynomialSize, PolynomialTable, expansion_of, polynomial
-from .profile import EPS
 from .splines import SplineTable, derived
 from .surfaces import SurfaceTable, TooWide, scale_free, surface
 

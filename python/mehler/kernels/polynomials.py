@@ -19,7 +19,7 @@ import numpy as np
 
 from ..activations import Activation
 from ..activations.hermite import Array
-from .profile import EPS
+from .chebyshev import EPS
 
 GRID = 257  # points at which slopes are looked at
 

@@ -17,8 +17,8 @@ from functools import lru_cache
 import numpy as np
 
 from ..activations.hermite import Array
+from .chebyshev import EPS, chebyshev, nodes
 from .duals import Dual
-from .profile import EPS, _chebyshev, _nodes
 
 POINTS, SMOOTH_POINTS = 32, 48  # of a leaf
 DEEPEST = 7  # bisections
@@ -140,7 +140,7 @@ class Drops:
             if power[0] == 0.0:
                 out.append(drop)
                 continue
-            c = _chebyshev(values[which[0]])
+            c = chebyshev(values[which[0]])
             slope, before, after = c[1] + np.zeros_like(s), np.zeros_like(s), np.ones_like(s)
             t0, t1 = 1.0, float(s[0])
             for k in range(2, len(c)):
@@ -159,7 +159,7 @@ def _barycentric(points: int) -> tuple[Array, Array]:
     """Nodes in [0, 1], and the weights (-1)^j sin of their angles."""
     j = np.arange(points)
     weights = (-1.0) ** j * np.sin(np.pi * (2 * j + 1) / (2 * points))
-    return _nodes(points)[0], np.asarray(weights, dtype=np.float64)
+    return nodes(points)[0], np.asarray(weights, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,7 +265,7 @@ def _leaves(
     points: int,
 ) -> Drops:
     """Bisect x in [0, 1] until both series have come down to ``tolerance`` of their largest term."""
-    y, _ = _nodes(points)
+    y, _ = nodes(points)
     leaves: list[tuple[float, float, Array]] = []
     waiting = [(0.0, 1.0)]
     for depth in range(DEEPEST + 1):
@@ -276,7 +276,7 @@ def _leaves(
             values = drops(deficit)
             powers = [np.sqrt(deficit) if rooted else deficit for rooted in roots]
             slopes = values / np.array(powers)
-            c = np.array([_chebyshev(v) for v in slopes])
+            c = np.array([chebyshev(v) for v in slopes])
             size = np.max(np.abs(c), axis=1)
             tail = np.max(np.abs(c[:, -3:]), axis=1)
             if np.all(tail <= tolerance * size) or depth == DEEPEST or len(waiting) > 16:

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 
 from ..activations.hermite import Array, Function, density
+from .chebyshev import EPS, nodes
 from .curves import RANKS, RESOLVED, chebyshev_nodes, chebyshev_rows, line
 from .duals import Dual
-from .profile import EPS, _nodes
 from .samples import Sample, sample_of
 
 DEGREES = (("linear", 24), ("sqrt", 40), ("linear", 48), ("sqrt", 72), ("sqrt", 128))
@@ -142,7 +142,7 @@ def surface(f: Function, kinks: Sequence[float], low: float, high: float) -> Sur
     """
     a, sample = _resolved_sample(f, kinks, low, high)
     count = len(a)
-    to_coefficients = _nodes(count)[1]
+    to_coefficients = nodes(count)[1]
 
     def both(G: Array) -> Array:
         """Values at (a_k, a_l) to coefficients."""
@@ -176,7 +176,7 @@ def scale_free(dual: Dual, kinked: bool) -> SurfaceTable:
     empty, one = np.zeros((0, 0)), np.ones((1, 1))
     if total == 0.0:
         return SurfaceTable("linear", -1, 0.0, 0.0, one, empty, empty, (), ())
-    y, transform = _nodes(64)
+    y, transform = nodes(64)
     slopes = np.array(dual.drops(y * y if kinked else y)) / (y * total)
     c = slopes @ transform.T
     families: list[tuple[Array, ...]] = []
@@ -215,7 +215,7 @@ def _resolved_sample(
             F = root * f(np.multiply.outer(np.exp(a), z))
         F[~np.isfinite(F)] = 0.0
         F /= np.linalg.norm(F, axis=1)[:, None]
-        tail = float(np.max(np.linalg.norm((_nodes(count)[1] @ F)[-2:], axis=1)))
+        tail = float(np.max(np.linalg.norm((nodes(count)[1] @ F)[-2:], axis=1)))
         if tail <= RESOLVED:
             break
     if not tail <= 1e-6:
@@ -229,7 +229,7 @@ def _divided(sample: Sample, a: Array, low: float, high: float) -> Array:
     f_a - f_b = (a - b) sum_j F_j w_j(a, b), w_j = (T_j(a) - T_j(b)) / (a - b), so 2 P = |sum_j F_j w_j|^2.
     """
     count = len(a)
-    F = _nodes(count)[1] @ sample.factor()
+    F = nodes(count)[1] @ sample.factor()
     T = chebyshev_rows(a, low, high, count)
     x = (2.0 * a - low - high) / (high - low)
     w = np.zeros((count, count, count))  # (j, k, l)
@@ -249,7 +249,7 @@ def _slopes(
     for variable, count in DEGREES:
         if kinked and variable == "linear":
             continue
-        y, transform = _nodes(count)
+        y, transform = nodes(count)
         deficits = y * y if variable == "sqrt" else y
         values = np.array([sample.drops(float(t)) for t in deficits])  # (count, 2, R, R)
         c = np.tensordot(transform, values / y[:, None, None, None], axes=(1, 0))

@@ -20,7 +20,6 @@ from .problem import Problem
 from .rates import OVERHEAD, entries
 
 UNEQUAL = "takes points of unit norm, or a homogeneous activation"
-TABLE = 70.0  # terms of a polynomial that looking one up among many pieces is worth
 BLOCK = 2  # vectors
 EDGE = 600.0  # a factor of order n costs as one of order n + EDGE / 3: small and triangular tiles
 
@@ -64,7 +63,7 @@ def terms(problem: Problem) -> float:
     h, points = problem.ker.h, problem.sight.given
     if layered(points):
         return OVERHEAD + points.layers.terms
-    return OVERHEAD + (TABLE if h.pieces is not None else float(len(h.even) + len(h.odd)))
+    return OVERHEAD + h.terms
 
 
 def filling(problem: Problem, times: float = 1.0) -> Work:
