@@ -72,12 +72,35 @@ def test_choice_and_memory():
     assert preconditioners.choose(tanh, 10_000, 5) == "low-degree"
     assert preconditioners.choose(relu, 40, 5) != "sparse"
     assert preconditioners.choose(relu, 10_000, 50) == "low-degree"
-    assert preconditioners.choose(relu, 10_000, 784) == "landmarks"
+    assert preconditioners.choose(relu, 10_000, 784) == "sparse"
+    assert preconditioners.choose(tanh, 10_000, 784) == "sparse"
+    assert preconditioners.choose(tanh, 800, 784) == "landmarks"
+    assert preconditioners.neighbours(784) == 80 < preconditioners.neighbours(5)
+    assert preconditioners.rank("sparse", tanh, 10_000, 784) == 1000
     degree, count = preconditioners.low_degree_rank(relu, 10_000, 50)
     assert (degree, count) == (2, 50 + 51 * 50 // 2)
     assert preconditioners.rank("low-degree", relu, 10_000, 50) == count
     assert preconditioners.rank("landmarks", relu, 10_000, 784) == 1000
     assert preconditioners.nbytes("low-degree", relu, 10_000, 50) > 4 * count * 10_000
+
+
+@pytest.mark.parametrize("name", ["relu", "elu", "tanh", "swish"])
+def test_neighbours_serve_in_many_dimensions(name):
+    """Crowded points in 40 dimensions: the dense value in a third of the products of Lanczos, whatever the kink."""
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((60, 40))[rng.integers(0, 60, 1200)] + 0.3 * rng.standard_normal(
+        (1200, 40)
+    )
+    X /= np.linalg.norm(X, axis=1)[:, None]
+    options = dict(certify="none", tol=1e-6, rng=0)
+    r = mh.min_eig(X, name, method="preconditioned", **options)
+    assert r.resolved and "80 neighbours, 150 landmarks" in r.method
+    values, V = np.linalg.eigh(mh.gradient_kernel(name)(X))
+    assert r.value == pytest.approx(values[0], rel=2e-6)
+    assert abs(V[:, 0] @ r.vector) > 0.999
+    assert r.applications < 0.5 * mh.min_eig(X, name, method="lanczos", **options).applications
+    one = mh.min_eig(X, name, method="preconditioned", threads=1, **options)
+    assert one.value == r.value and np.array_equal(one.vector, r.vector)
 
 
 @pytest.mark.parametrize(("apart", "status"), [(1e-4, "resolved"), (1e-9, "rounding-limited")])

@@ -27,6 +27,9 @@ NAME = "preconditioned"
 # Numbers of products (bench/fit_plan.py)
 LOW_DEGREE = Law(3.19, 0.391, 0.0715, -0.306, -0.514)  # at least the quadratic terms are in P
 LANDMARKS = Law(1.97, 0.234, 0.0569, 0.23, 0.166)
+NEIGHBOURS = Law(
+    -1.396, 0.996, 0.213, -0.546, -1.3
+)  # and landmarks, with a sparse inverse in many dimensions
 REFINING = Law(-0.623, 0.123, 0.353, 0.187, -0.555)  # with float32 storage, to correct what it says
 NO_CUBIC = 0.6  # times as many
 GIVEN_UP = 5.0  # until float32 is seen not to be enough
@@ -87,7 +90,7 @@ def pieces(
     make = Work(gemm32=1.0 * n * rank * rank, gemm64=2.0 * rank**3, fresh=4.0 * n * rank)
     inverse = Work(stream=steps * (8.0 * n * rank + 8.0 * rank * rank))
     if preconditioner(problem)[0] == "sparse":
-        m = sparse.neighbours(problem.span)
+        m = preconditioners.neighbours(problem.span)
         make = sparse_split(problem, m, int(rank))
         inverse = Work(stream=steps * n * (24.0 * m + 16.0 * rank))
     fill = filling(problem, exact)
@@ -116,7 +119,9 @@ def parity_factor(problem: Problem) -> float:
 
 
 def sparse_steps(problem: Problem) -> float:
-    """Block products with a sparse inverse: hardly any more for larger n, more for milder kinks."""
+    """Block products with a sparse inverse: in few dimensions hardly any more for larger n, more for milder kinks."""
+    if problem.span > sparse.TREE_UP_TO:
+        return NEIGHBOURS(problem)
     mild = 1.0 if problem.probe.order <= 1.0 else 3.0
     return 6.0 + mild * 3.0 * problem.span
 
@@ -151,7 +156,8 @@ def cost(problem: Problem) -> Cost:
     found = climb(problem, (_rung(problem, *stage) for stage in stages))
     what = f"{rank} landmarks" if choice == "landmarks" else f"{rank} low-degree terms"
     if choice == "sparse":
-        what = f"sparse inverse, {rank} terms"
+        part = "landmarks" if problem.span > sparse.TREE_UP_TO else "terms"
+        what = f"sparse inverse, {rank} {part}"
     return dataclasses.replace(found, how=f"{found.how}; {what}")
 
 
@@ -162,7 +168,7 @@ def _rung(problem: Problem, storage: str, dtype: str) -> Rung:
         law = sparse_steps
     lost = dtype in SINGLE and lanczos.beyond_single(problem, dtype)
     steps = GIVEN_UP if lost else law(problem)
-    most = float(iterative.DAVIDSON_PRODUCTS)
+    most = float(preconditioners.patience(choice, n))
     exhausted = steps >= most or (problem.out_of_reach and not lost)
     if exhausted:
         steps = min(most, n / BLOCK)

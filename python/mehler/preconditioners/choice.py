@@ -1,7 +1,7 @@
 """Approximate inverses of a Gram matrix: what the preconditioned eigensolver divides residuals by.
 
-``sparse``, for activations with a kink in few dimensions: the first terms of the kernel, exactly, and
-a sparse inverse of the rest (``sparse.py``). Elsewhere
+``sparse``, for activations with a kink in few dimensions and for any in many: the first terms of the kernel,
+exactly, or landmarks, and a sparse inverse of the rest (``sparse.py``). Elsewhere
 
     P = D (C^T M^-1 C + tau I) D,    D = diag(|x_i|^q),
 
@@ -26,11 +26,20 @@ from . import features, sparse
 
 MOST_FEATURES = 1500
 MOST_DEGREE = 12
+CROWD = 1000  # points in many dimensions that are worth a search for neighbours
+COMPANY = 80  # neighbours there: more cost more than they save
 
 
 def choose(ker: Kernel, n: int, d: int) -> str:
-    """'sparse' for a kink in few dimensions, 'low-degree' where the quadratic terms fit, else 'landmarks'."""
-    if sparse.local(ker) and d <= sparse.TREE_UP_TO and n >= 64:
+    """'sparse' for a kink in few dimensions, 'low-degree' where the quadratic terms fit, else 'sparse' again.
+
+    In many dimensions near points make the smallest eigenvalue, whatever the activation: neighbours know them,
+    landmarks what is common to all. Landmarks alone take two to five times the products.
+    """
+    if d <= sparse.TREE_UP_TO:
+        if sparse.local(ker) and n >= 64:
+            return "sparse"
+    elif n >= CROWD and low_degree_rank(ker, n, d)[0] < 2:
         return "sparse"
     return "low-degree" if low_degree_rank(ker, n, d)[0] >= 2 else "landmarks"
 
@@ -38,14 +47,24 @@ def choose(ker: Kernel, n: int, d: int) -> str:
 def rank(choice: str, ker: Kernel, n: int, d: int) -> int:
     """Rank of the low-rank part."""
     if choice == "sparse":
-        return sparse.low_degree(ker, n, d)[1]
+        return sparse.low_rank(ker, n, d)
     return low_degree_rank(ker, n, d)[1] if choice == "low-degree" else features.landmark_count(n)
+
+
+def neighbours(d: int) -> int:
+    """m of a sparse inverse."""
+    return min(sparse.neighbours(d), COMPANY) if d > sparse.TREE_UP_TO else sparse.neighbours(d)
+
+
+def patience(choice: str, n: int) -> int:
+    """Block products beyond which plain Lanczos is better."""
+    return min(max(300, n // 16), 1200) if choice == "sparse" else 300
 
 
 def nbytes(choice: str, ker: Kernel, n: int, d: int) -> int:
     """Bytes while the preconditioner is made."""
     if choice == "sparse":
-        return sparse.nbytes(ker, n, d)
+        return sparse.nbytes(ker, n, d, neighbours(d))
     r = rank(choice, ker, n, d)
     return 4 * r * (n + _core.Woodbury.chunk) + 32 * r * r
 
@@ -54,31 +73,36 @@ def held(choice: str, ker: Kernel, n: int, d: int) -> int:
     """Bytes of the preconditioner once it is made."""
     r = rank(choice, ker, n, d)
     if choice == "sparse":
-        m = sparse.neighbours(d)
-        return int(_core.SparseInverse.bytes_for(n, m)) + 24 * n * r
+        m = neighbours(d)
+        return int(_core.SparseInverse.bytes_for(n, m)) + 8 * n * r + 8 * r * r
     return 4 * r * (n + _core.Woodbury.chunk) + 8 * r * r
 
 
 class Preconditioner(NamedTuple):
-    """P^-1, the vectors that a block should have (None: the solver's own choice), bytes, words."""
+    """P^-1, the vectors that a block should have (None: the solver's own choice), bytes, words, patience."""
 
     inverse: _core.Operator
     block: int | None
     nbytes: int
     words: str
+    patience: int
 
 
 def make(
     choice: str, ker: Kernel, points: _core.Points, task: Any, shift: float = 0.0
 ) -> Preconditioner:
     """The preconditioner of K + shift I; task gives seed, threads and report."""
+    patient = patience(choice, len(points.norms()))
     if choice == "sparse":
+        sight = task.seen(ker, points)
         parts = sparse.split(
-            ker, task.seen(ker, points), task.seed, task.threads, task.report.ask, shift=shift
+            ker, sight, task.seed, task.threads, task.report.ask, neighbours(sight.d), shift=shift
         )
-        return Preconditioner(parts.inverse, 4, parts.nbytes, parts.words)
+        return Preconditioner(
+            parts.inverse, 4, parts.Q.nbytes + parts.C.nbytes, parts.words, patient
+        )
     inverse = _low_rank(choice, ker, points, task, shift)
-    return Preconditioner(inverse, None, inverse.nbytes, f"{choice} part")
+    return Preconditioner(inverse, None, inverse.nbytes, f"{choice} part", patient)
 
 
 def _low_rank(

@@ -1,4 +1,4 @@
-"""K = K_low + K_tail with a sparse inverse of the tail: the preconditioner of low dimension.
+"""K = K_low + K_tail with a sparse inverse of the tail: the preconditioner of few dimensions, and of crowded points in many.
 
     K_low = C C^T,       C (n, r): the first terms of h(rho) = sum_k A_k rho^k, or landmarks,
     K_tail^-1 is near Q = U U^T,    U sparse (cpp/gram/sparse_inverse.hpp),
@@ -84,6 +84,11 @@ def neighbours(d: int) -> int:
     return 30 if d <= 2 else 60 if d == 3 else 120
 
 
+def low_rank(ker: Kernel, n: int, d: int, terms: int = MOST_TERMS) -> int:
+    """r, the rank of K_low."""
+    return low_degree(ker, n, d, terms)[1] if d <= TREE_UP_TO else features.landmark_count(n)
+
+
 def span(U: Array) -> Array | None:
     """Unit coordinates (n, d') of points that span d' <= 8 of more dimensions, or None.
 
@@ -152,11 +157,12 @@ def low_degree(ker: Kernel, n: int, d: int, most: int = MOST_TERMS) -> tuple[int
 
 
 def nbytes(ker: Kernel, n: int, d: int, m: int | None = None, terms: int = MOST_TERMS) -> int:
-    """Bytes while the split is made."""
+    """Bytes while the split is made: first K_low beside the search, then beside Q K_low and a copy of it."""
     m = neighbours(d) if m is None else m
-    r = low_degree(ker, n, d, terms)[1] if d <= TREE_UP_TO else features.landmark_count(n)
-    search = n * d * 8 + (n * (8 + 2 * d * 6) if d <= TREE_UP_TO else 0)
-    return int(_core.SparseInverse.bytes_for(n, m) + 4 * 8 * n * r + search + 16 * n)
+    r = low_rank(ker, n, d, terms)
+    search = n * d * 8 + (n * (8 + 2 * d * 6) if d <= TREE_UP_TO else 8 * n * m)
+    low = max(search + 8 * n * r, 3 * 8 * n * r)
+    return int(_core.SparseInverse.bytes_for(n, m)) + low + 32 * r * r + 16 * n
 
 
 def split(
@@ -205,7 +211,9 @@ def split(
         C = near = landmarks(ker, U, seed)
         words = f"{C.shape[1]} landmarks"
     Q = _core.SparseInverse(points, ker.h.compiled, A.tolist(), near, order, m, threads, ask, shift)
-    C = np.asfortranarray(C * scale[:, None])
+    del near
+    C *= scale[:, None]
+    C = np.asfortranarray(C)
     return Split(Q, C, with_low_part(Q, C, threads), f"{Q.neighbours} neighbours, {words}")
 
 

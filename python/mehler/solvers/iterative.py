@@ -43,7 +43,6 @@ from .outcome import (
 
 MOST_PRODUCTS = 3000  # block products of Lanczos
 DAVIDSON_BASIS = 1200  # vectors and their images
-DAVIDSON_PRODUCTS = 300  # beyond, plain Lanczos is better
 
 
 def points_route(
@@ -221,7 +220,7 @@ def solve(
     else:
         found = _core.davidson(
             op, exact, inverse.inverse, k, block, min(most, DAVIDSON_BASIS) // 2, tol, goal, floor, relative,
-            below, task.seed, max(DAVIDSON_PRODUCTS, 40 * k), error, window, rounds, task.threads, task.report.ask,
+            below, task.seed, max(inverse.patience, 40 * k), error, window, rounds, task.threads, task.report.ask,
         )  # fmt: skip
     check_size(found["norm"])
     history = [(earlier + a, v, r) for a, v, r in found["history"]]
