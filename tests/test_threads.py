@@ -135,9 +135,17 @@ def test_min_eig(n, method, precision):
 
 
 @pytest.mark.parametrize("precision", ["single", "double"])
-@pytest.mark.parametrize(("d", "low_rank"), [(5, "sparse"), (12, "low-degree"), (60, "landmarks")])
-def test_both_preconditioners(d, low_rank, precision):
-    X = sphere(1300, d)
+@pytest.mark.parametrize(
+    ("n", "d", "low_rank"),
+    [
+        (1300, 5, "sparse"),
+        (1300, 12, "low-degree"),
+        (1300, 60, "sparse"),
+        (900, 60, "landmarks"),
+    ],
+)
+def test_all_preconditioners(n, d, low_rank, precision):
+    X = sphere(n, d)
     assert choose(mh.gradient_kernel("relu"), *X.shape) == low_rank
     options = {"method": "preconditioned", "precision": precision, "rng": 3}
     one = mh.min_eig(X, "relu", threads=1, **options)
