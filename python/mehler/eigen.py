@@ -48,6 +48,7 @@ from .solvers import (
     copies,
     dense,
     factored,
+    finite_rank,
     iterative,
     ladder,
     near_pairs,
@@ -288,7 +289,10 @@ def answered(
                 route = planning.choose(problem) if filled is None else filled.route
             else:
                 planning.check(problem, method)
-            if route == "dense":
+            forced = finite_rank.points_route(A, points, ker, task)
+            if forced is not None:
+                result = forced
+            elif route == "dense":
                 result = dense.points_route(A, points, ker, task, certify)
             elif route == "shift-invert":
                 result = shift_invert.points_route(A, points, ker, task, certify, precision, filled)

@@ -29,7 +29,8 @@ class EigenResult:
         'preconditioned' (a random-start bound on K - s I, whitened by a sparse inverse; wrong with
         probability ``failure_probability`` at most),
         'factored' (singular values of a factor of the features, rounding in its probable size),
-        'theory' (Hermite-tail bound, loose), 'structure' (an exact dependence between points),
+        'theory' (Hermite-tail bound, loose), 'structure' (an exact dependence between points, or more of
+        them than the kernel's rank),
         'rayleigh' (of the largest eigenvalue: a Rayleigh quotient less its rounding), 'none' (nothing
         but the residual: see ``residual``; 0 for kernels, which are positive semidefinite).
     status

@@ -95,8 +95,8 @@ def test_equal_points_are_zero():
 
 
 def test_a_singular_kernel_ends():
-    # rank of <x, y> in the plane is two
-    X = mh.generate("sphere-random", n=4, d=2, rng=0)
+    # three points of a plane in space: of <x, y>, rank three is possible in space, and two is what there is
+    X = np.column_stack([mh.generate("sphere-random", n=3, d=2, rng=0), np.zeros(3)])
     with pytest.warns(mh.PrecisionWarning, match="not told from zero"):
         r = mh.min_eig(X, "identity", precision="exact")
     assert r.status == "rounding-limited" and r.lower == 0.0 and r.upper < 1e-300
@@ -139,8 +139,9 @@ def test_time_limit_and_callback():
 
 
 def test_an_upper_bound_below_every_double_is_no_error():
-    """More points than the kernel's rank: exactly singular, and the quotient underflows."""
-    X = mh.generate("sphere-random", n=40, d=5, rng=0)
+    """Points of a subspace: exactly singular, and the quotient underflows."""
+    X = np.zeros((40, 40))
+    X[:, :5] = mh.generate("sphere-random", n=40, d=5, rng=0)
     with pytest.warns(mh.PrecisionWarning, match="may be exactly zero"):
         r = mh.min_eig(X, "identity", precision="exact", tol=1e-4)
     assert r.status == "rounding-limited" and r.lower == 0.0 and 0.0 <= r.upper < 1e-300

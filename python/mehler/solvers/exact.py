@@ -344,7 +344,7 @@ def _result(
     if not found.narrow:
         message = (
             f"at {bits} bits and {K.terms} terms of the kernel's series the eigenvalue is not told from zero; "
-            "it may be exactly zero (more points than the kernel's rank)"
+            "it may be exactly zero (points of a subspace, and a kernel of finite rank)"
         )
     return result_of(
         task,
