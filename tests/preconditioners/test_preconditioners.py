@@ -195,3 +195,31 @@ def test_what_rounding_drowns_is_not_printed_as_digits(activation):
             r = mh.min_eig(X, activation, method="preconditioned", precision="double", rng=0)
         assert r.lower <= true <= r.upper
         assert abs(r.value - true) <= max(r.residual, r.floor)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e-6])
+@pytest.mark.parametrize(
+    ("kind", "name", "d", "bias"),
+    [
+        ("landmarks", "relu", 3, 1.0),
+        ("landmarks", "tanh", 2, 0.0),
+        ("landmarks", "gelu", 2, 1.0),
+        ("low_degree", "erf", 2, 1.0),
+        ("low_degree", "identity", 3, 1.0),
+    ],
+)
+def test_steep_kernels_leave_it_definite(kind, name, d, bias, shift):
+    """Rounding of the small matrix made P^-1 indefinite: of eigenvalues down to 1e-12 of the largest."""
+    n = 800
+    U = mh.generate("sphere-random", n=n, d=d, rng=0)
+    ker = mh.nngp(name, bias_var=bias)
+    more = {"more": shift}
+    if kind == "landmarks":
+        W = preconditioners.landmarks(ker, U, np.ones(n), 0, 2, **more)
+    else:
+        W = preconditioners.low_degree(ker, U, np.ones(n), 2, **more)
+    P = W.multiply(np.eye(n, order="F"), 2)
+    values = np.linalg.eigvalsh(0.5 * (P + P.T))
+    top = n * float(ker(1.0))
+    assert values[0] > 0.3 / (top + shift)  # the inverse of |K|, at most its trace
+    assert values[-1] < 1.1 / max(shift, 1e-12 * top)

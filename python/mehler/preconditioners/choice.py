@@ -28,6 +28,9 @@ MOST_FEATURES = 1500
 MOST_DEGREE = 12
 CROWD = 1000  # points in many dimensions that are worth a search for neighbours
 COMPANY = 80  # neighbours there: more cost more than they save
+JITTER = 1e-12  # of the trace of K between landmarks, added to its diagonal
+LEAST_TAU = 1e-12  # of n h(1) >= |K|: below, I - C^T S^-1 C is rounding where K is largest
+STEEP = 1e-9  # of n h(1): below, S of C as it comes has lost what tells C^T S^-1 C from I
 
 
 def choose(ker: Kernel, n: int, d: int) -> str:
@@ -126,12 +129,11 @@ def low_degree(
     ker: Kernel, U: Array, norms: Array, threads: int, ask: Any = None, more: float = 0.0
 ) -> _core.Woodbury:
     """P^-1 with the terms of h up to the degree that ``low_degree_rank`` gives; ``more`` is added to tau."""
+    n, top = len(U), float(ker.h.ends[0])
     degree, _ = low_degree_rank(ker, *U.shape)
-    A = features.kept(known_coefficients(ker, degree), float(ker.h.ends[0]))
-    tau = max(float(ker.h.ends[0] - A.sum()), 1e-10 * float(ker.h.ends[0]))
-    return _core.Woodbury(
-        features.chunks(U, A, threads), len(U), None, tau + more, _scale(ker, norms), threads, ask
-    )
+    A = features.kept(known_coefficients(ker, degree), top)
+    tau = max(top - float(A.sum()), 1e-10 * top, LEAST_TAU * n * top) + more
+    return _woodbury(features.chunks(U, A, threads), ker, norms, tau, threads, ask)
 
 
 def landmarks(
@@ -143,22 +145,36 @@ def landmarks(
     ask: Any = None,
     more: float = 0.0,
 ) -> _core.Woodbury:
-    """P^-1 with K_nr K_rr^-1 K_rn, r random points; ``more`` is added to tau."""
-    n = len(U)
+    """P^-1 with K_nr K_rr^-1 K_rn, r random points; ``more`` is added to tau.
+
+    C = L^-1 K_rn, L L^T = K_rr: S of K_rn itself has the square of its condition number.
+    """
+    n, top = len(U), float(ker.h.ends[0])
     chosen = features.landmarks_of(n, seed)
     r = len(chosen)
+    K = ker(U[chosen])
+    K[np.diag_indices(r)] += JITTER * r * top
+    whiten = np.linalg.inv(np.linalg.cholesky(K))
     C = features.chunked(n, r)
-    chunk = C.shape[2]
+    chunk, captured = C.shape[2], 0.0
     for p in range(len(C)):
         points = U[p * chunk : (p + 1) * chunk]
-        C[p, :, : len(points)] = ker(U[chosen], points)
-    M = ker(U[chosen])
-    M[np.diag_indices(r)] += 1e-7 * n * M[0, 0] / r
-    some = C[:, :, :: max(1, n // 256)].astype(np.float64).transpose(1, 0, 2).reshape(r, -1)
-    some = some[:, np.any(some != 0.0, axis=0)]
-    captured = np.einsum("ij,ij->j", some, np.linalg.solve(M, some))
-    tau = max(float(np.mean(ker.h.ends[0] - captured)), 1e-10 * float(ker.h.ends[0]))
-    return _core.Woodbury(C, n, M, tau + more, _scale(ker, norms), threads, ask)
+        part = whiten @ ker(U[chosen], points)
+        C[p, :, : len(points)] = part
+        captured += float(np.vdot(part, part))
+    tau = max(top - captured / n, LEAST_TAU * n * top) + more
+    del K, whiten
+    return _woodbury(C, ker, norms, tau, threads, ask)
+
+
+def _woodbury(
+    C: features.Chunked, ker: Kernel, norms: Array, tau: float, threads: int, ask: Any
+) -> _core.Woodbury:
+    """(D (C^T C + tau I) D)^-1; C is taken over."""
+    n = len(norms)
+    steep = tau < STEEP * n * float(ker.h.ends[0])
+    M = features.orthonormal(C, tau) if steep else None
+    return _core.Woodbury(C, n, M, tau, _scale(ker, norms), threads, ask)
 
 
 def _scale(ker: Kernel, norms: Array) -> Array | None:

@@ -118,6 +118,27 @@ def chunked(n: int, r: int) -> Chunked:
     return np.zeros((-(-n // chunk), r, chunk), dtype=np.float32)
 
 
+def orthonormal(C: Chunked, tau: float) -> Array:
+    """M = diag(1 / lambda), and in C's place rows U with U^T M^-1 U = C^T C, U U^T = I to rounding.
+
+    S = tau M + U U^T of ``Woodbury`` is then near I, however much lambda varies: that of C itself has the condition
+    number of tau I + C C^T, and what its inverse rounds makes P indefinite (Frangella, Tropp, Udell 2023).
+    Rows with lambda well below tau are left out.
+    """
+    G = np.zeros((C.shape[1],) * 2)
+    for part in C:
+        wide = part.astype(np.float64)
+        G += wide @ wide.T
+    values, Q = np.linalg.eigh(G)
+    del G
+    least = 0.01 * tau
+    size = np.maximum(values, least)
+    turn = np.where(values > least, Q / np.sqrt(size), 0.0).T
+    for p in range(len(C)):
+        C[p] = turn @ C[p].astype(np.float64)
+    return np.diag(1.0 / size)
+
+
 def landmark_count(n: int) -> int:
     """How many of n points are landmarks."""
     return min(LANDMARKS, n // 8)
