@@ -38,7 +38,8 @@ from .planning import Plan
 from .planning.ask import plan
 from .plots import plot_dimension, plot_spectrum
 from .result import EigenResult
-from .solve import Solution, solve
+from .solution import Solution
+from .solve import solve
 from .spectrum import eigvalsh
 from .studies.laws import Fit
 from .studies.rate_table import RateRow, Rates
