@@ -108,7 +108,7 @@ def given(inverse: Any, n: int, threads: int) -> Inverse:
     function: Callable[[Array], Any] = inverse
 
     def apply(R: Rows) -> Rows:
-        Z = np.asarray(function(R.T), dtype=np.float64)
+        Z = np.asarray(function(np.array(R.T, order="F")), dtype=np.float64)  # may work in place
         if Z.shape != (n, len(R)):
             raise ValueError(
                 f"the preconditioner must give the shape {(n, len(R))} of the block R; got {Z.shape}."

@@ -21,7 +21,8 @@ import numpy as np
 from ..._arrays import Array, as_array, generator_from, integer, tolerance
 from ..._progress import State
 from ...errors import ConvergenceWarning, PrecisionWarning
-from ...solve import Solution, solve
+from ...solution import Solution
+from ...solve import solve
 from .jacobian import Jacobian
 from .plan import plan
 from .sketch import Preconditioner, sketch
