@@ -94,6 +94,26 @@ def test_columns_stop_by_themselves_and_keep_their_digits(sphere):
     assert np.allclose(beside.x[:, 0], alone.x, rtol=1e-9, atol=1e-12 * np.abs(alone.x).max())
 
 
+@pytest.mark.parametrize("tol", [1e-10, 1e-12])
+def test_a_column_ends_as_it_would_alone(tol):
+    """|K| decides what is rounding: a column that no large eigenvalue touches was ended by one that another saw."""
+    n = 60
+    start = np.random.default_rng(0).standard_normal(n)  # of the power method: u is not in it
+    u = np.r_[start[1], -start[0], np.zeros(n - 2)] / np.hypot(start[0], start[1])
+    w = np.r_[1.0, 1.0, np.logspace(-3, 0, n - 2)]
+
+    def product(V):
+        return w[:, None] * V + 1e5 * np.outer(u, u[0] * V[0] + u[1] * V[1])
+
+    K = LinearOperator((n, n), matvec=lambda v: product(v[:, None])[:, 0], matmat=product)
+    b = np.r_[0.0, 0.0, np.random.default_rng(1).standard_normal(n - 2)]
+    alone = mh.solve(K, b, preconditioner=None, tol=tol)
+    beside = mh.solve(K, np.column_stack([b, u]), preconditioner=None, tol=tol)
+    assert alone.resolved and beside.resolved
+    assert beside.iterations[0] == alone.iterations
+    assert np.array_equal(beside.x[:, 0], alone.x)
+
+
 def test_shapes_of_the_answer_follow_b(sphere):
     K, _, B = sphere
     one, two = mh.solve(K, B[:, 0]), mh.solve(K, B[:, :1])
@@ -232,6 +252,27 @@ def test_an_indefinite_matrix_is_refused(name):
     assert mh.solve(A, np.ones(41), shift=2.0, preconditioner=name).resolved
 
 
+@pytest.mark.parametrize("A", [np.diag([1.0, -1.0]), np.array([[0.0, 1.0], [1.0, 0.0]])])
+def test_both_signs_at_once_are_told_from_singular(A):
+    """b'A b = 0: the first step has no length, which a singular matrix would show as well."""
+    b = np.ones(2) if A[0, 0] else np.array([1.0, 0.0])
+    with pytest.raises(
+        ValueError,
+        match=r"must be positive definite; found v'.* = 0.00e\+00 with .* = 1.0e\+00: eigenvalues of both signs",
+    ):
+        mh.solve(A, b, preconditioner=None)
+
+
+@pytest.mark.parametrize("name", [None, "auto"])
+@pytest.mark.parametrize(("shift", "size"), [(1e140, 1e-140), (1e139, 1e140), (1e-300, 1.0)])
+def test_extreme_sizes_of_shift_and_b(name, shift, size):
+    """Squares of x and of products left the doubles: a floor of 0 or NaN, and no iteration."""
+    r = mh.solve(2.0 * np.eye(5), size * np.ones(5), shift=shift, preconditioner=name)
+    assert r.resolved and r.x == pytest.approx(np.full(5, size / (2.0 + shift)), rel=1e-14)
+    eps = np.finfo(float).eps
+    assert 0.5 * eps < r.floor < 2.0 * eps  # |K| |x| = |b|
+
+
 @given(
     n=st.integers(1, 40),
     log_kappa=st.floats(0.0, 6.0),
@@ -260,6 +301,19 @@ def test_ones_own_preconditioner_in_every_dress():
         assert r.resolved
         assert r.iterations <= 3 < plain
         assert "given" in r.method
+
+
+def test_a_preconditioner_may_work_in_place():
+    """It got the residual itself, and destroyed it: no convergence, and a word about a singular matrix."""
+    w = np.linspace(1.0, 50.0, 30)
+
+    def divided(R):
+        R /= w[:, None]
+        return R
+
+    r = mh.solve(np.diag(w), np.ones(30), preconditioner=divided)
+    assert r.resolved and r.iterations == 1
+    assert np.allclose(r.x, 1.0 / w, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -333,6 +387,7 @@ def test_preconditioners_that_k_does_not_allow(sphere):
         ({"K": None}, TypeError, "K must be a Gram operator"),
         ({"shift": -1.0}, ValueError, "shift must be finite and >= 0; got -1.0"),
         ({"shift": np.nan}, ValueError, "shift must be finite"),
+        ({"shift": 1e200}, ValueError, "shift must be at most 1e140, so that squares"),
         ({"shift": "1"}, TypeError, "shift must be a number; got '1'"),
         ({"tol": 0.0}, ValueError, "tol must satisfy 0 < tol < 1"),
         ({"maxiter": 0}, ValueError, "maxiter must be >= 1"),

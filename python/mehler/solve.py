@@ -70,7 +70,7 @@ def solve(
     b
         (n,), or (n, c): columns share products, each stops by itself.
     shift
-        Added to the diagonal of K, >= 0: the ridge, the variance of noise.
+        Added to the diagonal of K: the ridge, the variance of noise; from 0 to 1e140.
     preconditioner
         'cholesky' (the factor of K + shift I, in float32 from 2,048 points on; of what has entries), 'sparse' (a sparse
         inverse of the kernel's tail, its low-degree part by Woodbury: kinked activations in few dimensions), 'low-degree'
@@ -158,7 +158,7 @@ def solve(
     if isinstance(preconditioner, str):
         choice("preconditioner", preconditioner, inverses.NAMES)
     op, exact, n, dtype, _, dense = as_operator(K)
-    B, one = _right_hand_sides(b, n)
+    B, one, sizes = _right_hand_sides(b, n)
     most = max(1000, 10 * n) if maxiter is None else integer(maxiter, "maxiter")
     if most < 1:
         raise ValueError(f"maxiter must be >= 1, or None for 10 n; got {maxiter}.")
@@ -185,7 +185,7 @@ def solve(
         except (KeyboardInterrupt, _core.Interrupted):
             work.interrupted = not report.stopped
         work.measure_again(B)
-        result = work.solution(B, one, need)
+        result = work.solution(B, one, sizes, need)
     if result.status == "budget-limited":
         warnings.warn(f"not resolved: {result.message}", ConvergenceWarning, stacklevel=2)
     elif result.status == "rounding-limited":
@@ -206,7 +206,7 @@ class _Work:
         self.shift, self.task, self.most = shift, task, most
         self.held = 0
         self.single = self.interrupted = self.limited = False
-        self.applications, self.norm = 0, 0.0
+        self.applications, self.norms = 0, np.zeros(0)  # of |K|, from below, by each column
         self.history: list[tuple[int, float]] = []
         self.X: Rows = np.zeros((0, n))
         self.residual = self.iterations = np.zeros(0)
@@ -241,7 +241,7 @@ class _Work:
         self.under_way = None
         size = norms(B)
         self.X, self.residual = np.zeros_like(B), np.where(size > 0.0, 1.0, 0.0)
-        self.iterations = np.zeros(len(B), dtype=np.int64)
+        self.iterations, self.norms = np.zeros(len(B), dtype=np.int64), np.zeros(len(B))
         R, stuck = B.copy(), np.zeros(len(B), dtype=bool)
         exact, spent = self.product(self.exact), 0
         if np.any(size > 0.0):
@@ -256,8 +256,9 @@ class _Work:
             if self.single:
                 goal = np.maximum(goal, SINGLE_GOAL * now)
             run = Descent(
-                np.zeros((len(active), self.n)), np.zeros(len(active), np.int64), norm=self.norm
-            )
+                np.zeros((len(active), self.n)), np.zeros(len(active), np.int64),
+                norm=self.norms[active],
+            )  # fmt: skip
             self.under_way, self.columns = run, active
             fast = self.product(self.op) if self.single else exact
             stop = self._listener(spent, float(np.max(goal / size[active])))
@@ -266,7 +267,7 @@ class _Work:
             spent += int(run.iterations.max())
             if run.negative is not None:
                 if not self.single:
-                    self._refuse(run.negative[1])
+                    self._refuse(*run.negative)
                 self.single = False  # float32 entries may do that to a definite matrix
             new = self.X[active] + run.best
             left = B[active] - exact(new)
@@ -296,12 +297,12 @@ class _Work:
             if not np.isfinite(v).all():
                 raise ValueError("products with K must be finite; found NaN or infinity.")
             self.applications += 1
-            self.norm = max(self.norm, float(norms(v)[0]))
+            self.norms = np.maximum(self.norms, norms(v))
 
     def _account(self, run: Descent) -> None:
         self.iterations[self.columns] += run.iterations
         self.applications += run.products
-        self.norm = max(self.norm, run.norm)
+        self.norms[self.columns] = run.norm
 
     def measure_again(self, B: Rows) -> None:
         """Ended within a round: the true residual of what it came to, kept where it is better."""
@@ -309,7 +310,7 @@ class _Work:
         if len(self.X) == 0:  # before the first round
             self.X = np.zeros_like(B)
             self.residual = (norms(B) > 0.0).astype(np.float64)
-            self.iterations = np.zeros(len(B), dtype=np.int64)
+            self.iterations, self.norms = np.zeros(len(B), dtype=np.int64), np.zeros(len(B))
         if run is None or not run.products:
             return
         self._account(run)
@@ -339,16 +340,20 @@ class _Work:
 
         return stop
 
-    def _refuse(self, quotient: float) -> None:
+    def _refuse(self, quotient: float, image: float) -> None:
+        scale = self.norms.max()
+        found = f"v'(K + shift I)v / v'v = {quotient:.2e}"
+        if quotient > -1e4 * EPS * scale:  # nothing of the one sign without the other
+            found += f" with |(K + shift I)v| / |v| = {image:.1e}: eigenvalues of both signs"
         raise ValueError(
-            f"K + shift I must be positive definite; found v'(K + shift I)v / v'v = {quotient:.2e}, and |K| is at least "
-            f"{self.norm:.1e}. Pass a larger shift: {self.shift:.3g} is too small."
+            f"K + shift I must be positive definite; found {found}, and |K| is at least {scale:.1e}. Pass a larger "
+            f"shift: {self.shift:.3g} is too small."
         )
 
-    def solution(self, B: Rows, one: bool, vectors: int) -> Solution:
+    def solution(self, B: Rows, one: bool, sizes: Array, vectors: int) -> Solution:
         """The value of what is known now."""
         size, tol = np.maximum(norms(B), 1e-300), self.task.tol
-        floor = float(np.max(EPS * self.norm * norms(self.X) / size))
+        floor = float(np.max(EPS * self.norms * norms(self.X) / size))
         done = bool(np.all(self.residual <= tol))
         reached = float(np.max(self.residual))
         message, status = "", "resolved"
@@ -372,12 +377,12 @@ class _Work:
                 )
             if self.inverse is None:
                 message += " before the preconditioner was complete"
-        made = self.inverse or inverses.none()
+        made, X = self.inverse or inverses.none(), sizes[:, None] * self.X
         how = made.words if self.inverse is not None else "no preconditioner"
         if self.op is not self.exact:
             how += ", float32 and float64 products"
         return Solution(
-            x=np.ascontiguousarray(self.X[0]) if one else np.ascontiguousarray(self.X.T),
+            x=np.ascontiguousarray(X[0]) if one else np.ascontiguousarray(X.T),
             residual=float(self.residual[0]) if one else self.residual,
             iterations=int(self.iterations[0]) if one else self.iterations,
             applications=self.applications,
@@ -405,11 +410,16 @@ def _shift(shift: Any) -> float:
         raise TypeError(f"shift must be a number; got {shift!r}.") from None
     if not (math.isfinite(value) and value >= 0.0):
         raise ValueError(f"shift must be finite and >= 0; got {shift!r}.")
+    if value > 1e140:
+        raise ValueError(
+            f"shift must be at most 1e140, so that squares are doubles; got {shift!r}. Divide K, b and shift by a "
+            "constant."
+        )
     return value
 
 
-def _right_hand_sides(b: Any, n: int) -> tuple[Rows, bool]:
-    """(c, n), a right-hand side a row, and whether b was a vector."""
+def _right_hand_sides(b: Any, n: int) -> tuple[Rows, bool, Array]:
+    """(c, n), a right-hand side a row, divided by a power of two near its size; whether b was a vector; those powers."""
     A = as_array(b, "b")
     if A.ndim not in (1, 2) or A.shape[0] != n or A.size == 0:
         raise ValueError(
@@ -426,4 +436,5 @@ def _right_hand_sides(b: Any, n: int) -> tuple[Rows, bool]:
             f"b must be of a size between 1e-140 and 1e140; found {sizes[far][0]:.1e} in column {int(np.argmax(far))}. Multiply it by "
             "a constant."
         )
-    return B, A.ndim == 1
+    powers = np.ldexp(1.0, np.frexp(sizes)[1])
+    return B / powers[:, None], A.ndim == 1, powers

@@ -13,7 +13,7 @@ Invariant: r is the residual of d by recursion. Rounding parts it from b - K d, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -46,9 +46,9 @@ class Descent:
     products
         With the matrix, a block each.
     norm
-        Largest |K p| / |p| seen: at most |K|.
+        (c,), largest |K p| / |p| seen: at most |K|.
     negative
-        (column, p'K p / p'p) where that was negative beyond rounding, or None.
+        (p'K p / p'p, |K p| / |p|) of a p that no positive semidefinite K has, or None.
     stopped
         Whether ``stop`` said so.
     """
@@ -56,12 +56,13 @@ class Descent:
     D: Rows
     iterations: np.ndarray[tuple[int], np.dtype[np.int64]]
     products: int = 0
-    norm: float = 0.0
-    negative: tuple[int, float] | None = None
+    norm: Array = field(default_factory=lambda: np.zeros(1))
+    negative: tuple[float, float] | None = None
     stopped: bool = False
 
     def __post_init__(self) -> None:
         self.best, self.least = self.D.copy(), np.full(len(self.D), np.inf)
+        self.norm = np.broadcast_to(self.norm, len(self.D)).copy()
 
 
 def dots(A: Rows, B: Rows) -> Array:
@@ -111,12 +112,14 @@ def descend(
         if not np.isfinite(Q).all():
             raise ValueError("products with K must be finite; found NaN or infinity.")
         pq, pp = dots(P, Q), dots(P, P)
-        run.norm = max(run.norm, float(np.max(norms(Q) / np.sqrt(np.maximum(pp, 1e-300)))))
-        curved = pq > 0.0
-        low = pq < -1e4 * EPS * run.norm * pp
+        image = norms(Q) / np.sqrt(np.maximum(pp, 1e-300))
+        norm = run.norm[active] = np.maximum(run.norm[active], image)
+        curved, rounding = pq > 0.0, 1e4 * EPS * norm
+        # |K p|^2 <= |K| p'K p of a semidefinite K, and |K| is not far above its estimate
+        low = (pq < -rounding * pp) | (~curved & (image**2 > 100.0 * rounding * norm))
         if low.any():
             c = int(np.argmax(low))
-            run.negative = int(active[c]), float(pq[c] / pp[c])
+            run.negative = float(pq[c] / pp[c]), float(image[c])
             return
         a = np.where(curved, rz / np.where(curved, pq, 1.0), 0.0)
         D = run.D[active] + a[:, None] * P
@@ -126,7 +129,7 @@ def descend(
         size = norms(R)
         better = size < run.least[active]
         run.best[active[better]], run.least[active[better]] = D[better], size[better]
-        left = curved & (size > goal[active]) & (size > EPS * run.norm * norms(D))
+        left = curved & (size > goal[active]) & (size > EPS * norm * norms(D))
         if not left.all():
             active, R, P, Q = active[left], R[left], P[left], Q[left]
             a, rz = a[left], rz[left]
