@@ -21,7 +21,7 @@ from scipy.integrate import solve_ivp
 
 import mehler as mh
 from mehler.studies import quadratic
-from mehler.studies.quadratic import measured, report
+from mehler.studies.quadratic import measured, population, report
 from mehler.studies.study import STUDIES, study
 
 
@@ -630,3 +630,20 @@ def test_package_is_complete():
     for name in quadratic.__all__:
         assert getattr(quadratic, name).__doc__
     assert mh.study is study and os.path.basename(quadratic.__file__) == "__init__.py"
+
+
+def test_the_flow_ends_where_steps_do_and_says_so(monkeypatch):
+    """At rest the rates still limit the steps, and a tol below rounding rejects most of them: both ran on for ever."""
+    A, T = np.diag([1.0, 2.0]), np.eye(2)
+    monkeypatch.setattr(population, "MOST_STEPS", 300)
+    with pytest.warns(mh.ConvergenceWarning, match=r"300 steps came to t=.*; the times beyond"):
+        flow = quadratic.population_flow(A, T, [0.0, 1.0, 1e9])
+    assert list(flow.times) == [0.0, 1.0] and flow.matrices.shape == (2, 2, 2)
+    assert flow.steps + flow.rejected == 300
+    within = quadratic.population_flow(A, T, [0.0, 1.0])
+    assert np.array_equal(flow.losses, within.losses)
+    with pytest.raises(ValueError, match=r"tol must be at least 1e-15: below, rounding is the"):
+        quadratic.population_flow(A, T, [1.0], tol=1e-16)
+    for pair in ((1e200 * A, T), (A, 1e200 * T)):
+        with pytest.raises(ValueError, match=r"must have entries up to 1e\+70, so that products"):
+            quadratic.population_flow(*pair, [1.0])

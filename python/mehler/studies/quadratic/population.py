@@ -9,6 +9,7 @@ The formulas are derivations of ours.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +17,13 @@ from typing import Any
 import numpy as np
 
 from ..._arrays import Array, integer, tolerance
+from ...errors import ConvergenceWarning
 from .checks import as_times, as_weights, semidefinite, symmetric
 
 ORDER = 5.0  # of the error of one step of RK4
+LEAST_TOL = 1e-15
+LARGEST = 1e70  # of entries: velocities are products of three, and their squares are summed
+MOST_STEPS = 100_000  # of RK4, tried: some seconds
 
 
 def matrix_of(W: Any) -> Array:
@@ -213,20 +218,37 @@ def population_flow(A: Any, A_star: Any, times: Sequence[float] | Array, tol: fl
     times
         Where A is wanted, >= 0, ascending.
     tol
-        Largest estimated error of a step, relative to the norm of A.
+        Largest estimated error of a step, relative to the norm of A; at least 1e-15.
 
     Returns
     -------
     Flow
+        Of the times that a hundred thousand steps reach. At rest the rates, 4 |A| + tr(A) at most, still limit the steps.
 
     Raises
     ------
     TypeError, ValueError
-        As :func:`population_loss`; a negative eigenvalue; times that are no such list; tol not in (0, 1).
+        As :func:`population_loss`; a negative eigenvalue; entries beyond 1e70, whose products overflow; times that are no
+        such list; tol not in [1e-15, 1).
+
+    Warns
+    -----
+    ConvergenceWarning
+        Times that were not reached.
     """
     S, T = semidefinite(A, "A"), semidefinite(A_star, "A_star")
     _same_size(S, T, "A")
     at, most = as_times(times), tolerance(tol)
+    if most < LEAST_TOL:
+        raise ValueError(
+            f"tol must be at least {LEAST_TOL:g}: below, rounding is the error of a step, whatever its size; got {tol!r}."
+        )
+    for name, M in (("A", S), ("A_star", T)):
+        if not float(np.max(np.abs(M))) <= LARGEST:
+            raise ValueError(
+                f"{name} must have entries up to {LARGEST:g}, so that products of them are doubles; found "
+                f"{np.max(np.abs(M)):.3g}. Divide A and A_star by a constant, and multiply the times by it."
+            )
     unit = np.eye(len(S))
     scale = float(np.trace(S) + np.trace(T))
     h = 0.1 / (4.0 * scale) if scale else 1.0  # 4 |A| + tr(A) bounds the rates
@@ -234,6 +256,8 @@ def population_flow(A: Any, A_star: Any, times: Sequence[float] | Array, tol: fl
     out = np.empty((len(at), *S.shape))
     for k, goal in enumerate(at):
         while t < goal:
+            if steps + rejected >= MOST_STEPS:
+                return _cut(at[:k], out[:k], T, steps, rejected, t)
             last = t + h >= goal
             tried = goal - t if last else h
             whole = _rk4(S, T, unit, tried)
@@ -253,8 +277,20 @@ def population_flow(A: Any, A_star: Any, times: Sequence[float] | Array, tol: fl
                 rejected += 1
                 h = tried * factor
         out[k] = S
-    losses = np.array([loss_of(B - T) for B in out])
-    return Flow(at, out, losses, steps, rejected)
+    return _flow(at, out, T, steps, rejected)
+
+
+def _flow(at: Array, out: Array, T: Array, steps: int, rejected: int) -> Flow:
+    return Flow(at, out, np.array([loss_of(B - T) for B in out]), steps, rejected)
+
+
+def _cut(at: Array, out: Array, T: Array, steps: int, rejected: int, t: float) -> Flow:
+    warnings.warn(
+        f"{MOST_STEPS:,} steps came to t={t:.6g}; the times beyond are left out. Ask for earlier ones, or a larger tol.",
+        ConvergenceWarning,
+        stacklevel=3,
+    )
+    return _flow(at, out, T, steps, rejected)
 
 
 def loss_of(D: Array) -> float:
