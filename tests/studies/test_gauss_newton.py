@@ -484,3 +484,38 @@ def test_images_are_fitted():
     found = gn.train(X, y, width=2048, steps=8, rng=0)
     assert np.all(found.ratios < 0.9)
     assert found.residuals[-1] < 0.01 * found.residuals[0]
+
+
+def test_unit_steps_of_a_bad_residual_are_refused_and_of_none_are_none():
+    J, P = _jacobian(), gn.Preconditioner.of(np.eye(24))
+    r = np.ones(24)
+    r[5] = np.nan
+    with pytest.raises(ValueError, match="r must be finite; found nan at row 5"):
+        gn.unit_step(J, r, P)
+    with pytest.raises(
+        ValueError, match=r"r must have the shape \(24,\), an entry a point; got \(23,\)"
+    ):
+        gn.unit_step(J, r[:-1], P)
+    g, sizes = gn.unit_step(J, np.zeros(24), P)
+    assert np.array_equal(g, np.zeros(24)) and np.array_equal(sizes, [0.0])
+
+
+@pytest.mark.parametrize("halvings", [0, 4])
+def test_training_ends_with_a_step_that_is_none(halvings):
+    """Two labels at one point: no g, and the same step again and again."""
+    X = mh.generate("sphere-random", n=20, d=3, rng=0)
+    y = np.sin(3.0 * X[:, 0])
+    out = gn.train(
+        np.vstack([X, X[:1]]), np.r_[y, -5.0], width=256, steps=12, halvings=halvings, rng=0
+    )
+    assert len(out.steps) == 1 and out.steps[0].status == "rounding-limited"
+    assert not out.reached and "did not lower |f - y|: points that coincide" in out.message
+    good = gn.train(X, y, width=4096, steps=12, rng=0)
+    assert good.reached and good.message == ""
+
+
+def test_integer_targets_are_numbers():
+    X = mh.generate("sphere-random", n=12, d=3, rng=0)
+    y = np.arange(12) % 2
+    runs = [gn.train(X, t, width=512, steps=3, rng=0).residuals for t in (y, y.astype(float))]
+    assert np.array_equal(*runs)

@@ -95,9 +95,7 @@ def gauss_newton_step(
     TypeError, ValueError, MemoryError
         Bad options; a Gram matrix that is singular to rounding, for a sketch.
     """
-    residual = np.asarray(as_array(r, "r"), dtype=np.float64)
-    if residual.shape != (J.n,) or not np.isfinite(residual).all():
-        raise ValueError(f"r must be ({J.n},) and finite; got shape {residual.shape}.")
+    residual = _residual(r, J.n)
     chosen = plan(J.n, J.m, J.d, s=s, tol=tol, route=route, max_memory=max_memory)
     draws = generator_from(rng)
     start = time.perf_counter()
@@ -148,17 +146,29 @@ def unit_step(
     Raises
     ------
     TypeError, ValueError
-        Bad options.
+        Bad options; r of another shape, NaN or infinity in it.
     """
     tol, R = tolerance(tol), preconditioner.inverse
     if integer(most, "most") < 1:
         raise ValueError(f"most must be >= 1; got {most}.")
-    K, c = J.normal(), R.T @ np.asarray(r, dtype=np.float64)
+    K, c = J.normal(), R.T @ _residual(r, J.n)
     z = np.zeros(J.n)
     left = -c  # M z - c
-    sizes = [1.0]
+    size = float(np.linalg.norm(c))
+    sizes = [1.0 if size else 0.0]
     while sizes[-1] > tol and sizes[-1] < 1e6 and len(sizes) <= most:
         z = z - R.T @ (K @ (R @ left))
         left = R.T @ (K @ (R @ z)) - c
-        sizes.append(float(np.linalg.norm(left) / np.linalg.norm(c)))
+        sizes.append(float(np.linalg.norm(left)) / size)
     return R @ z, np.array(sizes)
+
+
+def _residual(r: Any, n: int) -> Array:
+    """(n,), finite."""
+    given = np.asarray(as_array(r, "r"), dtype=np.float64)
+    if given.shape != (n,):
+        raise ValueError(f"r must have the shape ({n},), an entry a point; got {given.shape}.")
+    if not np.isfinite(given).all():
+        i = int(np.argmin(np.isfinite(given)))
+        raise ValueError(f"r must be finite; found {given[i]} at row {i}. Remove such points.")
+    return given

@@ -36,6 +36,8 @@ class Fitted:
         Wall time.
     reached
         Whether |f_t - y| <= goal |f_0 - y|.
+    message
+        Why it ended before the goal and the last step, or ''.
     interrupted
         Ended by Ctrl-C.
     """
@@ -46,6 +48,7 @@ class Fitted:
     lengths: tuple[float, ...]
     seconds: float
     reached: bool
+    message: str = ""
     interrupted: bool = False
 
     @property
@@ -80,7 +83,8 @@ def train(
     width
         m, neurons.
     steps
-        At most; fewer once ``goal`` is met, or when a step makes the residual a thousand times what it was at the start.
+        At most; fewer once ``goal`` is met, when a step makes the residual a thousand times what it was at the start, or
+        when one that was not resolved (``Step.status``) does not lower it: the next would be the same.
     goal
         |f_t - y| / |f_0 - y| at which it ends.
     halvings
@@ -124,7 +128,7 @@ def train(
     residuals: list[float] = []
     taken: list[Step] = []
     lengths: list[float] = []
-    interrupted = False
+    interrupted, message = False, ""
     try:
         for t in range(steps + 1):
             f, J = network.evaluate(points)
@@ -136,6 +140,13 @@ def train(
             if residuals[-1] <= goal * residuals[0] or t == steps:
                 break
             if not residuals[-1] < 1e3 * residuals[0]:
+                message = f"diverged in step {t}"
+                break
+            if taken and taken[-1].status != "resolved" and residuals[-1] >= residuals[-2]:
+                message = (
+                    f"step {t} was {taken[-1].status}, with a residual of {taken[-1].residual:.1e} of (J J') g = r, and "
+                    "did not lower |f - y|: points that coincide, or fewer weights than points"
+                )
                 break
             found = gauss_newton_step(
                 J, left, route=route, s=s, tol=tol, threads=threads, rng=draws
@@ -156,5 +167,5 @@ def train(
             raise
     return Fitted(
         best, np.array(residuals), tuple(taken), tuple(lengths), time.perf_counter() - start,
-        bool(min(residuals) <= goal * residuals[0]), interrupted,
+        bool(min(residuals) <= goal * residuals[0]), message, interrupted,
     )  # fmt: skip
