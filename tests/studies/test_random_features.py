@@ -574,3 +574,13 @@ def test_the_lines_of_the_page_run():
     names: dict[str, object] = {}
     exec(code, names)
     assert isinstance(names["fit"], rf.ReadOut)
+
+
+@pytest.mark.parametrize("lam", [0.05, 1e-3, 1e-5, 1e-12])
+def test_tails_of_small_boxes(lam):
+    """1 / lam samples were wanted, and a smooth target was called one with jumps."""
+    assert 1.0 - rf.tail(lambda x: np.exp(-0.5 * x * x), lam) == pytest.approx(
+        1.0 - rf.gaussian_tail(lam), rel=1e-9, abs=4e-16
+    )
+    both = rf.tail(lambda x: np.exp(-0.5 * x * x), np.array([lam, 2.0]))
+    assert both == pytest.approx([rf.gaussian_tail(lam), rf.gaussian_tail(2.0)], rel=1e-9)

@@ -128,17 +128,34 @@ def tail(
 
 
 def _tail_of(f: Array, h: float, lam: Array) -> Array:
-    """Of samples at distance h that vanish at both ends."""
+    """Of samples at distance h that vanish at both ends.
+
+    Small boxes by the autocorrelation r of f, the rule in u of whose width would take 1 / lam samples more:
+    1 - tau = lam / (2 sqrt(pi)) int r(s) exp(-lam^2 s^2 / 4) ds / r(0).
+    """
+    flat = np.ravel(lam)
+    small = flat * h * len(f) < 1.0
+    shares = np.empty(len(flat))
     # The sum over u is exact up to copies of f, smeared by the kernel of the multiplier, at distance 2 pi / du:
     # far enough apart, they do not touch.
-    reach = len(f) + math.ceil(REACH / (float(np.min(lam)) * h))
-    size = 1 << (2 * min(reach, 4 * LAST) - 1).bit_length()
+    reach = len(f) + math.ceil(REACH / (float(np.min(flat[~small], initial=np.inf)) * h))
+    size = 1 << (2 * reach - 1).bit_length()
     energy = np.abs(np.fft.rfft(f, size)) ** 2
+    if small.any():
+        r = np.fft.irfft(energy, size)[: len(f)]
+        r[1:] *= 2.0  # s and -s
+        s = h * np.arange(len(f))
+        for i in np.flatnonzero(small):
+            v = flat[i]
+            shares[i] = 1.0 - v * h * float(r @ np.exp(-np.square(0.5 * v * s))) / (
+                2.0 * math.sqrt(math.pi) * r[0]
+            )
     energy[1:] *= 2.0  # u and -u; the last one has no partner, and no weight either
     u = 2.0 * np.pi * np.arange(len(energy)) / (size * h)
     total = float(np.sum(energy))
-    shares = [float(energy @ -np.expm1(-((u / v) ** 2))) / total for v in np.ravel(lam)]
-    return np.asarray(shares).reshape(lam.shape)
+    for i in np.flatnonzero(~small):
+        shares[i] = float(energy @ -np.expm1(-np.square(u / flat[i]))) / total
+    return shares.reshape(lam.shape)
 
 
 def _samples(target: Callable[[Array], Any], low: float, high: float, n: int) -> Array:
