@@ -725,3 +725,23 @@ def test_without_scikit_learn_the_page_says_so(monkeypatch: pytest.MonkeyPatch):
     told = mh.study("ste", quick=True)
     assert "scikit-learn, which has the digits, is not installed" in told.conclusions[-1]
     assert "images" not in told.records
+
+
+def test_a_landscape_of_extreme_size_is_refused_and_one_near_it_is_a_multiple():
+    """1e-170 was called zero, and 1e160 lost its spurious minimum to an overflow."""
+    v = np.array([1.0] * 6 + [-1.0] * 4)
+    for size in (1e-170, 1e160):
+        for ask in (
+            ste.landscape,
+            lambda w: ste.loss_at(1.0, w),
+            lambda w: ste.escape_time(1.0, w),
+        ):
+            with pytest.raises(
+                ValueError, match="v_star must be of a size between 1e-150 and 1e150; its"
+            ):
+                ask(size * v)
+    one = ste.landscape(v)
+    for size in (1e-140, 1e140):
+        other = ste.landscape(size * v)
+        assert other.saddle_angle == pytest.approx(one.saddle_angle, rel=1e-14)
+        assert other.spurious_loss / size / size == pytest.approx(one.spurious_loss, rel=1e-13)

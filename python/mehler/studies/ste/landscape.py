@@ -66,7 +66,8 @@ def landscape(v_star: Any) -> Landscape:
     Raises
     ------
     TypeError, ValueError
-        No real numbers, no vector, NaN, infinity, all zeros.
+        No real numbers, no vector, NaN, infinity, all zeros; a largest entry outside of 1e-150 to 1e150, whose
+        squares are no doubles.
 
     References
     ----------
@@ -80,9 +81,9 @@ def landscape(v_star: Any) -> Landscape:
     >>> ste.landscape([1.0] * 10).spurious is None  # s^2 = 100 > 55
     True
     """
-    v = vector(v_star, "v_star")
+    v = sized(v_star)
     m, s, square = len(v), float(np.sum(v)), float(v @ v)
-    if not square > 0.0:
+    if square == 0.0:
         raise ValueError(
             "v_star must not be zero: every w would be a global minimum. Pass another one."
         )
@@ -157,7 +158,7 @@ def loss_at(theta: Any, v_star: Any) -> Array:
     >>> print(ste.loss_at([0.0, np.pi], [2.0, 1.0]))
     [0.  1.5]
     """
-    v, t = vector(v_star, "v_star"), angles(theta) / math.pi
+    v, t = sized(v_star), angles(theta) / math.pi
     return np.asarray(0.5 * t * ((1.0 - t) * (v @ v) + t * np.sum(v) ** 2 / (len(v) + 1)))
 
 
@@ -204,6 +205,18 @@ def vector(value: Any, name: str) -> Array:
     v = vectors(value, name)
     if v.ndim != 1:
         raise ValueError(f"{name} must be one vector; got shape {v.shape}. Take them one by one.")
+    return v
+
+
+def sized(v_star: Any) -> Array:
+    """The teacher's second layer, of a size whose squares are doubles."""
+    v = vector(v_star, "v_star")
+    size = float(np.max(np.abs(v)))
+    if size != 0.0 and not 1e-150 <= size <= 1e150:
+        raise ValueError(
+            f"v_star must be of a size between 1e-150 and 1e150; its largest entry is {size:.3g}. Divide it by a "
+            "constant c: losses and pushes are then divided by c^2, angles stay."
+        )
     return v
 
 
