@@ -394,3 +394,15 @@ def test_one_point_and_one_neuron():
     assert g.K.shape == (1, 1) and g.added[0, 0] == pytest.approx(g.ridge[0], abs=1e-12)
     out, state = spiking.quantise([0.7, 0.7], 1.0, 0.5)
     assert out.tolist() == [1.0, 0.0] and state == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dt", [0.3, 3.7])
+def test_sums_hold_to_the_rounding_that_is_said(dtype, dt):
+    f = (20.0 * np.random.default_rng(0).standard_normal((5000, 20))).astype(dtype)
+    out, v = spiking.quantise(f, dt, 0.5)
+    exact = np.longdouble
+    lack = dt * np.sum(out.astype(exact) - f.astype(exact), axis=0) - (0.5 - v)
+    u = 0.5 * float(np.finfo(dtype).eps)
+    assert np.all(np.abs(lack) <= np.sum(u * (3.0 * np.abs(dt * f) + 2.0), axis=0))
+    assert dtype is np.float64 or np.max(np.abs(lack)) > 1e-5  # it is not nothing
