@@ -377,3 +377,13 @@ def test_table_records_and_picture(tmp_path):
 def test_bad_questions(options, error, message):
     with pytest.raises(error, match=message):
         mh.train(X, Y, **{"activation": "relu", "width": 20, "steps": 10, **options})
+
+
+def test_integer_and_boolean_labels_are_the_numbers_that_they_are():
+    X = mh.generate("sphere-random", n=12, d=3, rng=0)
+    y = np.arange(12) % 2
+    runs = [
+        mh.train(X, t, width=64, steps=4, rng=0, gram=False).losses
+        for t in (y, y.astype(np.uint8), y.astype(bool), y.astype(float))
+    ]
+    assert all(np.array_equal(run, runs[-1]) for run in runs)

@@ -74,7 +74,8 @@ def train(
     X
         Points, (n, d), of any norms.
     y
-        Labels, (n,), or (n, c) of c outputs, each with a read-out of its own. Classes: rows of an identity matrix.
+        Labels, (n,), or (n, c) of c outputs, each with a read-out of its own; integers and booleans count as the numbers
+        that they are. Classes: rows of an identity matrix.
     activation, width, weights, readout, weight_var, bias_var, train_bias, init, parameterization, normalize, rng
         The network, as in :func:`feature_gram`; ``weights`` and ``readout`` of a :class:`Training` go on with it. The
         parameterisation decides the relative step sizes of layers.
