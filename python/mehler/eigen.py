@@ -380,7 +380,8 @@ def eigsh(
     -------
     EigenResult
         ``values``, ``vectors``, ``residuals`` hold the k pairs, ``value`` the extreme one. Copies of a
-        multiple eigenvalue that a block cannot see are looked for by a second run on the rest.
+        multiple eigenvalue that a block cannot see are looked for by a second run on the rest. K is taken as
+        its entries are: near points, which :func:`min_eig` sets apart, leave 'rounding-limited' here.
 
     Raises
     ------

@@ -67,7 +67,8 @@ def eigvalsh(
     X, activation, kernel, depth, weight_var, bias_var, normalize
         As in :func:`min_eig`.
     precision
-        'double', 'extended' (two doubles a number: down to 1e-31 of the largest eigenvalue), 'exact' (balls:
+        'double' (of the entries: the eigenvalues of near points, which :func:`min_eig` sets apart, stay
+        'rounding-limited'), 'extended' (two doubles a number: down to 1e-31 of the largest eigenvalue), 'exact' (balls:
         every positive eigenvalue, however small; up to a hundred points or two), or 'auto': double, then
         extended (n <= 600) and exact (n <= 100) while values are missing.
     tol

@@ -340,3 +340,23 @@ def test_columns_of_a_cluster_are_orthonormal_and_see_no_mean(g, seed, parity):
     assert isinstance(group, Cluster) and np.all(group.deficits >= 0.0)
     if parity < 0.0:
         np.testing.assert_array_equal(np.sign(group.weights), signs * signs[0])
+
+
+@pytest.mark.parametrize("method", ["dense", "lanczos", "shift-invert", "preconditioned"])
+@pytest.mark.parametrize("name", ["tanh", "elu"])
+def test_what_takes_entries_alone_says_that_rounding_hides_near_points(name, method):
+    """eigsh and eigvalsh do not set points apart: no digits are claimed, and the bounds hold."""
+    X = mh.generate("sphere-random", n=199, d=50, rng=0)
+    across = np.zeros(50)
+    across[np.argmin(np.abs(X[0]))] = 1.0
+    across -= X[0] * (X[0] @ across)
+    X = np.vstack([X, X[0] + 1e-9 * across / np.linalg.norm(across)])
+    apart = mh.min_eig(X, name, precision="double")
+    assert apart.resolved and 0.0 < apart.value < 1e-17
+    with pytest.warns(mh.PrecisionWarning, match="of double precision"):
+        r = mh.eigsh(mh.gram(X, name), method=method, rng=0)
+    assert r.status == "rounding-limited"
+    assert r.lower <= apart.value <= r.upper < 1e-12
+    s = mh.eigvalsh(X, name, precision="double")
+    assert s.status[0] == "rounding-limited" and s.status[1] == "resolved"
+    assert s.lower[0] <= apart.value <= s.upper[0]
