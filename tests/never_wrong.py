@@ -52,7 +52,43 @@ def random_case(seed: int, most: int) -> Hard:
     )
 
 
-def wrong(case: Hard, methods: tuple[str, ...] = METHODS) -> tuple[list[str], int]:
+class Spread(NamedTuple):
+    """Points whose norms differ about as much as decides between two formats of four bytes an entry: 8 times."""
+
+    activation: str
+    n: int
+    d: int
+    ratio: float
+    style: int
+    seed: int
+
+    def points(self) -> np.ndarray:
+        """Random directions; norms log-uniform, of two sizes, or mostly of the least."""
+        rng = np.random.default_rng(self.seed)
+        X = rng.standard_normal((self.n, self.d))
+        norms = [
+            self.ratio ** rng.random(self.n),
+            np.where(rng.random(self.n) < 0.5, 1.0, self.ratio),
+            np.clip(np.exp(rng.standard_normal(self.n)), 1.0, self.ratio),
+        ][self.style]
+        norms[:2] = 1.0, self.ratio
+        return X * (norms / np.linalg.norm(X, axis=1))[:, None]
+
+
+def random_spread(seed: int, most: int) -> Spread:
+    """K_ii differ up to 64 times, a hair less or more."""
+    rng = np.random.default_rng([23, seed])
+    return Spread(
+        activation=str(rng.choice(("relu", "leaky_relu", "abs"))),
+        n=int(np.exp(rng.uniform(np.log(20), np.log(most)))),
+        d=int(rng.integers(3, 9)),
+        ratio=8.0 * float(rng.choice((0.97, 1.0 - 1e-9, 1.0, 1.0 + 1e-9, 1.03))),
+        style=int(rng.integers(3)),
+        seed=seed,
+    )
+
+
+def wrong(case: Hard | Spread, methods: tuple[str, ...] = METHODS) -> tuple[list[str], int]:
     """(what is wrong, how many answers were resolved) against all eigenvalues in float64."""
     X = case.points()
     K = mh.gradient_kernel(case.activation)(X)
