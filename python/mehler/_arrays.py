@@ -86,13 +86,13 @@ def _masked(X: Any) -> int:
     return int(np.ma.getmaskarray(X).sum()) if isinstance(X, np.ma.MaskedArray) else 0
 
 
-def as_points(X: Any, *, name: str = "X") -> Array:
-    """Points as a C-contiguous float64 array (n, d), n >= 1, d >= 1, all finite, no zero row.
+def as_points(X: Any, *, name: str = "X", normalize: Any = False) -> Array:
+    """Points as a C-contiguous float64 array (n, d), n >= 1, d >= 1, all finite, no zero row; of norm one where asked for.
 
     Raises
     ------
     TypeError
-        Strings, complex numbers, objects, arrays outside the CPU's memory.
+        Strings, complex numbers, objects, arrays outside the CPU's memory; ``normalize`` is not True or False.
     ValueError
         Not 2-D, empty, NaN or infinity, a zero row.
     """
@@ -123,7 +123,11 @@ def as_points(X: Any, *, name: str = "X") -> Array:
             f"{name} must not contain zero rows, which have no direction; found {len(zero)} (rows {shown}). "
             "Remove them first."
         )
-    return out
+    if not flag("normalize", normalize):
+        return out
+    from .data.points import normalize as to_unit_norm
+
+    return to_unit_norm(out)
 
 
 def thread_count(threads: int | None) -> int:

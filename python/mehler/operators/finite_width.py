@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _core
-from .._arrays import Array, as_points, choice, duration, flag, memory_limit, thread_count
+from .._arrays import Array, as_points, choice, duration, memory_limit, thread_count
 from .._progress import Reporter, State
 from ..activations import Activation
 from ..kernels import Kernel
@@ -140,11 +140,7 @@ def feature_gram(
     ker = kernel_of(activation, kernel, None, weight_var, bias_var)
     choice("storage", storage, STORAGES)
     count, limit, seconds = thread_count(threads), memory_limit(max_memory), duration(time_limit)
-    A = as_points(X)
-    if flag("normalize", normalize):
-        from ..data.points import normalize as to_unit_norm
-
-        A = to_unit_norm(A)
+    A = as_points(X, normalize=normalize)
     features = features_of(
         A,
         ker,

@@ -29,7 +29,6 @@ from .._arrays import (
     as_points,
     choice,
     duration,
-    flag,
     generator_from,
     memory_limit,
     thread_count,
@@ -192,11 +191,7 @@ def min_eig(
     tol = tolerance(tol)
     count, limit, seconds = thread_count(threads), memory_limit(max_memory), duration(time_limit)
     generator_from(rng)  # refuses what is none, before any work
-    A = as_points(X)
-    if flag("normalize", normalize):
-        from ..data.points import normalize as to_unit_norm
-
-        A = to_unit_norm(A)
+    A = as_points(X, normalize=normalize)
     features = features_of(A, ker, width, weights, rng)
     storage = {"auto": "", "factored": "factor"}.get(method, "dense")
     if not storage:  # entries first where they are cheaper by the number of coordinates

@@ -23,7 +23,6 @@ from .._arrays import (
     as_points,
     choice,
     duration,
-    flag,
     integer,
     memory_limit,
     thread_count,
@@ -122,11 +121,7 @@ def width_study(
     choice("method", method, METHODS)
     tol, count, limit = tolerance(tol), thread_count(threads), memory_limit(max_memory)
     seconds = duration(time_limit)
-    A = as_points(X)
-    if flag("normalize", normalize):
-        from ..data.points import normalize as to_unit_norm
-
-        A = to_unit_norm(A)
+    A = as_points(X, normalize=normalize)
 
     def features(seed: int) -> Features:
         return features_of(

@@ -196,11 +196,7 @@ def _question(
         rows = n if isinstance(X, Gram) else n // c
         f = np.zeros((rows, c)) if initial is None else _initial(initial, rows, c)
         return X, repr(X), f, None
-    A = as_points(X)
-    if flag("normalize", options["normalize"]):
-        from ..data.points import normalize as to_unit_norm
-
-        A = to_unit_norm(A)
+    A = as_points(X, normalize=options["normalize"])
     c = labels_of(y, len(A)).shape[1]
     finite = options["width"] is not None or options["weights"] is not None
     gaussian = isinstance(initial, str)

@@ -152,11 +152,7 @@ def train(
     choice("dtype", dtype, DTYPES)
     choice("reference", reference, REFERENCES)
     count, limit, seconds = thread_count(threads), memory_limit(max_memory), duration(time_limit)
-    A = as_points(X)
-    if flag("normalize", normalize):
-        from ..data.points import normalize as to_unit_norm
-
-        A = to_unit_norm(A)
+    A = as_points(X, normalize=normalize)
     Y = labels_of(y, len(A))
     n = len(A)
     batch = n if batch_size is None else whole(batch_size, "batch_size")
