@@ -360,3 +360,14 @@ def test_what_takes_entries_alone_says_that_rounding_hides_near_points(name, met
     s = mh.eigvalsh(X, name, precision="double")
     assert s.status[0] == "rounding-limited" and s.status[1] == "resolved"
     assert s.lower[0] <= apart.value <= s.upper[0]
+
+
+def test_a_pair_that_the_inverse_drowns_does_not_loosen_the_first():
+    """Of two values, shift-invert loses the second beside one below rounding: its residual was the floor of the first."""
+    X = mh.generate("sphere-random", n=199, d=50, rng=0)
+    X = np.vstack([X, X[0] + 1e-9 * np.linalg.qr(X[:2].T)[0][:, 1]])
+    with pytest.warns(mh.PrecisionWarning, match="others have residuals .* method='lanczos' has"):
+        r = mh.eigsh(mh.gram(X, "tanh"), k=2, method="shift-invert", rng=0)
+    truth = np.linalg.eigvalsh(mh.gradient_kernel("tanh")(X))
+    assert abs(r.values[1] - truth[1]) <= 2.0 * r.residuals[1]
+    assert r.status == "rounding-limited" and r.floor < 1e-12 and 0.0 < r.upper < 1e-12

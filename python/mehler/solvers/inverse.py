@@ -224,8 +224,11 @@ def _solve(
         )
     else:
         status = "rounding-limited"
-        rounding = max(rounding, float(np.max(residuals)))
+        rounding = max(rounding, float(residuals[0]))
         message = remedy(value, rounding)
+        worst = float(np.max(residuals))
+        if worst > 10.0 * rounding:  # one far below rounding drowns the others in its inverse
+            message += f"; others have residuals up to {worst:.1e}, method='lanczos' has them"
     known = float(np.max(residuals)) if not measured else 0.0
     how = f"shift-invert {dtype}, blocks of {block}"
     if F.shift != 0.0:
