@@ -7,7 +7,7 @@ class ConvergenceWarning(UserWarning):
     Examples
     --------
     >>> import warnings
-    >>> X = mh.generate("sphere-random", n=1500, d=3, rng=0)
+    >>> X = mh.generate("sphere-random", n=4000, d=3, rng=0)
     >>> with warnings.catch_warnings(record=True) as seen:
     ...     warnings.simplefilter("always")
     ...     r = mh.min_eig(X, "relu", method="lanczos", time_limit=1e-4)
