@@ -80,13 +80,16 @@ def head(name: str) -> str:
     return f"{'class ' * inspect.isclass(getattr(mehler, name))}`mh.{name}`"
 
 
-def link(name: str, shown: str) -> str:
+def link(name: str, shown: str, target: str = "") -> str:
     fragment = re.sub(r"[^\w\- ]", "", head(name).lower()).replace(" ", "-")
-    return f"[`{shown}`](#{fragment})"
+    return f"[`{shown}`]({target.format(name) or '#' + fragment})"
 
 
-def prose(text: str) -> str:
-    """A sentence of a docstring as Markdown: roles become links, signs that Markdown reads are escaped."""
+def prose(text: str, target: str = "") -> str:
+    """A sentence of a docstring as Markdown: roles become links, signs that Markdown reads are escaped.
+
+    Links lead to the entry in this page, or to ``target`` with the name put in.
+    """
     kept: list[str] = []
 
     def keep(piece: str) -> str:
@@ -95,7 +98,7 @@ def prose(text: str) -> str:
 
     def role(match: re.Match[str]) -> str:
         public = match[1].partition(".")[0]
-        return keep(link(public, match[1]) if public in mehler.__all__ else f"`{match[1]}`")
+        return keep(link(public, match[1], target) if public in mehler.__all__ else f"`{match[1]}`")
 
     text = ROLE.sub(role, text)
     text = re.sub(r"``(.+?)``", lambda m: keep(f"`{m[1]}`"), text)

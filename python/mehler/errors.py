@@ -10,7 +10,7 @@ class ConvergenceWarning(UserWarning):
     >>> X = mh.generate("sphere-random", n=4000, d=3, rng=0)
     >>> with warnings.catch_warnings(record=True) as seen:
     ...     warnings.simplefilter("always")
-    ...     r = mh.min_eig(X, "relu", method="lanczos", time_limit=1e-4)
+    ...     r = mh.min_eig(X, "elu", method="lanczos", time_limit=1e-4)
     >>> r.status, seen[0].category is mh.ConvergenceWarning
     ('budget-limited', True)
     """

@@ -266,7 +266,7 @@ class Kernel:
 
     @property
     def deep(self) -> bool:
-        """Whether h is a :class:`layers.Network`."""
+        """Whether h is made layer by layer."""
         return self.depth > 1 or self.kind == "ntk"
 
     def tail(self, N: Any) -> Any:
