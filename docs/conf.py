@@ -33,6 +33,7 @@ templates_path = ["_templates"]
 html_static_path = ["_static"]
 root_doc = "index"
 language = "en"
+smartquotes = False  # quotes are values here: 'relu'
 nitpicky = True
 nitpick_ignore_regex = [("py:(exc|class|obj)", r"[A-Z]\w*(Error|Exception|Warning|Interrupt)")]
 
@@ -67,6 +68,9 @@ html_context = {"default_mode": "auto"}
 pygments_style = "a11y-high-contrast-light"
 
 
+TITLES = {"readme": "Install, first results", "coming-from": "Coming from other packages"}
+
+
 def _grown(app: Any, page: str, source: list[str]) -> None:
     """The trees of the sidebar, after the text of the pages that carry them: the files themselves stay plain Markdown."""
     pages = app.env.found_docs
@@ -75,7 +79,7 @@ def _grown(app: Any, page: str, source: list[str]) -> None:
     if below and not page.startswith("api"):  # they are made, with trees of their own
         trees[""] = below
     for title, names in trees.items():
-        names = [f"/{name}" for name in names]
+        names = [f"{TITLES[name]} </{name}>" if name in TITLES else f"/{name}" for name in names]
         caption = [f":caption: {title}"] if title else []
         source[0] += "\n".join(["\n\n```{toctree}", ":hidden:", *caption, "", *names, "```\n"])
 

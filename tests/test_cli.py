@@ -436,3 +436,30 @@ def test_a_process_of_its_own(tmp_path: Path):
 )
 def test_parse_activation(text: str, params: list[str], name: str, given: dict[str, object]):
     assert parse_activation(text, params) == (name, given)
+
+
+def test_describe_normalized(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    np.save(tmp_path / "x.npy", POINTS * np.arange(1.0, 61.0)[:, None])
+    line = ["describe", str(tmp_path / "x.npy"), "--json", "--quiet"]
+    assert main(line) == 0
+    raw = json.loads(capsys.readouterr().out)
+    assert main([*line, "--normalize"]) == 0
+    unit = json.loads(capsys.readouterr().out)
+    assert raw["norm_max"] > 10.0 and unit["norm_max"] == pytest.approx(1.0, abs=1e-15)
+    assert unit["nearest"] == pytest.approx(raw["nearest"], rel=1e-12) and unit["normalize"]
+
+
+@pytest.mark.parametrize("images", ["idx", "same", "wide"])
+def test_images_where_labels_belong_are_refused(images: str, tmp_path: Path, capsys):
+    X, name = POINTS, "labels.npy"
+    if images == "idx":
+        X, name = np.zeros((60, 28, 28), np.uint8), "t-images-idx3-ubyte"
+        head = bytes([0, 0, 8, 3]) + b"".join(int(s).to_bytes(4, "big") for s in X.shape)
+        (tmp_path / name).write_bytes(head + X.tobytes())
+    elif images == "wide":
+        np.save(tmp_path / name, np.ones((60, 101)))
+    np.save(tmp_path / "x.npy", POINTS)
+    labels = tmp_path / ("x.npy" if images == "same" else name)
+    argv = ["study", "data", "--data", str(tmp_path / "x.npy"), "--labels", str(labels), "--quick"]
+    assert main([*argv, "-o", str(tmp_path / "out")]) == 2
+    assert re.search(r"has \d+ numbers a row.*Give the file of labels", capsys.readouterr().err)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from mehler.__main__ import main
 from mehler.operators.gram import core_points
 from mehler.planning import answers, choose
 from mehler.planning.cost import NOMINAL, Cost, Rates, Refusal, Work
+from mehler.planning.plan import duration
 from mehler.planning.problem import order, probe, problem_of
 from mehler.planning.rates import given, measure
 from mehler.question import METHODS
@@ -372,3 +374,18 @@ def test_a_placed_shift_leaves_fewer_solves(monkeypatch):
     plain = shift_invert.cost(problem)
     assert near.products < 0.7 * plain.products
     assert NOMINAL.seconds(near.work) < NOMINAL.seconds(plain.work)
+
+
+@pytest.mark.parametrize(
+    "seconds, text",
+    [(0.0123, "0.012 s"), (99.6, "100 s"), (7_100.0, "7100 s"), (7_200.0, "2 h"), (100_000.0, "28 h"), (300_000.0, "3.5 days"), (np.nan, "- s")],
+)  # fmt: skip
+def test_long_durations_are_hours_and_days(seconds: float, text: str):
+    assert duration(seconds) == text
+
+
+def test_the_table_names_hours_and_the_json_has_seconds():
+    found = mh.plan(np.eye(5), "relu")
+    slow = replace(found.candidates[0], fits=True, seconds=36_000.0, certificate=30.0)
+    long = replace(found, seconds=36_000.0, candidates=(slow,))
+    assert "  10 h + 30  " in long.table() and long.to_dict()["seconds"] == 36_000.0

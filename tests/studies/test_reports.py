@@ -191,6 +191,20 @@ def test_training_is_gradient_descent():
     assert rows["tanh", 300]["predicted"] == pytest.approx(linear, rel=1e-6)
 
 
+def test_where_networks_leave_the_prediction_is_read_off_the_losses():
+    found = study("training", activations=["relu", "swish"], n=10, quick=True, rng=3)
+    away = []
+    for name in ("relu", "swish"):
+        rows = [r for r in found.records[""] if r["activation"] == name]
+        near = [abs(r["loss"] / r["predicted"] - 1.0) <= 0.1 for r in rows]  # type: ignore[operator]
+        if not near[-1]:
+            last = max(r["step"] for r, ok in zip(rows, near, strict=True) if ok)  # type: ignore[type-var]
+            left = rows[-1]["loss"] / rows[0]["loss"]  # type: ignore[operator]
+            away.append(name)
+            assert f"{name} after t = {last:,} ({left:.2g} is left" in found.conclusions[0]
+    assert away == ["relu"] and "; swish keeps to it." in found.conclusions[0]
+
+
 def test_training_that_is_stopped_keeps_its_runs(monkeypatch: pytest.MonkeyPatch):
     real, calls = descent.train, iter([True, False])
 
@@ -321,7 +335,7 @@ def test_the_page_stands_by_itself(tmp_path: Path):
     assert image["alt"] == "a line that rises"
     drawn = base64.b64decode(str(image["src"]).partition("base64,")[2])
     assert drawn.lstrip().startswith(b"<?xml") and b"<svg" in drawn
-    assert None not in tags.scoped and "<caption>Values</caption>" in text
+    assert None not in tags.scoped and "<caption><span>Values</span></caption>" in text
     assert "Is 1 &lt; 2?" in text and "mehler study toy --data &#x27;a b.npy&#x27;" in text
     assert 'class="n floor">≤ 2e-16' in text
     for key, value in mh.build_info().items():

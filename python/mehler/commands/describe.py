@@ -15,15 +15,18 @@ TEXT = "Size, rank, norms and nearest pairs of a data set."
 def add(sub: argparse.ArgumentParser) -> None:
     """Its options."""
     shared.data(sub)
+    shared.norms(sub)
 
 
 def run(options: argparse.Namespace, say: Say) -> int:
     """Its work."""
-    from ..data.points import describe
+    from ..data.points import describe, normalize
 
-    summary = describe(points(options, say))
+    X = points(options, say)
+    summary = describe(normalize(X) if options.normalize else X)
     if options.json:
-        print_json({"data": options.data} | summary.to_dict())
+        asked = {"data": options.data, "normalize": options.normalize}
+        print_json(asked | summary.to_dict())
     else:
         print(summary)
     return OK

@@ -66,7 +66,12 @@ def which(sub: argparse.ArgumentParser) -> None:
 
 def norms(sub: argparse.ArgumentParser) -> None:
     """Norms as they are, or one."""
-    sub.add_argument("--normalize", action="store_true", help="divide every point by its norm")
+    sub.add_argument(
+        "--normalize",
+        action="store_true",
+        help="divide every point by its norm; without it norms are taken as they are, and where they differ, activations other "
+        "than ReLU, leaky ReLU, |z| and powers take longer, up to double precision, by dense, lanczos or shift-invert",
+    )
 
 
 def threads(sub: argparse.ArgumentParser) -> None:

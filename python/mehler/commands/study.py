@@ -10,6 +10,7 @@ from typing import Any
 from ..studies.activations import POINTS, QUICK_POINTS
 from ..studies.ask import ACTIVATIONS, MOST_OF_FILE
 from ..studies.study import DEFAULT, SEED, STUDIES, study
+from ..studies.targets import MOST_CLASSES
 from . import options as shared
 from . import writing
 from .reading import points, say_norms, the_activations
@@ -86,6 +87,17 @@ def add(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 
+def _no_images(labels: Any, options: argparse.Namespace) -> None:
+    """Refuse images where labels belong: the names of the two IDX files differ by a word."""
+    columns = labels.shape[1] if labels.ndim == 2 else 1
+    images = labels.dtype == "uint8" or columns > MOST_CLASSES or options.labels == options.data
+    if columns > 1 and images:
+        raise ValueError(
+            f"--labels {options.labels} has {columns:,} numbers a row, as points or images have; expected a label a row, "
+            f"or up to {MOST_CLASSES} outputs. Give the file of labels, such as train-labels-idx1-ubyte.gz."
+        )
+
+
 def run(options: argparse.Namespace, say: Say) -> int:
     """Its work."""
     folder = _writable(Path(options.out))
@@ -100,6 +112,7 @@ def run(options: argparse.Namespace, say: Say) -> int:
         from ..data.files import load
 
         labels = load(options.labels, rows=options.rows)
+        _no_images(labels, options)
     if options.data is not None:
         X = points(options, say)
         if not getattr(STUDIES[options.which], "DIVIDES", False):

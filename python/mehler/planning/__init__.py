@@ -15,7 +15,7 @@ from ..operators.packed import SINGLE
 from ..precision.coefficients import kernel_refusal
 from . import dense, lanczos, parts, preconditioned, shift_invert, sparse_inverse
 from .cost import NOMINAL, Cost, Rates, Refusal, Work
-from .plan import Candidate, Plan, seconds_text
+from .plan import Candidate, Plan, duration
 from .problem import Problem
 
 __all__ = ["ROUTES", "Candidate", "Plan", "Problem", "check", "choose", "plan_of"]
@@ -258,7 +258,7 @@ def _estimate(rows: dict[str, Candidate], row: Candidate) -> str:
     other = rows[sparse_inverse.NAME]
     if not other.fits or row.seconds < 60.0 or other.seconds > 0.1 * row.seconds:
         return ""
-    return f" method='sparse-inverse' estimates it in about {seconds_text(other.seconds)} s."
+    return f" method='sparse-inverse' estimates it in about {duration(other.seconds)}."
 
 
 def _higher(problem: Problem) -> str:
@@ -273,16 +273,16 @@ def _expectation(problem: Problem, row: Candidate) -> str:
         what = "single" if row.how.endswith(SINGLE) else "double"
         return (
             f"lambda_min is expected to lie below what {what} precision resolves to tol={problem.tol:g}, "
-            f"and it says so in about {seconds_text(row.seconds)} s{_higher(problem)}"
+            f"and it says so in about {duration(row.seconds)}{_higher(problem)}"
         )
     if row.status == "budget-limited":
         return (
-            f"about {seconds_text(row.seconds)} s, after which basis or patience is expected to be "
+            f"about {duration(row.seconds)}, after which basis or patience is expected to be "
             "exhausted"
         )
     if row.status == "estimate":
-        return f"about {seconds_text(row.seconds)} s, for an estimate with a proved upper bound"
+        return f"about {duration(row.seconds)}, for an estimate with a proved upper bound"
     proof = " with the proof" if row.certificate else ""
     word = "solves" if row.method == "shift-invert" else "products"
     many = f" and {row.products} {word}" if row.products else ""
-    return f"about {seconds_text(row.seconds + row.certificate)} s{proof}{many}"
+    return f"about {duration(row.seconds + row.certificate)}{proof}{many}"

@@ -8,6 +8,8 @@ from typing import Any
 
 from .._arrays import size_text
 
+HOUR = 3_600.0  # seconds
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -122,7 +124,7 @@ class Plan:
         Returns
         -------
         str
-            Seconds (of the solve + of the certificate), peak bytes, products, and what it does.
+            Seconds, or hours or days when they are many (of the solve + of the certificate), peak bytes, products, and what it does.
         """
         rows = [("method", "seconds", "memory", "products", "what it does")]
         for c in self.candidates:
@@ -132,8 +134,8 @@ class Plan:
                 rows.append((name, "-", f"needs {size}" if c.nbytes else "-", "-", f"no: {c.how}"))
                 continue
             late = "" if c.status == "resolved" else f"; {c.status}"
-            proof = f" + {seconds_text(c.certificate)}" if c.certificate else ""
-            seconds = seconds_text(c.seconds) + proof
+            proof = f" + {_cell(c.certificate)}" if c.certificate else ""
+            seconds = _cell(c.seconds) + proof
             rows.append((name, seconds, size, str(c.products or "-"), c.how + late))
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         lines = []
@@ -150,9 +152,21 @@ def seconds_text(seconds: float) -> str:
     """A duration to two digits."""
     if not math.isfinite(seconds):
         return "-"
-    if seconds >= 100.0:
-        return f"{round(seconds, -int(math.log10(seconds)) + 1):.0f}"
-    return f"{float(f'{seconds:.1e}'):.2g}"
+    short = float(f"{seconds:.1e}")
+    return f"{short:.0f}" if short >= 100.0 else f"{short:.2g}"
+
+
+def duration(seconds: float) -> str:
+    """The same with its unit: seconds, from two hours on hours, from two days on days."""
+    for unit, length in (("days", 86_400.0), ("h", HOUR)):
+        if math.isfinite(seconds) and seconds >= 2.0 * length:
+            return f"{seconds_text(seconds / length)} {unit}"
+    return f"{seconds_text(seconds)} s"
+
+
+def _cell(seconds: float) -> str:
+    """Of the column of seconds: other units are named."""
+    return duration(seconds) if seconds >= 2.0 * HOUR else seconds_text(seconds)
 
 
 def plain(value: Any) -> Any:

@@ -17,7 +17,7 @@ from .. import _core
 from .._arrays import Array, as_points, size_text
 from ..kernels import Kernel
 from ..operators.layered import layered
-from ..planning.plan import Candidate, Plan, seconds_text
+from ..planning.plan import Candidate, Plan, duration
 from ..planning.problem import Problem
 from ..precision import balls
 from ..precision.coefficients import kernel_refusal
@@ -147,7 +147,7 @@ def foreseen(problem: Problem, precision: str, threads: int) -> Plan:
         seconds if fits else math.nan,
     )
     reason = (
-        f"precision='{precision}': about {seconds_text(seconds)} s."
+        f"precision='{precision}': about {duration(seconds)}."
         if fits
         else f"precision='{precision}' needs {size_text(need)}, and max_memory allows {size_text(problem.limit)}."
     )

@@ -34,6 +34,8 @@ QUICK_WIDTH, QUICK_STEPS = 2_000, 300
 SHOWN = (0, 10, 100, 300, 1_000)
 MOST_POINTS = 1_000  # of the user's, unless asked otherwise
 
+PARTING = 0.1  # of the predicted loss: further from it, a network has left it
+
 Runs = dict[str, Training]
 Found = list[tuple[Points, Runs]]
 
@@ -145,6 +147,33 @@ def loss_table(points: Points, runs: Runs) -> Table:
     )
 
 
+def leaves(r: Training) -> int | None:
+    """The last recorded step at which measured and predicted loss agree to PARTING, if they do not at the end."""
+    rows = [row for row in r.rows if math.isfinite(row.predicted)]
+    near = [abs(row.loss - row.predicted) <= PARTING * row.predicted for row in rows]
+    if not rows or near[-1]:
+        return None
+    return max((row.step for row, ok in zip(rows, near, strict=True) if ok), default=0)
+
+
+def parting(runs: Runs) -> str:
+    """Which networks leave the prediction of their kernel, since when, and how far."""
+    away = {a: t for a, r in runs.items() if (t := leaves(r)) is not None}
+    if not away:
+        return f"The prediction holds to {100 * PARTING:.0f} % for all of them, to the end."
+    width = next(iter(runs.values())).width
+    words = "; ".join(
+        f"{a} after t = {t:,} ({runs[a].rows[-1].loss / runs[a].rows[0].loss:.2g} is left, predicted {runs[a].rows[-1].predicted / runs[a].rows[0].loss:.2g})"
+        for a, t in sorted(away.items(), key=lambda item: item[1])
+    )
+    rest = [a for a in runs if a not in away]
+    held = f"; {', '.join(rest)} keep{'s' * (len(rest) == 1)} to it" if rest else ""
+    return (
+        f"Networks of {width:,} neurons leave the prediction by more than {100 * PARTING:.0f} %, "
+        f"their weights having moved: {words}{held}."
+    )
+
+
 def conclusions(found: Found) -> tuple[str, ...]:
     """Sentences computed from the numbers."""
     out = []
@@ -153,7 +182,7 @@ def conclusions(found: Found) -> tuple[str, ...]:
         words = ", ".join(f"{a} {_share(runs[a]):.2g}" for a in order)
         steps = max(r.steps for r in runs.values())
         out.append(
-            f"{len(points.X)} points, {steps:,} steps: of the loss at the start there is left, fastest first: {words}."
+            f"{len(points.X)} points, {steps:,} steps: of the loss at the start there is left, fastest first: {words}. {parting(runs)}"
         )
     return tuple(out) or ("Nothing was reached.",)
 

@@ -1,6 +1,6 @@
 """The page of a study: HTML in one file, its pictures inside, nothing loaded from anywhere.
 
-Dark on light, one column, tables that scroll by themselves on a phone; every picture has words for who cannot see it.
+Dark on light, one column, tables that scroll by themselves on a phone, panels that stand one below the other there; every picture has words for who cannot see it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from .report import Part, StudyReport, Table, is_number
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+GRID = 8.0  # inches: a wider picture is a grid of panels, and scrolls on a phone
+
 STYLE = """
 :root { color-scheme: light; --ink: #1d2530; --soft: #5a6572; --line: #dfe4ea; --wash: #f5f7fa; --mark: #0072b2; }
 * { box-sizing: border-box; }
@@ -27,6 +29,7 @@ body { margin: 0 auto; padding: 2rem 1.1rem 4rem; max-width: 54rem; background: 
 h1 { font-size: 1.75rem; line-height: 1.2; margin: 0 0 .3rem; letter-spacing: -.01em; }
 h2 { font-size: 1.25rem; margin: 2.6rem 0 .6rem; padding-top: .9rem; border-top: 1px solid var(--line); }
 h3, caption { font-size: 1rem; font-weight: 650; text-align: left; margin: 0; padding: 0 0 .45rem; }
+caption span { display: block; position: sticky; left: 0; max-width: min(44rem, calc(100vw - 2.2rem)); }
 p { margin: .6rem 0; max-width: 44rem; }
 .what { color: var(--soft); margin: 0 0 1.2rem; }
 .found { background: var(--wash); border-left: 4px solid var(--mark); border-radius: 0 6px 6px 0; padding: .55rem 1rem; }
@@ -36,7 +39,8 @@ nav ul { list-style: none; padding: 0; margin: 1rem 0 0; display: flex; flex-wra
 a { color: var(--mark); }
 figure { margin: 1.3rem 0; }
 .scroll { overflow-x: auto; -webkit-overflow-scrolling: touch; }
-figure img { display: block; width: 100%; min-width: 33rem; height: auto; }
+figure img { display: block; width: 100%; height: auto; }
+figure img.wide { min-width: 33rem; }
 figcaption, .note { color: var(--soft); font-size: .9rem; max-width: 44rem; margin: .4rem 0 0; }
 .table { margin: 1.3rem 0; }
 table { min-width: min(100%, 27rem); border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
@@ -49,7 +53,7 @@ code, pre { font-family: ui-monospace, "SFMono-Regular", "DejaVu Sans Mono", Men
 pre { background: var(--wash); border-radius: 6px; padding: .7rem .9rem; overflow-x: auto; margin: .6rem 0; }
 footer { color: var(--soft); font-size: .9rem; margin-top: 2.6rem; border-top: 1px solid var(--line); padding-top: .9rem; }
 @media (max-width: 36rem) { body { padding: 1.2rem .9rem 3rem; } h1 { font-size: 1.4rem; } }
-@media print { body { max-width: none; } figure, .table { break-inside: avoid; } figure img { min-width: 0; } nav { display: none; } }
+@media print { body { max-width: none; } figure, .table { break-inside: avoid; } figure img.wide { min-width: 0; } nav { display: none; } }
 """.strip()
 
 
@@ -70,7 +74,11 @@ def svg(fig: Figure) -> str:
 
 
 def page(
-    study: StudyReport, drawn: Mapping[str, str], command: str | None = None, missing: str = ""
+    study: StudyReport,
+    drawn: Mapping[str, str],
+    command: str | None = None,
+    missing: str = "",
+    narrow: Mapping[str, str] | None = None,
 ) -> str:
     """The whole page.
 
@@ -84,6 +92,8 @@ def page(
         The line that made it; None: the call in Python.
     missing
         Why there are no pictures.
+    narrow
+        SVG of those that are drawn otherwise for a phone.
     """
     e = html.escape
     title = e(study.title)
@@ -97,7 +107,7 @@ def page(
     no = f'<div class="found cut"><p>{e(missing)}</p></div>'
     body = "\n".join(
         f'<section id="{a}" aria-labelledby="{a}h">\n<h2 id="{a}h">{e(s.title)}</h2>\n'
-        + "\n".join(_part(part, drawn) for part in s.parts)
+        + "\n".join(_part(part, drawn, narrow or {}) for part in s.parts)
         + "\n</section>"
         for a, s in zip(anchors, study.sections, strict=True)
     )
@@ -130,7 +140,7 @@ def page(
 """
 
 
-def _part(part: Part, drawn: Mapping[str, str]) -> str:
+def _part(part: Part, drawn: Mapping[str, str], narrow: Mapping[str, str]) -> str:
     e = html.escape
     if isinstance(part, str):
         return f"<p>{e(part)}</p>"
@@ -140,13 +150,22 @@ def _part(part: Part, drawn: Mapping[str, str]) -> str:
     if image is None:
         inside = f"<p>{e(part.alt)}</p>"
     else:
-        data = base64.b64encode(image.encode()).decode()
         wide, high = part.size
+        small = narrow.get(part.name)
+        kind = ' class="wide"' if wide > GRID and small is None else ""
         inside = (
-            f'<div class="scroll"><img alt="{e(part.alt)}" width="{100 * wide:.0f}" height="{100 * high:.0f}" '
-            f'src="data:image/svg+xml;base64,{data}"></div>'
+            f'<img alt="{e(part.alt)}"{kind} width="{100 * wide:.0f}" height="{100 * high:.0f}" '
+            f'src="{_data(image)}">'
         )
+        if small is not None:
+            other = f'<source media="(max-width: 36rem)" srcset="{_data(small)}">'
+            inside = f"<picture>{other}{inside}</picture>"
+        inside = f'<div class="scroll">{inside}</div>'
     return f"<figure>\n<h3>{e(part.title)}</h3>\n{inside}\n<figcaption>{e(part.caption)}</figcaption>\n</figure>"
+
+
+def _data(image: str) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(image.encode()).decode()}"
 
 
 def _table(table: Table) -> str:
@@ -171,7 +190,7 @@ def _table(table: Table) -> str:
     )
     note = f'<p class="note">{e(table.note)}</p>' if table.note else ""
     return (
-        f'<div class="table"><div class="scroll"><table>\n<caption>{e(table.title)}</caption>\n'
+        f'<div class="table"><div class="scroll"><table>\n<caption><span>{e(table.title)}</span></caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>{note}</div>"
     )
 
@@ -195,7 +214,7 @@ def _made(study: StudyReport, command: str | None) -> str:
 <pre><code>{e(command or _call(study))}</code></pre>
 <p>The numbers, with all their digits: {links}. They are inside this page too.</p>
 <div class="table"><div class="scroll"><table>
-<caption>Points, seed, versions</caption>
+<caption><span>Points, seed, versions</span></caption>
 <tbody>
 {lines}
 </tbody>

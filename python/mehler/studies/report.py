@@ -49,8 +49,13 @@ class Picture:
     draw: Callable[[Figure], None]
     size: tuple[float, float] = (7.6, 4.6)
 
-    def figure(self) -> Figure:
+    def figure(self, stacked: bool = False) -> Figure:
         """The figure; matplotlib's own settings stay as they are.
+
+        Parameters
+        ----------
+        stacked
+            Panels one below the other, for a narrow screen.
 
         Returns
         -------
@@ -61,11 +66,15 @@ class Picture:
         from matplotlib.figure import Figure
 
         from ..plots import STYLE
+        from .stacked import Stacked
 
         with mpl.rc_context(STYLE):  # type: ignore[arg-type]
-            fig = Figure(figsize=self.size, dpi=160, layout="constrained")
+            kind = Stacked if stacked else Figure
+            fig = kind(figsize=self.size, dpi=160, layout="constrained")
             FigureCanvasAgg(fig)
             self.draw(fig)
+            if isinstance(fig, Stacked):
+                fig.break_titles()
         return fig
 
 
@@ -263,18 +272,23 @@ class StudyReport:
         for name, path in zip(self.records, tables, strict=True):
             path.write_text(self.csv(name), encoding="utf-8")
         drawn: dict[str, str] = {}
+        narrow: dict[str, str] = {}
         images: list[Path] = []
         missing = ""
         try:
             for picture in self.pictures:
+                from .stacked import side_by_side
+
                 fig = picture.figure()
                 images.append(to / self.file(picture.name, "png"))
                 fig.savefig(images[-1])
                 drawn[picture.name] = svg(fig)
+                if side_by_side(fig):
+                    narrow[picture.name] = svg(picture.figure(stacked=True))
         except ImportError:
             missing = f"no picture: matplotlib is not installed; {INSTALL}"
         whole = to / self.file("", "html")
-        whole.write_text(page(self, drawn, command, missing), encoding="utf-8")
+        whole.write_text(page(self, drawn, command, missing, narrow), encoding="utf-8")
         first = [p for p in images if p.stem == whole.stem]
         rest = [p for p in images if p.stem != whole.stem]
         return [*tables[:1], *first, whole, *tables[1:], *rest], missing

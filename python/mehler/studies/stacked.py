@@ -1,0 +1,48 @@
+"""A picture for a phone: panels that stand side by side stand one below the other, in letters of the same size.
+
+Imported only where a picture is drawn: it is a class of matplotlib.
+"""
+
+from __future__ import annotations
+
+from textwrap import fill
+from typing import Any
+
+from matplotlib.figure import Figure
+
+WIDTH = 4.4  # inches
+LETTERS, COLUMNS = 46, 3  # that fit into a line of text, and entries of a legend
+
+
+class Stacked(Figure):
+    """A figure in which one row of panels becomes one column."""
+
+    def subplots(self, nrows: int = 1, ncols: int = 1, *, squeeze: bool = True, **more: Any) -> Any:
+        """As of any figure; a row comes back as a row."""
+        if nrows != 1 or ncols == 1:
+            return super().subplots(nrows, ncols, squeeze=squeeze, **more)
+        wide, high = self.get_size_inches()
+        self.set_size_inches(WIDTH, ncols * high * WIDTH / (wide / ncols))
+        axes = super().subplots(ncols, 1, squeeze=False, **more)
+        return axes[:, 0] if squeeze else axes.T
+
+    def legend(self, *args: Any, **more: Any) -> Any:
+        """As of any figure, in so many columns that it fits."""
+        if "ncols" in more:
+            more["ncols"] = min(more["ncols"], COLUMNS)
+        return super().legend(*args, **more)
+
+    def supxlabel(self, t: str, **more: Any) -> Any:
+        """As of any figure, in lines that fit."""
+        return super().supxlabel(fill(t, LETTERS + 14), **more)
+
+    def break_titles(self) -> None:
+        """Titles of panels in lines that fit; once everything is drawn."""
+        for ax in self.axes:
+            ax.set_title(fill(ax.get_title(), LETTERS))
+
+
+def side_by_side(fig: Figure) -> bool:
+    """Whether it is one row of several panels."""
+    grid = fig.axes[0].get_gridspec() if fig.axes else None
+    return grid is not None and grid.nrows == 1 and grid.ncols > 1
