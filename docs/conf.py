@@ -85,6 +85,7 @@ def _grown(app: Any, page: str, source: list[str]) -> None:
 
 
 SECTION = re.compile(r"^\w+\n-+$", re.MULTILINE)
+DASH = re.compile(r"^(\W*\*\*[^*]+\*\*(?: \(\*[^*]+\*\))?) -- ")  # name, type, and what it is
 NUMPYDOC = Config(
     napoleon_use_param=False,  # types of parameters are words, no names to link
     napoleon_use_rtype=False,
@@ -110,7 +111,8 @@ def _read(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[st
         text = executed.escaped(text)
     text = text.replace("\nAttributes\n----------\n", "\nFields\n------\n")
     what = "method" if what in ("property", "attribute") else what
-    lines[:] = NumpyDocstring(text, NUMPYDOC, app, what, name, obj, options).lines()
+    made = NumpyDocstring(text, NUMPYDOC, app, what, name, obj, options).lines()
+    lines[:] = [DASH.sub(r"\1: ", line) for line in made]
 
 
 def _linked(app: Any, doctree: Any, page: str) -> None:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from .._tables import csv_text
 from ..result import plain
+from .stacked import break_titles, side_by_side
+from .stacked import stacked as stacks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,15 +68,14 @@ class Picture:
         from matplotlib.figure import Figure
 
         from ..plots import STYLE
-        from .stacked import Stacked
 
         with mpl.rc_context(STYLE):  # type: ignore[arg-type]
-            kind = Stacked if stacked else Figure
+            kind = stacks() if stacked else Figure
             fig = kind(figsize=self.size, dpi=160, layout="constrained")
             FigureCanvasAgg(fig)
             self.draw(fig)
-            if isinstance(fig, Stacked):
-                fig.break_titles()
+            if stacked:
+                break_titles(fig)
         return fig
 
 
@@ -277,8 +278,6 @@ class StudyReport:
         missing = ""
         try:
             for picture in self.pictures:
-                from .stacked import side_by_side
-
                 fig = picture.figure()
                 images.append(to / self.file(picture.name, "png"))
                 fig.savefig(images[-1])

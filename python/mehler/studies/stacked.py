@@ -1,45 +1,54 @@
-"""A picture for a phone: panels that stand side by side stand one below the other, in letters of the same size.
-
-Imported only where a picture is drawn: it is a class of matplotlib.
-"""
+"""A picture for a phone: panels that stand side by side stand one below the other, in letters of the same size."""
 
 from __future__ import annotations
 
+from functools import cache
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 WIDTH = 4.4  # inches
 LETTERS, COLUMNS = 46, 3  # that fit into a line of text, and entries of a legend
 
 
-class Stacked(Figure):
-    """A figure in which one row of panels becomes one column."""
+@cache
+def stacked() -> type[Figure]:
+    """A kind of figure in which one row of panels becomes one column; made when matplotlib is there."""
+    from matplotlib.figure import Figure
 
-    def subplots(self, nrows: int = 1, ncols: int = 1, *, squeeze: bool = True, **more: Any) -> Any:
-        """As of any figure; a row comes back as a row."""
-        if nrows != 1 or ncols == 1:
-            return super().subplots(nrows, ncols, squeeze=squeeze, **more)
-        wide, high = self.get_size_inches()
-        self.set_size_inches(WIDTH, ncols * high * WIDTH / (wide / ncols))
-        axes = super().subplots(ncols, 1, squeeze=False, **more)
-        return axes[:, 0] if squeeze else axes.T
+    class Stacked(Figure):
+        """One row of panels becomes one column."""
 
-    def legend(self, *args: Any, **more: Any) -> Any:
-        """As of any figure, in so many columns that it fits."""
-        if "ncols" in more:
-            more["ncols"] = min(more["ncols"], COLUMNS)
-        return super().legend(*args, **more)
+        def subplots(
+            self, nrows: int = 1, ncols: int = 1, *, squeeze: bool = True, **more: Any
+        ) -> Any:
+            """As of any figure; a row comes back as a row."""
+            if nrows != 1 or ncols == 1:
+                return super().subplots(nrows, ncols, squeeze=squeeze, **more)
+            wide, high = self.get_size_inches()
+            self.set_size_inches(WIDTH, ncols * high * WIDTH / (wide / ncols))
+            axes = super().subplots(ncols, 1, squeeze=False, **more)
+            return axes[:, 0] if squeeze else axes.T
 
-    def supxlabel(self, t: str, **more: Any) -> Any:
-        """As of any figure, in lines that fit."""
-        return super().supxlabel(fill(t, LETTERS + 14), **more)
+        def legend(self, *args: Any, **more: Any) -> Any:
+            """As of any figure, in so many columns that it fits."""
+            if "ncols" in more:
+                more["ncols"] = min(more["ncols"], COLUMNS)
+            return super().legend(*args, **more)
 
-    def break_titles(self) -> None:
-        """Titles of panels in lines that fit; once everything is drawn."""
-        for ax in self.axes:
-            ax.set_title(fill(ax.get_title(), LETTERS))
+        def supxlabel(self, t: str, **more: Any) -> Any:
+            """As of any figure, in lines that fit."""
+            return super().supxlabel(fill(t, LETTERS + 14), **more)
+
+    return Stacked
+
+
+def break_titles(fig: Figure) -> None:
+    """Titles of panels in lines that fit; once everything is drawn."""
+    for ax in fig.axes:
+        ax.set_title(fill(ax.get_title(), LETTERS))
 
 
 def side_by_side(fig: Figure) -> bool:
