@@ -85,10 +85,10 @@ def _grown(app: Any, page: str, source: list[str]) -> None:
 
 
 SECTION = re.compile(r"^\w+\n-+$", re.MULTILINE)
-DASH = re.compile(r"^(\W*\*\*[^*]+\*\*(?: \(\*[^*]+\*\))?) -- ")  # name, type, and what it is
 NUMPYDOC = Config(
     napoleon_use_param=False,  # types of parameters are words, no names to link
     napoleon_use_rtype=False,
+    napoleon_attr_annotations=False,
     napoleon_custom_sections=[("Fields", "params_style")],
 )
 
@@ -111,12 +111,15 @@ def _read(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[st
         text = executed.escaped(text)
     text = text.replace("\nAttributes\n----------\n", "\nFields\n------\n")
     what = "method" if what in ("property", "attribute") else what
-    made = NumpyDocstring(text, NUMPYDOC, app, what, name, obj, options).lines()
-    lines[:] = [DASH.sub(r"\1: ", line) for line in made]
+    lines[:] = NumpyDocstring(text, NUMPYDOC, app, what, name, obj, options).lines()
 
 
 def _linked(app: Any, doctree: Any, page: str) -> None:
-    """`mh.plan` and `mh.plan(X)` in the text of any page lead to their entries."""
+    """`mh.plan` and `mh.plan(X)` in the text of any page lead to their entries; a colon stands after the names of a list."""
+    for field in doctree.findall(nodes.field_body):
+        for text in list(field.findall(nodes.Text)):
+            if text.startswith(" -- "):
+                text.parent.replace(text, nodes.Text(f": {text[4:]}"))
     for literal in list(doctree.findall(nodes.literal)):
         text = literal.astext()
         public = text.removeprefix("mh.").partition("(")[0].partition(".")[0]

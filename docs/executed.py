@@ -1,6 +1,9 @@
 """Docstrings whose examples were run just now, with what they printed.
 
 Where a docstring leaves lines out (``...``) the site shows what came; what a reader sees was printed by the build that made the page.
+
+Why here, when tests/test_examples.py runs the same examples: docs/api.md is read on a code host and shows the docstring's own wording, the
+site can show what it left out, and a site built from another state than the one that was tested cannot lie. It costs some seconds.
 """
 
 from __future__ import annotations

@@ -27,6 +27,17 @@ FILES = re.compile(
     r"\]\((?:\.\./)*((?:bench|examples|python|tests|cpp|tools|\.ci)/[^)\s]*|CITATION\.cff|LICENSE)\)"
 )
 
+HEAD = """# Reference
+
+Every public name, each on a page of its own. Examples start from
+
+```python
+import numpy as np
+import mehler as mh
+```
+
+What they print was printed when this site was built. New here? The [tutorial](tutorial.md) goes from data to a decision.
+"""
 # The entries of docs/api.md by their anchors.
 PLACES = {
     make_api.link(name, name).partition("#")[2].rstrip(")"): name
@@ -72,7 +83,7 @@ def decisions(folder: Path) -> None:
 def reference(folder: Path) -> None:
     """The reference: an overview, a page for every group of names, and one for every name."""
     (folder / "api").mkdir()
-    overview, groups = [make_api.HEAD], []
+    overview, groups = [HEAD], []
     for title, what, names in make_api.GROUPS:
         group = re.sub(r"\W+", "-", title.lower())
         groups.append(group)
