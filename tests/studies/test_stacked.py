@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
+from mehler.studies.page import ABOVE
 from mehler.studies.report import Picture, Section, StudyReport
 from mehler.studies.stacked import WIDTH, side_by_side
 
@@ -23,8 +24,8 @@ def two(fig: Any) -> None:
     fig.legend(5 * handles, 5 * labels, loc="outside upper center", ncols=5)
 
 
-PAIR = Picture("", "Two", "two lines", "", two, (11.0, 4.8))
-ALONE = Picture("alone", "One", "a line", "", lambda fig: fig.subplots().plot([1, 2]))
+PAIR = Picture("", "Two", "two lines", "Left: one; right: another.", two, (11.0, 4.8))
+ALONE = Picture("alone", "One", "a line", "Left alone.", lambda fig: fig.subplots().plot([1, 2]))
 
 
 def test_panels_side_by_side_stand_one_below_the_other():
@@ -43,9 +44,12 @@ def test_legend_and_titles_fit():
     fig.draw_without_rendering()
     legend = fig.legends[0].get_window_extent()
     assert 0 <= legend.x0 and legend.x1 <= fig.bbox.width
-    for ax in fig.axes:
-        title = ax.title.get_window_extent()
-        assert 0 <= title.x0 and title.x1 <= fig.bbox.width
+    for ax, wide in zip(fig.axes, PAIR.figure().axes, strict=True):
+        (title,) = [t for t in (ax.title, ax._left_title, ax._right_title) if t.get_text()]  # type: ignore[attr-defined]
+        words = " ".join(title.get_text().split())
+        assert words in [wide.get_title(loc) for loc in ("left", "center", "right")]
+        extent = title.get_window_extent()
+        assert 0 <= extent.x0 and extent.x1 <= fig.bbox.width
 
 
 def test_a_single_panel_stays_as_it_is():
@@ -59,4 +63,5 @@ def test_the_page_offers_it_to_narrow_screens(tmp_path: Path):
     text = (tmp_path / "toy.html").read_text(encoding="utf-8")
     (source,) = re.findall(r"<source ([^>]*?)srcset=\"(data:image/svg\+xml;base64,[^\"]+)\"", text)
     wide = re.findall(r"src=\"(data:image/svg[^\"]+)\"", text)
+    assert text.count(ABOVE) == 1  # its caption speaks of left and right
     assert "max-width" in source[0] and len(wide) == 2 and source[1] not in wide

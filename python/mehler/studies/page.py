@@ -9,6 +9,7 @@ import base64
 import html
 import io
 import platform
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GRID = 8.0  # inches: a wider picture is a grid of panels, and scrolls on a phone
+ABOVE = "On this narrow screen what is left stands above, what is right below."
 
 STYLE = """
 :root { color-scheme: light; --ink: #1d2530; --soft: #5a6572; --line: #dfe4ea; --wash: #f5f7fa; --mark: #0072b2; }
@@ -52,7 +54,8 @@ td.floor { color: var(--soft); font-style: italic; }
 code, pre { font-family: ui-monospace, "SFMono-Regular", "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: .88em; }
 pre { background: var(--wash); border-radius: 6px; padding: .7rem .9rem; overflow-x: auto; margin: .6rem 0; }
 footer { color: var(--soft); font-size: .9rem; margin-top: 2.6rem; border-top: 1px solid var(--line); padding-top: .9rem; }
-@media (max-width: 36rem) { body { padding: 1.2rem .9rem 3rem; } h1 { font-size: 1.4rem; } }
+.narrow { display: none; }
+@media (max-width: 36rem) { .narrow { display: inline; } body { padding: 1.2rem .9rem 3rem; } h1 { font-size: 1.4rem; } }
 @media print { body { max-width: none; } figure, .table { break-inside: avoid; } figure img.wide { min-width: 0; } nav { display: none; } }
 """.strip()
 
@@ -146,7 +149,7 @@ def _part(part: Part, drawn: Mapping[str, str], narrow: Mapping[str, str]) -> st
         return f"<p>{e(part)}</p>"
     if isinstance(part, Table):
         return _table(part)
-    image = drawn.get(part.name)
+    image, below = drawn.get(part.name), ""
     if image is None:
         inside = f"<p>{e(part.alt)}</p>"
     else:
@@ -161,7 +164,9 @@ def _part(part: Part, drawn: Mapping[str, str], narrow: Mapping[str, str]) -> st
             other = f'<source media="(max-width: 36rem)" srcset="{_data(small)}">'
             inside = f"<picture>{other}{inside}</picture>"
         inside = f'<div class="scroll">{inside}</div>'
-    return f"<figure>\n<h3>{e(part.title)}</h3>\n{inside}\n<figcaption>{e(part.caption)}</figcaption>\n</figure>"
+        if small is not None and re.search(r"\b(left|right)\b", part.caption, re.IGNORECASE):
+            below = f' <span class="narrow">{ABOVE}</span>'
+    return f"<figure>\n<h3>{e(part.title)}</h3>\n{inside}\n<figcaption>{e(part.caption)}{below}</figcaption>\n</figure>"
 
 
 def _data(image: str) -> str:

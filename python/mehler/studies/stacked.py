@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 4.4  # inches
-LETTERS, COLUMNS = 46, 3  # that fit into a line of text, and entries of a legend
+LETTERS, COLUMNS = 38, 3  # that fit into a title, and entries of a legend
 
 
 @cache
@@ -40,7 +40,7 @@ def stacked() -> type[Figure]:
 
         def supxlabel(self, t: str, **more: Any) -> Any:
             """As of any figure, in lines that fit."""
-            return super().supxlabel(fill(t, LETTERS + 14), **more)
+            return super().supxlabel(fill(t, LETTERS + 22), **more)
 
     return Stacked
 
@@ -48,7 +48,10 @@ def stacked() -> type[Figure]:
 def break_titles(fig: Figure) -> None:
     """Titles of panels in lines that fit; once everything is drawn."""
     for ax in fig.axes:
-        ax.set_title(fill(ax.get_title(), LETTERS))
+        for loc in ("left", "center", "right"):
+            text = ax.get_title(loc)
+            if len(text) > LETTERS:
+                ax.set_title(fill(text, LETTERS), loc=loc)
 
 
 def side_by_side(fig: Figure) -> bool:
