@@ -6,7 +6,6 @@ build.sh lays out the pages first (docs/lay_out.py). Nothing is loaded from a ne
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from sphinx.util import logging
 sys.path.insert(0, str(Path(__file__).parent))
 
 import executed
+import make_api
 import site_map
 
 import mehler
@@ -123,8 +123,10 @@ def _linked(app: Any, doctree: Any, page: str) -> None:
     for literal in list(doctree.findall(nodes.literal)):
         text = literal.astext()
         public = text.removeprefix("mh.").partition("(")[0].partition(".")[0]
-        target = f"api/{public}"
-        if not text.startswith("mh.") or public not in mehler.__all__ or page == target:
+        if not text.startswith("mh.") or public not in mehler.__all__:
+            continue
+        target = f"api/{make_api.slug(public)}"
+        if page == target:
             continue
         if any(isinstance(up, nodes.reference | nodes.title) for up in _above(literal)):
             continue
@@ -141,7 +143,6 @@ def _above(node: Any) -> Any:
 
 
 def setup(app: Any) -> dict[str, bool]:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     app.connect("source-read", _grown)
     app.connect("autodoc-process-docstring", _read)
     app.connect("doctree-resolved", _linked)

@@ -53,7 +53,9 @@ def relinked(text: str, page: str) -> str:
     for old, new in ROOTS.items():
         text = re.sub(rf"\]\((\.\./)?{re.escape(old)}(#[^)]*)?\)", rf"]({new}\2)", text)
     text = re.sub(
-        r"\]\(((?:\.\./)*)api\.md#([\w-]+)\)", lambda m: f"]({m[1]}api/{PLACES[m[2]]}.rst)", text
+        r"\]\(((?:\.\./)*)api\.md#([\w-]+)\)",
+        lambda m: f"]({m[1]}api/{make_api.slug(PLACES[m[2]])}.rst)",
+        text,
     )
     return re.sub(r"\[([^\]]*)" + FILES.pattern, lambda m: f"{m[1]} (`{m[2]}` of the source)", text)
 
@@ -87,15 +89,17 @@ def reference(folder: Path) -> None:
     for title, what, names in make_api.GROUPS:
         group = re.sub(r"\W+", "-", title.lower())
         groups.append(group)
-        links = ", ".join(f"[`{name}`](api/{name}.rst)" for name in names)
+        links = ", ".join(f"[`{name}`](api/{make_api.slug(name)}.rst)" for name in names)
         overview += [f"## [{title}](api/{group}.md)", "", what, "", links, ""]
         inside = re.sub(r"\]\((?!#)", "](../", what)
         page = [f"# {title}", "", inside, "", "| name | |", "| --- | --- |"]
         for name in names:
             summary = make_api.prose(make_api.parts(getattr(mehler, name))[0], "{}.rst")
-            page.append(f"| [`{name}`]({name}.rst) | {summary} |")
-            (folder / "api" / f"{name}.rst").write_text(entry(name), encoding="utf-8")
-        page += tree(names)
+            page.append(f"| [`{name}`]({make_api.slug(name)}.rst) | {summary} |")
+            (folder / "api" / f"{make_api.slug(name)}.rst").write_text(
+                entry(name), encoding="utf-8"
+            )
+        page += tree([make_api.slug(name) for name in names])
         (folder / "api" / f"{group}.md").write_text("\n".join(page), encoding="utf-8")
     overview += tree([f"api/{group}" for group in groups])
     (folder / "api.md").write_text("\n".join(overview), encoding="utf-8")

@@ -80,9 +80,14 @@ def head(name: str) -> str:
     return f"{'class ' * inspect.isclass(getattr(mehler, name))}`mh.{name}`"
 
 
+def slug(name: str) -> str:
+    """The file of an entry: names that differ in a capital only share a file on some systems."""
+    return f"{'class-' * inspect.isclass(getattr(mehler, name))}{name}"
+
+
 def link(name: str, shown: str, target: str = "") -> str:
     fragment = re.sub(r"[^\w\- ]", "", head(name).lower()).replace(" ", "-")
-    return f"[`{shown}`]({target.format(name) or '#' + fragment})"
+    return f"[`{shown}`]({target.format(slug(name)) or '#' + fragment})"
 
 
 def prose(text: str, target: str = "") -> str:

@@ -63,7 +63,9 @@ def test_the_pages_of_the_menu_and_of_the_sidebar_are_laid_out(tmp_path: Path):
         if p.suffix in (".md", ".rst")
     }
     assert pages() <= made
-    assert {f"api/{name}" for name in mehler.__all__} <= made
+    entries = {f"api/{module('make_api').slug(name)}" for name in mehler.__all__}
+    assert entries <= made
+    assert len({e.lower() for e in entries}) == len(entries), "one file a name on every system"
     for page in tmp_path.rglob("*.md"):
         for target in re.findall(r"\]\(([^)\s#]+)", page.read_text(encoding="utf-8")):
             if page.name != "api.md" and not re.match(r"[a-z]+:", target):
@@ -75,7 +77,7 @@ def test_links_between_the_root_and_docs_follow():
     assert relinked("[a](docs/accuracy.md#copies)", "readme.md") == "[a](accuracy.md#copies)"
     assert relinked("[a](../CONTRIBUTING.md)", "index.md") == "[a](contributing.md)"
     assert relinked("[a](../api.md#mhsolve)", "systems/x.md") == "[a](../api/solve.rst)"
-    assert relinked("[a](api.md#class-mhplan)", "x.md") == "[a](api/Plan.rst)"
+    assert relinked("[a](api.md#class-mhplan)", "x.md") == "[a](api/class-Plan.rst)"
     assert relinked("[b](../bench/peers.py)", "x.md") == "b (`bench/peers.py` of the source)"
 
 
