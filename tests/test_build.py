@@ -259,6 +259,44 @@ def test_version_is_that_of_the_project():
     assert installed in (declared_version[1], "0+unknown")
 
 
+LATER = """
+import json, sys, mehler as mh
+known = set(dir(mh))
+early = [m for m in sys.modules if m.startswith(("mehler.studies", "mehler.training", "mehler.diagnosis"))]
+print(json.dumps({"early": early, "unlisted": sorted(set(mh.__all__) - known)}))
+assert mh.train.__module__ == "mehler.training.train" and "train" in vars(mh)
+assert mh.studies is sys.modules["mehler.studies"] and mh.__version__
+try:
+    mh.nonsense
+except AttributeError as error:
+    assert "module 'mehler' has no attribute 'nonsense'" in str(error)
+else:
+    raise SystemExit("an unknown name was found")
+"""
+
+
+def test_import_leaves_out_what_an_eigenvalue_does_not_need():
+    done = child(LATER)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"early": [], "unlisted": []}
+
+
+def test_every_name_that_comes_later_is_typed_too():
+    """The table that is read when running, and the imports that type checkers read, agree."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    (switch,) = (
+        n for n in tree.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"
+    )
+    typed = {
+        alias.name: node.module
+        for node in switch.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert typed == mh._HOME
+    assert set(typed) <= set(mh.__all__)
+
+
 def test_public_names_exist():
     assert sorted(mh.__all__) == mh.__all__
     for name in mh.__all__:

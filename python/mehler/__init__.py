@@ -7,8 +7,7 @@
 'resolved'
 """
 
-from importlib.metadata import PackageNotFoundError as _NotFound
-from importlib.metadata import version as _version
+from typing import TYPE_CHECKING
 
 from ._build import build_info
 from .activations import Activation, activation, activations
@@ -17,15 +16,6 @@ from .certificates.definite import Definiteness, check_psd
 from .data.files import load
 from .data.generated import generate
 from .data.points import DataSummary, describe, normalize
-from .diagnosis import (
-    Attribution,
-    AttributionRow,
-    DataDiagnosis,
-    Diagnosis,
-    Smoothness,
-    attribute,
-    diagnose,
-)
 from .eigen import eigsh, min_eig
 from .eigenvalues import Spectrum
 from .errors import ConvergenceWarning, PrecisionWarning
@@ -41,24 +31,72 @@ from .result import EigenResult
 from .solution import Solution
 from .solve import solve
 from .spectrum import eigvalsh
-from .studies.laws import Fit
-from .studies.rate_table import RateRow, Rates
-from .studies.rates import rates
-from .studies.report import StudyReport
-from .studies.study import study
-from .studies.sweep import sweep
-from .studies.table import Sweep, SweepRow
-from .studies.width_table import WidthRow, WidthStudy
-from .studies.widths import width_study
-from .training.predict import predict_training
-from .training.prediction import Iterations, TrainingPrediction
-from .training.table import Training, TrainingRow
-from .training.train import train
 
-try:
-    __version__ = _version("mehler")
-except _NotFound:  # run from the source tree
-    __version__ = "0+unknown"
+# Diagnosis, training and studies are imported when first asked for, and so is the version: an
+# eigenvalue needs none of them, and `import mehler` would take nearly twice as long.
+if TYPE_CHECKING:
+    __version__: str
+    from .diagnosis import (
+        Attribution,
+        AttributionRow,
+        DataDiagnosis,
+        Diagnosis,
+        Smoothness,
+        attribute,
+        diagnose,
+    )
+    from .studies.laws import Fit
+    from .studies.rate_table import RateRow, Rates
+    from .studies.rates import rates
+    from .studies.report import StudyReport
+    from .studies.study import study
+    from .studies.sweep import sweep
+    from .studies.table import Sweep, SweepRow
+    from .studies.width_table import WidthRow, WidthStudy
+    from .studies.widths import width_study
+    from .training.predict import predict_training
+    from .training.prediction import Iterations, TrainingPrediction
+    from .training.table import Training, TrainingRow
+    from .training.train import train
+else:
+    _LATER = {
+        "diagnosis": "Attribution AttributionRow DataDiagnosis Diagnosis Smoothness attribute diagnose",
+        "studies.laws": "Fit",
+        "studies.rate_table": "RateRow Rates",
+        "studies.rates": "rates",
+        "studies.report": "StudyReport",
+        "studies.study": "study",
+        "studies.sweep": "sweep",
+        "studies.table": "Sweep SweepRow",
+        "studies.width_table": "WidthRow WidthStudy",
+        "studies.widths": "width_study",
+        "training.predict": "predict_training",
+        "training.prediction": "Iterations TrainingPrediction",
+        "training.table": "Training TrainingRow",
+        "training.train": "train",
+    }
+    _HOME = {name: module for module, names in _LATER.items() for name in names.split()}
+    _PACKAGES = ("diagnosis", "studies", "training")
+
+    def __getattr__(name):
+        from importlib import import_module
+
+        if name == "__version__":
+            from ._build import version
+
+            found = version()
+        elif name in _HOME:
+            found = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        elif name in _PACKAGES:
+            found = import_module(f"{__name__}.{name}")
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = found
+        return found
+
+    def __dir__():
+        return sorted({*globals(), *_HOME, *_PACKAGES, "__version__"})
+
 
 __all__ = [
     "Activation",

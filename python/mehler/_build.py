@@ -12,6 +12,17 @@ import numpy as np
 from . import _core
 
 
+def version() -> str:
+    """The version of the package that is installed; of a source tree nobody knows."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed  # slow to import, and seldom needed
+
+    try:
+        return installed("mehler")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
 def build_info() -> dict[str, Any]:
     """What was built, and what it runs on, as plain texts and numbers.
 
@@ -26,10 +37,8 @@ def build_info() -> dict[str, Any]:
     >>> info["mehler"] == mh.__version__, info["numpy"] == np.__version__
     (True, True)
     """
-    from . import __version__
-
     return {
-        "mehler": __version__,
+        "mehler": version(),
         **_core.build_info(),
         "threads": int(_core.default_threads()),
         "processors": os.cpu_count(),
