@@ -75,3 +75,7 @@ def test_the_two_commands_set_up_everything_themselves():
         words = command(which)
         assert "-m venv" in words and "pip install" in words, words
         assert words.rstrip().endswith(last), words
+    # the gate runs the last line last, when all else has used what the lines before it installed
+    install, tests = command("tests").splitlines()
+    assert "pip install" in install and "pytest" not in install
+    assert "pip" not in tests
