@@ -259,6 +259,18 @@ def test_version_is_that_of_the_project():
     assert installed in (declared_version[1], "0+unknown")
 
 
+def test_citation_and_changelog_name_the_version():
+    """A release has one version: that of the project. Between releases the changelog says so."""
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    cited = re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    heading = re.search(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert version and cited and heading
+    assert cited[1] == version[1].split(".dev")[0]
+    assert heading[1] == "Unreleased" or re.fullmatch(
+        rf"{re.escape(version[1])} \(\d{{4}}-\d\d-\d\d\)", heading[1]
+    )
+
+
 LATER = """
 import json, sys, mehler as mh
 known = set(dir(mh))
