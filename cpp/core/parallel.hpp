@@ -2,7 +2,9 @@
 // writes its own output: one thread and many agree bit for bit.
 #pragma once
 #include <omp.h>
+#if !defined(_WIN32)
 #include <unistd.h>
+#endif
 
 #include <atomic>
 #include <exception>
@@ -19,8 +21,12 @@ inline int default_threads() {
 
 // A pool of threads does not survive a fork: the child works alone instead of waiting for ever.
 inline bool forked() {
+#if defined(_WIN32)
+    return false; // there is no fork
+#else
     static const pid_t parent = getpid();
     return getpid() != parent;
+#endif
 }
 
 // work(i) for i in [0, count), handed out one by one. Throws Interrupted once the monitor stops.

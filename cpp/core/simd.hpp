@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 #if defined(__AVX2__)
 #include <immintrin.h> // for one word that the extension lacks: pick
 #endif
@@ -17,7 +18,10 @@ inline constexpr int vector_bytes = 16;
 #endif
 
 template <class T>
-struct Simd {
+struct Simd {}; // of other types, such as pairs of vectors, there are none
+template <class T>
+    requires std::is_arithmetic_v<T>
+struct Simd<T> {
     typedef T type __attribute__((vector_size(vector_bytes)));
     static constexpr int lanes = vector_bytes / static_cast<int>(sizeof(T));
 };

@@ -1,6 +1,8 @@
 // Sizes are signed 64-bit everywhere: n^2 exceeds 2^31 from n = 46,341 on.
 #pragma once
+#if defined(__linux__)
 #include <sys/mman.h>
+#endif
 
 #include <cstdint>
 #include <cstdlib>
@@ -31,12 +33,9 @@ public:
     Buffer() = default;
     explicit Buffer(Index count) : size_(count) {
         const std::size_t wanted = sizeof(T) * static_cast<std::size_t>(count);
-        const std::size_t align = wanted >= 2 * huge ? huge : 64;
-        data_ = static_cast<T*>(std::aligned_alloc(align, (wanted + align - 1) / align * align));
-        if (!data_ && wanted > 0)
-            throw std::bad_alloc();
+        data_ = static_cast<T*>(::operator new(wanted, alignment(count)));
 #if defined(MADV_HUGEPAGE)
-        if (align == huge)
+        if (alignment(count) == std::align_val_t{huge})
             madvise(data_, wanted, MADV_HUGEPAGE); // a wish: its failure costs speed only
 #endif
     }
@@ -49,7 +48,7 @@ public:
         std::swap(data_, other.data_);
         return *this;
     }
-    ~Buffer() { std::free(data_); }
+    ~Buffer() { ::operator delete(data_, alignment(size_)); }
 
     T* data() { return data_; }
     const T* data() const { return data_; }
@@ -60,6 +59,10 @@ public:
 
 private:
     static constexpr std::size_t huge = std::size_t{1} << 21;
+    static std::align_val_t alignment(Index count) {
+        const bool large = static_cast<std::size_t>(count) >= 2 * huge / sizeof(T);
+        return std::align_val_t{large ? huge : 64};
+    }
     Index size_ = 0;
     T* data_ = nullptr;
 };

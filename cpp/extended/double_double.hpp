@@ -11,9 +11,13 @@
 
 #include "core/simd.hpp"
 
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA) // x86-64-v3, and every 64-bit ARM
+#define MEHLER_FMA
+#endif
+
 namespace mehler {
 
-#if defined(__FMA__)
+#if defined(MEHLER_FMA)
 inline double fused(double a, double b, double c) {
     return __builtin_fma(a, b, c);
 }
@@ -39,7 +43,7 @@ inline V fast_two_sum(V a, V b, V& e) {
     return s;
 }
 
-#if defined(__FMA__)
+#if defined(MEHLER_FMA)
 template <class V>
 inline V two_prod(V a, V b, V& e) {
     const V p = a * b;

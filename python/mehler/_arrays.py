@@ -11,6 +11,7 @@ import math
 import operator
 import os
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -245,6 +246,25 @@ def memory_limit(max_memory: int | float | str | None) -> int:
     return int(value)
 
 
+def _without_proc() -> int:
+    """Where there is no /proc: what Windows could give; on macOS, which does not say, all there is."""
+    if sys.platform != "win32":
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    import ctypes
+
+    class Status(ctypes.Structure):  # MEMORYSTATUSEX
+        _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [
+            (f"{which}_{kind}", ctypes.c_ulonglong)
+            for kind in ("physical", "pagefile", "virtual", "extended")
+            for which in (("total", "free") if kind != "extended" else ("free",))
+        ]
+
+    status = Status(length=ctypes.sizeof(Status))
+    if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
+        return 2**62  # unknown: whatever is asked for
+    return int(status.free_physical)
+
+
 def free_memory() -> int:
     """Bytes that the system could give now, in the container if there is one."""
     free = 2**62
@@ -253,8 +273,8 @@ def free_memory() -> int:
             for line in f:
                 if line.startswith("MemAvailable:"):
                     free = 1024 * int(line.split()[1])
-    except OSError:
-        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except OSError:  # not Linux
+        free = _without_proc()
     try:
         with open("/sys/fs/cgroup/memory.max", encoding="ascii") as f:
             limit = f.read().strip()
