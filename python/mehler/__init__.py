@@ -33,7 +33,7 @@ from .solve import solve
 from .spectrum import eigvalsh
 
 # Diagnosis, training and studies are imported when first asked for, and so is the version: an
-# eigenvalue needs none of them, and `import mehler` would take nearly twice as long.
+# eigenvalue needs none of them, and our part of `import mehler` would take nearly twice as long.
 if TYPE_CHECKING:
     __version__: str
     from .diagnosis import (
