@@ -23,6 +23,11 @@ GROUPS = [
         "min_eig EigenResult eigvalsh Spectrum eigsh check_psd Definiteness plan Plan".split(),
     ),
     (
+        "The whole spectrum",
+        "Counts, log-determinant, traces, each with an interval. [Spectrum](spectrum.md).",
+        "spectrum SpectralDensity Interval".split(),
+    ),
+    (
         "Points",
         "Where they come from, and what they are. [Data](data.md).",
         "load generate normalize describe DataSummary".split(),

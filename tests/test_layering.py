@@ -53,6 +53,7 @@ FOLDERS = {
     },
     "explanation": {"activations", "kernels", "precision"},
     "bounds": {"activations", "kernels", "data", "certificates"},
+    "density": {"activations", "kernels", "operators"},  # eigsh, kernel_of: within functions
     "diagnosis": {"activations", "kernels", "data", "bounds", "explanation"},
     "interop": {"activations", "kernels"},
     "training": {"activations", "kernels", "operators"},

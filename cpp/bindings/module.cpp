@@ -12,6 +12,7 @@ PYBIND11_MODULE(MEHLER_MODULE, m) {
     mehler::bind_extended(m);
     mehler::bind_rates(m);
     mehler::bind_jacobi(m);
+    mehler::bind_quadrature(m);
     mehler::bind_sweep(m);
     mehler::bind_walsh_hadamard(m);
     mehler::bind_quadratic(m);

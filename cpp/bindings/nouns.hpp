@@ -13,6 +13,7 @@ void bind_sparse(pybind11::module_& m);
 void bind_extended(pybind11::module_& m);
 void bind_rates(pybind11::module_& m);
 void bind_jacobi(pybind11::module_& m);
+void bind_quadrature(pybind11::module_& m);
 void bind_sweep(pybind11::module_& m);
 void bind_walsh_hadamard(pybind11::module_& m);
 void bind_quadratic(pybind11::module_& m);

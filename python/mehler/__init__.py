@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ._build import build_info
 from .activations import Activation, activation, activations
+from .all_eigenvalues import eigvalsh
 from .bounds import Bound, Bounds, bounds
 from .certificates.definite import Definiteness, check_psd
 from .data.files import load
@@ -30,12 +31,12 @@ from .plots import plot_dimension, plot_spectrum
 from .result import EigenResult
 from .solution import Solution
 from .solve import solve
-from .spectrum import eigvalsh
 
-# Diagnosis, training and studies are imported when first asked for, and so is the version: an
+# The density of the spectrum, diagnosis, training and studies are imported when first asked for, and so is the version: an
 # eigenvalue needs none of them, and our part of `import mehler` would take nearly twice as long.
 if TYPE_CHECKING:
     __version__: str
+    from .density import Interval, SpectralDensity, spectrum
     from .diagnosis import (
         Attribution,
         AttributionRow,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from .training.train import train
 else:
     _LATER = {
+        "density": "Interval SpectralDensity spectrum",
         "diagnosis": "Attribution AttributionRow DataDiagnosis Diagnosis Smoothness attribute diagnose",
         "studies.laws": "Fit",
         "studies.rate_table": "RateRow Rates",
@@ -76,7 +78,7 @@ else:
         "training.train": "train",
     }
     _HOME = {name: module for module, names in _LATER.items() for name in names.split()}
-    _PACKAGES = ("diagnosis", "studies", "training")
+    _PACKAGES = ("density", "diagnosis", "studies", "training")
 
     def __getattr__(name):
         from importlib import import_module
@@ -113,6 +115,7 @@ __all__ = [
     "FeatureGram",
     "Fit",
     "Gram",
+    "Interval",
     "Iterations",
     "Kernel",
     "Plan",
@@ -121,6 +124,7 @@ __all__ = [
     "Rates",
     "Smoothness",
     "Solution",
+    "SpectralDensity",
     "Spectrum",
     "StudyReport",
     "Sweep",
@@ -156,6 +160,7 @@ __all__ = [
     "predict_training",
     "rates",
     "solve",
+    "spectrum",
     "study",
     "sweep",
     "train",

@@ -24,6 +24,7 @@ from .commands import (
     min_eig,
     parser,
     plan,
+    spectrum,
     study,
     sweep,
 )
@@ -34,6 +35,7 @@ COMMANDS: tuple[Command, ...] = (
     min_eig,
     plan,
     sweep,
+    spectrum,
     bounds,
     explain,
     describe,

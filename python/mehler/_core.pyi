@@ -288,6 +288,19 @@ def lanczos(
     threads: int,
     ask: _Ask = None,
 ) -> dict[str, Any]: ...
+def quadrature(
+    K: Operator,
+    V: _Array,
+    probes: int,
+    steps: int,
+    seed: int,
+    threads: int,
+    ask: _Ask = None,
+) -> dict[str, Any]: ...
+def quadrature_bytes(n: int, probes: int, steps: int) -> int: ...
+def measure_bounds(
+    alpha: _Array, beta: _Array, low: _Array, high: _Array, threads: int, ask: _Ask = None
+) -> tuple[_Array, _Array]: ...
 def davidson(
     fast: Operator,
     exact: Operator,

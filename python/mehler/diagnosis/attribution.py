@@ -234,7 +234,7 @@ def _solved(A: Array, ker: Kernel, precision: str, k: int, options: dict[str, An
 
 def _beyond(A: Array, ker: Kernel, found: EigenResult, options: dict[str, Any]) -> Bottom:
     """The vector, and bounds of the next eigenvalue; how many there are like the first."""
-    from ..spectrum import eigvalsh
+    from ..all_eigenvalues import eigvalsh
 
     n = len(A)
     if not 1 < n <= ALL_UP_TO:

@@ -12,10 +12,10 @@ import numpy as np
 
 from .._arrays import Array
 from ..activations import activation
+from ..all_eigenvalues import eigvalsh
 from ..eigenvalues import Spectrum
 from ..plots import look
 from ..result import above
-from ..spectrum import eigvalsh
 from . import drawing
 from .ask import TOL, Ask, Points
 from .report import Picture, Record, Section, Table
