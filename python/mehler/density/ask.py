@@ -129,7 +129,7 @@ def spectrum(
     >>> K = mh.gram(X, "relu")
     >>> density = mh.spectrum(K, method="quadrature", rng=0)
     >>> exact = np.linalg.slogdet(K.toarray())[1]
-    >>> density.logdet().lower <= exact <= density.logdet().upper
+    >>> float(exact) in density.logdet()
     True
     >>> np.trace(K.toarray()) in density.trace
     True
@@ -230,8 +230,8 @@ def _dense(task: _Task) -> SpectralDensity:
     total = float(math.fsum(np.diagonal(A)))
     none = np.zeros(0)
     return SpectralDensity(
-        n, values, none, error, none, None, floor, Interval(total, total, total), task.semidefinite, 1.0, "dense",
-        products, 0, (0.0, 0.0), task.threads, time.perf_counter() - task.start, need,
+        n, values, none, error, none, None, floor, Interval(total, total, total), task.semidefinite, 1.0,
+        (0.0, 0.0), task.threads, "dense", products, 0, time.perf_counter() - task.start, need,
     )  # fmt: skip
 
 
@@ -280,9 +280,8 @@ def _quadrature(
     floor = task.floor(size)
     rough = SpectralDensity(
         n, low, high, low_residual + floor, high_residual + floor, seen_by, floor, _exact(task.trace()),
-        task.semidefinite, task.level, "quadrature", products + probes * seen["steps"], seen["steps"],
-        (float(np.linalg.norm(low_residual)), float(np.linalg.norm(high_residual))), task.threads,
-        time.perf_counter() - task.start, work, "; ".join(said), bool(seen["interrupted"]),
+        task.semidefinite, task.level, (float(np.linalg.norm(low_residual)), float(np.linalg.norm(high_residual))),
+        task.threads, "quadrature", products + probes * seen["steps"], seen["steps"], time.perf_counter() - task.start, work, "; ".join(said), bool(seen["interrupted"]),
     )  # fmt: skip
     if said:
         warnings.warn(rough.message, ConvergenceWarning, stacklevel=3)

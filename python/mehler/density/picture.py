@@ -61,7 +61,7 @@ def draw_histogram(ax: Axes, density: SpectralDensity) -> None:
     ax.set_yscale("log")
     ax.set_ylim(0.5, 2.0 * max(float(np.max(upper)), 1.0))
     ax.set_ylabel("eigenvalues in a bin")
-    _finish(ax, density)
+    _finish(ax, density, "upper right")
 
 
 def draw_cumulative(ax: Axes, density: SpectralDensity) -> None:
@@ -84,10 +84,10 @@ def draw_cumulative(ax: Axes, density: SpectralDensity) -> None:
     ax.set_yscale("log")
     ax.set_ylim(0.5, 2.0 * density.n)
     ax.set_ylabel("eigenvalues at or below x")
-    _finish(ax, density)
+    _finish(ax, density, "lower right")
 
 
-def _finish(ax: Axes, density: SpectralDensity) -> None:
+def _finish(ax: Axes, density: SpectralDensity, legend: str) -> None:
     """Marks on the axis, shade over the floor, grid."""
     ax.set_xscale("log")
     edges = density._edges(1)
@@ -104,7 +104,7 @@ def _finish(ax: Axes, density: SpectralDensity) -> None:
             if len(seen):
                 ax.plot(seen, np.full(len(seen), 0.03), marker, transform=ax.get_xaxis_transform(), color=ORANGE, ms=5,
                         mfc="none", ls="none", label=f"{len(known)} {word}, one by one", clip_on=False)  # fmt: skip
-        ax.legend(frameon=False, fontsize="small", loc="upper left")
+        ax.legend(frameon=False, fontsize="small", loc=legend)
     ax.set_xlabel("eigenvalue x")
     ax.grid(color="#E4E4E4", lw=0.6)
     ax.set_axisbelow(True)

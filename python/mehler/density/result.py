@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._arrays import Array, as_array, integer, size_text
+from .._arrays import Array, integer, size_text
 from ..result import plain
 from . import counts, traces
 from .interval import Interval
-from .probes import Probes
+from .known import Known
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ BINS = 40
 
 
 @dataclass(frozen=True, eq=False)
-class SpectralDensity:
+class SpectralDensity(Known):
     """What :func:`spectrum` knows of all eigenvalues of a symmetric matrix K.
 
     N(x) is the number of eigenvalues at or below x. The lowest and the highest are known one by one, those between
@@ -93,21 +93,9 @@ class SpectralDensity:
     >>> figure = density.plot()
     """
 
-    n: int
-    low: Array = field(repr=False)
-    high: Array = field(repr=False)
-    low_error: Array = field(repr=False)
-    high_error: Array = field(repr=False)
-    probes: Probes | None = field(repr=False)
-    floor: float
-    trace: Interval
-    semidefinite: bool
-    level: float
     method: str
     products: int
     block_products: int
-    coupling: tuple[float, float]
-    threads: int
     seconds: float
     nbytes: int
     message: str = ""
@@ -321,6 +309,36 @@ class SpectralDensity:
         value = large.value / small.value if small.value > self.floor else math.nan
         return Interval(large.lower / small.upper, value, upper)
 
+    def _edges(self, bins: int | Any) -> Array:
+        if isinstance(bins, (int, np.integer)):
+            count = integer(bins, "bins")
+            if count < 1:
+                raise ValueError(f"bins must be >= 1; got {bins!r}.")
+            top = max(
+                self.largest.upper if math.isfinite(self.largest.upper) else self.largest.lower,
+                self.floor,
+            )
+            known = np.concatenate([self.low - self.low_error, self.high, [top]])
+            least = (
+                float(np.min(known))
+                if len(self.low)
+                else (self.probes.lowest() if self.probes else 0.0)
+            )
+            bottom = min(max(least, self.floor, 1e-300), 0.5 * top) if top > 0.0 else 1e-300
+            return np.geomspace(
+                bottom * (1.0 - 1e-9), max(top, 2.0 * bottom) * (1.0 + 1e-9), count + 1
+            )
+        edges = self._points(bins)
+        if len(edges) < 2 or not (np.diff(edges) > 0.0).all():
+            raise ValueError(f"edges must be two numbers or more, ascending; got {bins!r}.")
+        return edges
+
+    def _between(self, x: float, y: float) -> Interval:
+        """How many eigenvalues lie in [x, y]."""
+        edges = np.array([math.nextafter(x, -math.inf), y])
+        _, lower, value, upper = self.histogram(edges)
+        return Interval(float(lower[0]), float(value[0]), float(upper[0]))
+
     # -- the answer as text, numbers and picture -----------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
@@ -407,132 +425,6 @@ class SpectralDensity:
         if self.message:
             rows.append(("note", self.message))
         return "\n".join(f"{name:<10}{text}" for name, text in rows)
-
-    # -- how ---------------------------------------------------------------------------------------
-
-    @property
-    def _ends(self) -> tuple[float, float]:
-        """a <= what is between ``low`` and ``high`` <= b."""
-        a = 0.0 if self.semidefinite else -math.inf
-        b = math.inf
-        if len(self.low):
-            a = float(self.low[-1] - self.low_error[-1])
-        if len(self.high):
-            b = float(self.high[0] + self.high_error[0])
-        elif self.semidefinite:
-            b = self.trace.upper
-        if self.probes is not None:  # they may have seen what was missed
-            a, b = min(a, self.probes.lowest()), max(b, self.probes.highest())
-        return a, b
-
-    def _slip(self, x: Array) -> Array:
-        """How far an eigenvalue at x may be from one of the rest: rounding, and the residuals of those that are known.
-
-        Li and Li, A note on eigenvalues of perturbed Hermitian matrices, 2005: 2 r^2 / (d + sqrt(d^2 + 4 r^2)), d the distance from x to
-        the known values, r the norm of their residuals.
-        """
-        out = np.full(np.shape(x), self.floor)
-        for known, r in ((self.low, self.coupling[0]), (self.high, self.coupling[1])):
-            if len(known) and r > 0.0:
-                at = np.clip(np.searchsorted(known, x), 1, max(len(known) - 1, 1))
-                near = known[np.minimum(at, len(known) - 1)], known[at - 1]
-                d = np.minimum(np.abs(x - near[0]), np.abs(x - near[1]))
-                out = out + 2.0 * r * r / (d + np.sqrt(d * d + 4.0 * r * r))
-        return np.asarray(out)
-
-    def _points(self, x: Any) -> Array:
-        at = np.atleast_1d(as_array(x, "x")).astype(np.float64)
-        if at.ndim != 1 or np.isnan(at).any():
-            raise ValueError(
-                f"x must be numbers, (m,); got shape {at.shape}, {int(np.isnan(at).sum())} of them NaN."
-            )
-        return at
-
-    def _known(self, x: Array) -> tuple[Array, Array]:
-        """How many of the known values lie at or below x, at least and at most."""
-        least = np.zeros(len(x))
-        most = np.zeros(len(x))
-        for values, errors in ((self.low, self.low_error), (self.high, self.high_error)):
-            least += np.searchsorted(np.sort(values + errors), x, side="right")
-            most += np.searchsorted(np.sort(values - errors), x, side="right")
-        return least, most
-
-    def _shares(self, x: Array) -> tuple[Array, Array]:
-        """Bounds of F(x), the share of the rest at or below x that the probes see."""
-        assert self.probes is not None
-        a, b = self._ends
-        slip = self._slip(x)
-        low, high = x - slip, x + slip
-        finite = np.clip(low, -1e300, 1e300), np.clip(high, -1e300, 1e300)
-        below, above = self.probes.share_below(*finite, self.threads)
-        below = np.where(low >= b, 1.0, below)
-        return below, np.where(high < a, 0.0, np.maximum(above, below))
-
-    def _counts(self, x: Array, rule: Any, level: float) -> tuple[Array, Array, Array]:
-        least, most = self._known(x)
-        value = 0.5 * (least + most)
-        if self.probes is None:
-            return least, value, most
-        N, M = self.probes.order, len(self.probes)
-        below, above = self._shares(x)
-        one, other = rule(N, M, below, above, level)
-        one, other = np.where(below >= 1.0, N, one), np.where(above <= 0.0, 0, other)
-        middle = np.clip(0.5 * N * (below + above), one, other)
-        return least + one, value + middle, most + other
-
-    def _between(self, x: float, y: float) -> Interval:
-        """How many eigenvalues lie in [x, y]."""
-        edges = np.array([math.nextafter(x, -math.inf), y])
-        _, lower, value, upper = self.histogram(edges)
-        return Interval(float(lower[0]), float(value[0]), float(upper[0]))
-
-    def _edges(self, bins: int | Any) -> Array:
-        if isinstance(bins, (int, np.integer)):
-            count = integer(bins, "bins")
-            if count < 1:
-                raise ValueError(f"bins must be >= 1; got {bins!r}.")
-            top = max(
-                self.largest.upper if math.isfinite(self.largest.upper) else self.largest.lower,
-                self.floor,
-            )
-            known = np.concatenate([self.low - self.low_error, self.high, [top]])
-            least = (
-                float(np.min(known))
-                if len(self.low)
-                else (self.probes.lowest() if self.probes else 0.0)
-            )
-            bottom = min(max(least, self.floor, 1e-300), 0.5 * top) if top > 0.0 else 1e-300
-            return np.geomspace(
-                bottom * (1.0 - 1e-9), max(top, 2.0 * bottom) * (1.0 + 1e-9), count + 1
-            )
-        edges = self._points(bins)
-        if len(edges) < 2 or not (np.diff(edges) > 0.0).all():
-            raise ValueError(f"edges must be two numbers or more, ascending; got {bins!r}.")
-        return edges
-
-    def _sum(self, f: Any, pole: float, falling: bool = True) -> Interval:
-        """sum_i f(lambda_i): of the known values between the ends of their errors, of the rest by the probes."""
-        lower = value = upper = 0.0
-        for values, errors in ((self.low, self.low_error), (self.high, self.high_error)):
-            if not len(values):
-                continue
-            if float(np.min(values - errors)) <= pole:
-                return traces.NOTHING
-            ends = f(values - errors), f(values + errors)
-            least, most = np.minimum(*ends), np.maximum(*ends)
-            if not falling:  # x^2, whose least may lie inside
-                least = np.where(np.abs(values) <= errors, 0.0, least)
-            lower += float(np.sum(least))
-            upper += float(np.sum(most))
-            value += float(np.sum(f(values)))
-        if self.probes is None:
-            return Interval(lower, value, upper)
-        a, b = self._ends
-        rest = self.trace.value - float(np.sum(self.low)) - float(np.sum(self.high))
-        known = self.trace.lower == self.trace.upper
-        within = traces.Within(a, b, self._slip, rest if known else math.nan)
-        found = traces.convex(self.probes, f, within, self.level, pole)
-        return Interval(lower + found.lower, value + found.value, upper + found.upper)
 
 
 def _number(x: Any, name: str) -> float:
