@@ -237,6 +237,35 @@ def test_no_ends(gram):
     assert truths(values)["logdet"] in only.logdet()
 
 
+def test_counts_by_inertia(gram):
+    """A factor of K - t I counts without chance, of any matrix: the band has no width there, and less beside."""
+    K, values = gram
+    at = 0.5 * (values[[40, 149, 250]] + values[[41, 150, 251]])
+    options = {"method": "quadrature", "probes": 4, "steps": 30, "ends": 4, "rng": 0}
+    free, held = mh.spectrum(K, **options), mh.spectrum(K, thresholds=at, **options)
+    assert [held.count_below(t) for t in at] == [(c, c, c) for c in (41, 150, 251)]
+    assert free.count_below(at[1]).upper > 150
+    assert not missed(held, values)
+    x = np.geomspace(values[0], values[-1], 50)
+    (low, _, high), (below, _, above) = free.cumulative(x), held.cumulative(x)
+    assert (
+        np.all(low <= below)
+        and np.all(above <= high)
+        and np.sum(above - below) < np.sum(high - low)
+    )
+    A = with_spectrum(
+        np.concatenate([-np.arange(1.0, 60.0), np.arange(0.5, 100.0)])
+    )  # blocks 2 x 2
+    density = mh.spectrum(A, thresholds=[-7.5, 0.0, 3.0], **options)
+    assert density.counted.tolist() == [52, 52, 59, 59, 62, 62]
+    with pytest.raises(TypeError, match="needs its entries"):
+        mh.spectrum(K.as_linear_operator(), thresholds=0.1, **options)
+    with pytest.raises(MemoryError, match="a factor of K - t I"):
+        mh.spectrum(K, thresholds=0.1, max_memory="1MB", **options)
+    with pytest.raises(ValueError, match="thresholds must be finite"):
+        mh.spectrum(K, thresholds=math.nan, **options)
+
+
 def test_it_travels(gram):
     K, _ = gram
     density = mh.spectrum(K, method="quadrature", probes=3, steps=10, ends=2, rng=0)

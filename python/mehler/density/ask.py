@@ -17,6 +17,7 @@ import numpy as np
 from .. import _core
 from .._arrays import (
     Array,
+    as_array,
     as_points,
     beyond,
     choice,
@@ -35,6 +36,7 @@ from ..kernels import Kernel
 from ..operators.foreign import as_operator, check_size, columns
 from ..operators.gram import Gram, core_diagonal, gram, relative_error
 from ..operators.packed import SINGLE
+from . import inertia
 from .interval import Interval
 from .probes import EPS, Probes
 from .result import SpectralDensity
@@ -58,6 +60,7 @@ def spectrum(
     probes: int = 10,
     steps: int = 100,
     ends: int | tuple[int, int] = 10,
+    thresholds: Any = (),
     level: float = 0.99,
     method: str = "auto",
     max_memory: int | float | str | None = None,
@@ -85,6 +88,9 @@ def spectrum(
     ends
         How many of the lowest and of the highest eigenvalues are computed one by one and taken out of what the probes
         see; one number, or (lowest, highest). Without lowest ones, lambda_min is not known.
+    thresholds
+        Where the number of eigenvalues is to be known without chance: K - t I is factored just below and just above each t (n^3 / 3 flops, n^2 numbers; needs
+        SciPy and the entries of K), and the band takes it over. The dense method needs none.
     level
         Probability, at least, with which a band holds everywhere, and each interval.
     method
@@ -140,7 +146,7 @@ def spectrum(
     for name, value, least in (("probes", probes, 2), ("steps", steps, 2)):
         if value < least:
             raise ValueError(f"{name} must be >= {least}; got {value}.")
-    wanted = _pair(ends)
+    wanted, at = _pair(ends), _thresholds(thresholds)
     level = _level(level)
     count, limit, seconds = thread_count(threads), memory_limit(max_memory), duration(time_limit)
     generator = generator_from(rng)
@@ -157,7 +163,7 @@ def spectrum(
             task = _Task(K, op, array, n, count, limit, level, start, report)
             if method == "dense" or n <= 3:
                 return _dense(task)
-            return _quadrature(task, probes, steps, wanted, generator)
+            return _quadrature(task, probes, steps, wanted, at, generator)
         except _core.Interrupted:
             raise KeyboardInterrupt(report.why or "interrupted") from None
 
@@ -224,19 +230,24 @@ def _dense(task: _Task) -> SpectralDensity:
     elif A is None:
         A, products = columns(task.op, n, task.threads), n
     check_size(float(np.max(np.abs(A))))
-    values = np.linalg.eigvalsh(A)
+    values: Array = np.asarray(np.linalg.eigvalsh(A), dtype=np.float64)
     floor = task.floor(float(np.max(np.abs(values))))
     error = np.full(n, floor)
     total = float(math.fsum(np.diagonal(A)))
     none = np.zeros(0)
     return SpectralDensity(
         n, values, none, error, none, None, floor, Interval(total, total, total), task.semidefinite, 1.0,
-        (0.0, 0.0), task.threads, "dense", products, 0, time.perf_counter() - task.start, need,
+        (0.0, 0.0), task.threads, none, none, "dense", products, 0, time.perf_counter() - task.start, need,
     )  # fmt: skip
 
 
 def _quadrature(
-    task: _Task, probes: int, steps: int, wanted: tuple[int, int], generator: np.random.Generator
+    task: _Task,
+    probes: int,
+    steps: int,
+    wanted: tuple[int, int],
+    at: Array,
+    generator: np.random.Generator,
 ) -> SpectralDensity:
     """Exact ends, then probes on what is beside them."""
     n = task.n
@@ -250,6 +261,7 @@ def _quadrature(
             f"{probes} probes of {steps} steps at n={n} take {beyond(work, task.limit)}; ask for fewer, or use "
             f"max_memory={enough(work)!r}."
         )
+    _check_entries(task, at)
     seeds = generator.integers(0, 2**63 - 1, size=2)
     said: list[str] = []
     products = 0
@@ -278,14 +290,42 @@ def _quadrature(
     size = float(max(abs(seen_by.lowest()), abs(seen_by.highest()), *map(abs, (*high, *low))))
     check_size(size)
     floor = task.floor(size)
+    at = np.sort(np.concatenate([at - 2.0 * floor, at + 2.0 * floor]))  # a count is right to floor
+    counted = _counted(task, at)
     rough = SpectralDensity(
         n, low, high, low_residual + floor, high_residual + floor, seen_by, floor, _exact(task.trace()),
         task.semidefinite, task.level, (float(np.linalg.norm(low_residual)), float(np.linalg.norm(high_residual))),
-        task.threads, "quadrature", products + probes * seen["steps"], seen["steps"], time.perf_counter() - task.start, work, "; ".join(said), bool(seen["interrupted"]),
+        task.threads, at, counted, "quadrature", products + probes * seen["steps"], seen["steps"], time.perf_counter() - task.start, work, "; ".join(said), bool(seen["interrupted"]),
     )  # fmt: skip
     if said:
         warnings.warn(rough.message, ConvergenceWarning, stacklevel=3)
     return rough if math.isfinite(rough.trace.value) else _with_trace(rough)
+
+
+def _check_entries(task: _Task, at: Array) -> None:
+    """Whether there is a matrix to factor, and room."""
+    if not len(at):
+        return
+    n = task.n
+    if task.array is None and not isinstance(task.K, Gram):
+        raise TypeError(
+            "counts at thresholds factor K, which needs its entries: a Gram operator or a dense array; got "
+            f"{type(task.K).__name__}. Leave out thresholds and take count_below."
+        )
+    need = inertia.bytes_for(n, task.array is not None)
+    if need > task.limit:
+        raise MemoryError(
+            f"a factor of K - t I at n={n} takes {beyond(need, task.limit)}; leave out thresholds, or use "
+            f"max_memory={enough(need)!r}."
+        )
+
+
+def _counted(task: _Task, at: Array) -> Array:
+    """How many eigenvalues lie below each threshold, by inertia."""
+    if not len(at):
+        return at
+    A = task.array if task.array is not None else np.asarray(task.K.toarray(), dtype=np.float64)
+    return inertia.counts_below(A, at)
 
 
 def _exact(trace: float) -> Interval:
@@ -314,7 +354,9 @@ def _end(task: _Task, k: int, which: str, seed: int) -> tuple[Array, Array, Arra
     from ..eigen import eigsh
 
     report, passed = task.report, time.perf_counter() - task.start
-    remaining = None if report.time_limit is None else max(report.time_limit - passed, 1e-3)
+    remaining = None  # half of what is left: the probes need some
+    if report.time_limit is not None:
+        remaining = max(0.5 * (report.time_limit - passed), 1e-3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", PrecisionWarning)
@@ -322,8 +364,8 @@ def _end(task: _Task, k: int, which: str, seed: int) -> tuple[Array, Array, Arra
             task.K, k, which, tol=TIGHT, certify="none", max_memory=task.limit, time_limit=remaining,
             threads=task.threads, rng=seed, progress=report.progress, callback=report.callback,
         )  # fmt: skip
-    if found.interrupted:
-        raise KeyboardInterrupt("interrupted")
+    if found.interrupted or (report.callback is not None and "by the callback" in found.message):
+        raise KeyboardInterrupt(found.message or "interrupted")
     side = "lowest" if which == "SA" else "highest"
     solves = found.method.startswith(("shift-invert", "dense"))  # no products with K
     made = 0 if solves else found.applications * (1 if n <= 200 else max(2, min(k, 4)))
@@ -385,6 +427,13 @@ def _pair(ends: Any) -> tuple[int, int]:
     if low < 0 or high < 0:
         raise ValueError(f"ends must be >= 0; got {ends!r}.")
     return low, high
+
+
+def _thresholds(thresholds: Any) -> Array:
+    at = np.atleast_1d(as_array(thresholds, "thresholds")).astype(np.float64)
+    if at.ndim != 1 or not np.isfinite(at).all():
+        raise ValueError(f"thresholds must be finite numbers, (m,); got {thresholds!r}.")
+    return np.sort(at)
 
 
 def _level(level: Any) -> float:

@@ -37,6 +37,8 @@ class Known:
     level: float
     coupling: tuple[float, float]
     threads: int
+    thresholds: Array = field(repr=False)
+    counted: Array = field(repr=False)
 
     @property
     def _ends(self) -> tuple[float, float]:
@@ -105,8 +107,14 @@ class Known:
         below, above = self._shares(x)
         one, other = rule(N, M, below, above, level)
         one, other = np.where(below >= 1.0, N, one), np.where(above <= 0.0, 0, other)
-        middle = np.clip(0.5 * N * (below + above), one, other)
-        return least + one, value + middle, most + other
+        lower, upper = least + one, most + other
+        # whole matrices were factored at some thresholds: N grows from one to the next
+        near = self.floor
+        before = np.searchsorted(self.thresholds + near, x, side="right")
+        after = np.searchsorted(self.thresholds - near, x, side="right")
+        lower = np.maximum(lower, np.append(0.0, self.counted)[before])
+        upper = np.minimum(upper, np.append(self.counted, self.n)[after])
+        return lower, np.clip(value + 0.5 * N * (below + above), lower, upper), upper
 
     def _sum(self, f: Any, pole: float, falling: bool = True) -> Interval:
         """sum_i f(lambda_i): of the known values between the ends of their errors, of the rest by the probes."""

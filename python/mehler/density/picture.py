@@ -6,7 +6,7 @@ the left is what rounding hides. Shapes and lightness tell them apart without co
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -87,7 +87,9 @@ def draw_cumulative(ax: Axes, density: SpectralDensity) -> None:
     _finish(ax, density, "lower right")
 
 
-def _finish(ax: Axes, density: SpectralDensity, legend: str) -> None:
+def _finish(
+    ax: Axes, density: SpectralDensity, legend: Literal["upper right", "lower right"]
+) -> None:
     """Marks on the axis, shade over the floor, grid."""
     ax.set_xscale("log")
     edges = density._edges(1)

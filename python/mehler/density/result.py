@@ -55,6 +55,8 @@ class SpectralDensity(Known):
         Of them, block products of the probes.
     coupling
         Norms of the residuals of ``low`` and of ``high``.
+    thresholds, counted
+        Where K - t I was factored, two around each threshold that was asked, and how many eigenvalues lie below each.
     threads, seconds, nbytes
         Threads, wall time, bytes of work space.
     message
