@@ -176,6 +176,21 @@ def test_attribute_of_a_value_that_is_not_known(tmp_path: Path, capsys: pytest.C
     assert "top must be >= 1" in capsys.readouterr().err
 
 
+def test_spectrum(data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    argv = ["spectrum", data, "--activation", "relu", "--normalize", "--quiet", "--ends", "2", "3"]
+    argv += ["--method", "quadrature", "--probes", "4", "--steps", "20"]
+    assert main([*argv, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    d = mh.spectrum(POINTS, "relu", normalize=True, method="quadrature", probes=4, steps=20, ends=(2, 3), rng=0)  # fmt: skip
+    assert found["logdet"] == pytest.approx(list(d.logdet()), rel=1e-12)
+    assert found["method"] == "quadrature" and found["activation"] == "relu"
+    assert len(found["low"]) == 2 and len(found["high"]) == 3
+    assert main([*argv, "--plot", str(tmp_path / "s.png")]) == 0
+    assert "log det" in capsys.readouterr().out and (tmp_path / "s.png").stat().st_size > 10_000
+    assert main([*argv, "--level", "2"]) == 2
+    assert "0.5 <= level < 1" in capsys.readouterr().err
+
+
 def test_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     out = tmp_path / "out"
     assert main(["study", "--quick", "--n", "30", "--seed", "7", "--out", str(out)]) == 0

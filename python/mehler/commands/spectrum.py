@@ -22,9 +22,10 @@ def add(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--ends",
         type=int,
-        default=10,
-        metavar="K",
-        help="lowest and highest eigenvalues to compute one by one; default 10",
+        nargs=2,
+        default=(10, 20),
+        metavar=("LOW", "HIGH"),
+        help="lowest and highest eigenvalues to compute one by one; default 10 20",
     )
     sub.add_argument(
         "--level", type=float, default=0.99, help="probability of bands and intervals; default 0.99"
@@ -51,6 +52,7 @@ def run(options: argparse.Namespace, say: Say) -> int:
     say_norms(X, options.normalize, say)
     names = ("kernel", "depth", "weight_var", "bias_var", "normalize", "probes", "steps", "ends", "level", "method", "max_memory", "time_limit", "threads")  # fmt: skip
     asked = {key: getattr(options, key) for key in names}
+    asked["ends"] = tuple(options.ends)
     found = spectrum(
         X, act, **asked, rng=options.seed, progress=not options.quiet and sys.stderr.isatty()
     )

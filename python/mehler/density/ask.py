@@ -59,7 +59,7 @@ def spectrum(
     normalize: bool = False,
     probes: int = 10,
     steps: int = 100,
-    ends: int | tuple[int, int] = 10,
+    ends: int | tuple[int, int] = (10, 20),
     thresholds: Any = (),
     level: float = 0.99,
     method: str = "auto",
