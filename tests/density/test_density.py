@@ -309,8 +309,22 @@ def test_budget_and_interruption(gram):
     lower, _, upper = density.cumulative(values)
     c = np.arange(1, 301)
     assert np.all((lower <= c) & (c <= upper))
-    with pytest.raises(KeyboardInterrupt):
-        mh.spectrum(sphere(3000, 400), "relu", callback=lambda state: True)
+    filling = sphere(3000, 700)
+    with pytest.raises(KeyboardInterrupt, match="stopped by the callback"):
+        mh.spectrum(filling, "relu", callback=lambda state: True, threads=1)
+    with pytest.raises(KeyboardInterrupt, match="stopped by time_limit"):
+        mh.spectrum(filling, "relu", time_limit=1e-3, threads=1)
+
+
+def test_memory_of_points():
+    """The matrix of points is stored where the probes leave room, and recomputed where they do not."""
+    X = sphere(1500, 5)
+    assert mh.gram(X, "relu").nbytes > 9e6
+    options = {"method": "quadrature", "probes": 2, "steps": 6, "ends": 0, "rng": 0, "threads": 1}
+    rich, poor = (mh.spectrum(X, "relu", max_memory=m, **options) for m in ("50MB", "9MB"))
+    np.testing.assert_allclose(rich.ritz_values()[0], poor.ritz_values()[0], atol=1e-10)
+    with pytest.raises(MemoryError, match="max_memory"):
+        mh.spectrum(X, "relu", max_memory="500kB", **options)
 
 
 @pytest.mark.parametrize(
@@ -330,7 +344,7 @@ def test_budget_and_interruption(gram):
         (np.eye(5), {"level": "high"}, TypeError, "level must be a number"),
         (np.eye(5), {"depth": 2}, ValueError, "depth belong to points"),
         (np.eye(5), {"max_memory": "100B", "method": "dense"}, MemoryError, "method='quadrature'"),
-        (np.eye(500), {"max_memory": "9kB", "method": "quadrature"}, MemoryError, "probes of"),
+        (np.eye(500), {"max_memory": "99kB", "method": "quadrature"}, MemoryError, "probes of"),
     ],
 )
 def test_refusals(K, options, error, message):

@@ -23,7 +23,6 @@ from .._arrays import (
     choice,
     duration,
     enough,
-    flag,
     generator_from,
     integer,
     memory_limit,
@@ -33,9 +32,11 @@ from .._progress import Reporter, State
 from ..activations import Activation
 from ..errors import ConvergenceWarning, PrecisionWarning
 from ..kernels import Kernel
+from ..operators.feature_matrix import FeatureGram
 from ..operators.foreign import as_operator, check_size, columns
 from ..operators.gram import Gram, core_diagonal, gram, relative_error
 from ..operators.packed import SINGLE
+from ..question import kernel_of
 from . import inertia
 from .interval import Interval
 from .probes import EPS, Probes
@@ -152,27 +153,40 @@ def spectrum(
     generator = generator_from(rng)
     with Reporter(progress, callback, 1.0, seconds, start) as report:
         try:
+            held = 0
             if activation is not None:
-                K = _points_matrix(K, activation, kernel, depth, weight_var, bias_var, normalize, limit, count, report)  # fmt: skip
-                limit -= K.nbytes
+                ker = kernel_of(activation, kernel, depth, weight_var, bias_var)
+                X = as_points(K)
+                work = _work(len(X), probes, steps, wanted, count)
+                stop = _stops(report)
+                K = gram(
+                    X, ker, max_memory=max(limit - work, 1), threads=count, normalize=normalize,
+                    progress=progress, callback=stop,
+                )  # fmt: skip
+                held = K.nbytes
             else:
                 _refuse_options(kernel, depth, weight_var, bias_var, normalize)
+            limit -= held
             op, _, n, _, _, array = as_operator(K)
             if method == "auto":
                 method = "dense" if n <= DENSE_UP_TO and _dense_bytes(n) <= limit else "quadrature"
-            task = _Task(K, op, array, n, count, limit, level, start, report)
+            task = _Task(K, op, array, n, count, limit, held, level, start, report)
             if method == "dense" or n <= 3:
                 return _dense(task)
             return _quadrature(task, probes, steps, wanted, at, generator)
         except _core.Interrupted:
             raise KeyboardInterrupt(report.why or "interrupted") from None
+        except KeyboardInterrupt:
+            if report.stopped:  # while filling
+                raise KeyboardInterrupt(report.why) from None
+            raise
 
 
 class _Task:
     """The matrix, and what limits the work."""
 
     def __init__(
-        self, K: Any, op: _core.Operator, array: Array | None, n: int, threads: int, limit: int,
+        self, K: Any, op: _core.Operator, array: Array | None, n: int, threads: int, limit: int, held: int,
         level: float, start: float, report: Reporter,
     ) -> None:  # fmt: skip
         self.K, self.op, self.array, self.n = K, op, array, n
@@ -183,7 +197,8 @@ class _Task:
             start,
             report,
         )
-        self.semidefinite = isinstance(K, Gram) or hasattr(K, "spectrum")
+        self.held = held  # bytes of K, where it is made here: part of max_memory
+        self.semidefinite = isinstance(K, (Gram, FeatureGram))
 
     def trace(self) -> float:
         """tr K; NaN where there is no diagonal."""
@@ -221,8 +236,8 @@ def _dense(task: _Task) -> SpectralDensity:
     need = _dense_bytes(n)
     if need > task.limit:
         raise MemoryError(
-            f"method='dense' at n={n} takes {beyond(need, task.limit)}; use method='quadrature', or "
-            f"max_memory={enough(need)!r}."
+            f"method='dense' at n={n} takes {beyond(need + task.held, task.limit + task.held)}; use method='quadrature', or "
+            f"max_memory={enough(need + task.held)!r}."
         )
     products, A = 0, task.array
     if A is None and isinstance(K, Gram):
@@ -255,11 +270,11 @@ def _quadrature(
     low_count, high_count = min(wanted[0], least), min(wanted[1], least)
     left = n - low_count - high_count
     steps = min(steps, left)
-    work = _core.quadrature_bytes(n, probes, steps) + 8 * n * (low_count + high_count)
+    work = _work(n, probes, steps, (low_count, high_count), task.threads)
     if work > task.limit:
         raise MemoryError(
-            f"{probes} probes of {steps} steps at n={n} take {beyond(work, task.limit)}; ask for fewer, or use "
-            f"max_memory={enough(work)!r}."
+            f"{probes} probes of {steps} steps at n={n} take {beyond(work + task.held, task.limit + task.held)}; ask for fewer, or use "
+            f"max_memory={enough(work + task.held)!r}."
         )
     _check_entries(task, at)
     seeds = generator.integers(0, 2**63 - 1, size=2)
@@ -315,8 +330,8 @@ def _check_entries(task: _Task, at: Array) -> None:
     need = inertia.bytes_for(n, task.array is not None)
     if need > task.limit:
         raise MemoryError(
-            f"a factor of K - t I at n={n} takes {beyond(need, task.limit)}; leave out thresholds, or use "
-            f"max_memory={enough(need)!r}."
+            f"a factor of K - t I at n={n} takes {beyond(need + task.held, task.limit + task.held)}; leave out thresholds, or use "
+            f"max_memory={enough(need + task.held)!r}."
         )
 
 
@@ -379,20 +394,32 @@ def _end(task: _Task, k: int, which: str, seed: int) -> tuple[Array, Array, Arra
     return values[:keep][order], vectors[:, :keep][:, order], residuals[:keep][order], made, note
 
 
-def _points_matrix(
-    X: Any, activation: Any, kernel: str, depth: int | None, weight_var: float, bias_var: float,
-    normalize: bool, limit: int, threads: int, report: Reporter,
-) -> Gram:  # fmt: skip
-    """The kernel matrix of points, stored where it fits."""
-    from ..question import kernel_of
+def _work(n: int, probes: int, steps: int, ends: tuple[int, int], threads: int) -> int:
+    """Bytes beside K: of the ends first, then of the probes, with the vectors that are kept."""
+    from ..solvers import room
 
-    ker = kernel_of(activation, kernel, depth, weight_var, bias_var)
-    flag("normalize", normalize)
-    stop = report.callback
-    return gram(
-        as_points(X), ker, max_memory=limit, threads=threads, normalize=normalize, progress=report.progress,
-        callback=stop,
-    )  # fmt: skip
+    kept = 8 * n * sum(ends)
+    least = [_core.quadrature_bytes(n, probes, steps)]
+    least += [room.needed(n, k, max(2, min(k, 4)), False, threads) for k in ends if k]
+    return max(least) + kept
+
+
+def _stops(report: Reporter) -> Callback | None:
+    """What ends a fill: the user's callback, and time."""
+    if report.callback is None and report.time_limit is None:
+        return None
+
+    def stop(state: State) -> bool:
+        if report.callback is not None and report.callback(state):
+            report.stop("stopped by the callback")
+        if (
+            report.time_limit is not None
+            and time.perf_counter() - report.start >= report.time_limit
+        ):
+            report.stop(f"stopped by time_limit={report.time_limit:g} s")
+        return report.stopped
+
+    return stop
 
 
 def _refuse_options(

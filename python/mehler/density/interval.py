@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import NamedTuple
 
 
@@ -26,7 +27,7 @@ class Interval(NamedTuple):
     upper: float
 
     def __contains__(self, truth: object) -> bool:
-        return isinstance(truth, (int, float)) and self.lower <= truth <= self.upper
+        return isinstance(truth, Real) and self.lower <= float(truth) <= self.upper
 
     def __str__(self) -> str:
         error = max(self.value - self.lower, self.upper - self.value)

@@ -84,11 +84,11 @@ def draw_cumulative(ax: Axes, density: SpectralDensity) -> None:
     ax.set_yscale("log")
     ax.set_ylim(0.5, 2.0 * density.n)
     ax.set_ylabel("eigenvalues at or below x")
-    _finish(ax, density, "lower right")
+    _finish(ax, density, "center right")
 
 
 def _finish(
-    ax: Axes, density: SpectralDensity, legend: Literal["upper right", "lower right"]
+    ax: Axes, density: SpectralDensity, legend: Literal["upper right", "center right"]
 ) -> None:
     """Marks on the axis, shade over the floor, grid."""
     ax.set_xscale("log")
@@ -113,6 +113,19 @@ def _finish(
 
 
 def _how(density: SpectralDensity) -> str:
+    """How it is known, and what a logarithmic axis cannot show."""
+    hidden = ""
+    for few, where in (
+        (density.below_floor, "within rounding of zero"),
+        (density.negative, "negative"),
+    ):
+        if few.upper > 0.0:
+            low, high = int(few.lower), int(few.upper)
+            hidden += f"; {low if low == high else f'{low} to {high}'} {where}"
+    return _by(density) + hidden
+
+
+def _by(density: SpectralDensity) -> str:
     if density.probes is None:
         return "every one computed"
     return f"{len(density.probes)} probes of {max(density.probes.lengths)} steps, bands at {100 * density.level:g} %"
