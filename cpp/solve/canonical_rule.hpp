@@ -48,7 +48,7 @@ inline void golub_welsch(Vector& d, Vector& e, Vector& w) {
             Index i = m - 1;
             for (; i >= l; --i) {
                 const double f = s * e[i], b = c * e[i];
-                r = std::hypot(f, g);
+                r = std::sqrt(f * f + g * g);
                 e[i + 1] = r;
                 if (r == 0.0) { // the matrix splits
                     d[i + 1] -= p;
@@ -80,10 +80,13 @@ inline void golub_welsch(Vector& d, Vector& e, Vector& w) {
 // where the recurrence has ended, and then the measure is known whole.
 class CanonicalRule {
 public:
-    CanonicalRule(const double* alpha, const double* beta, Index k) : k_(k) {
-        alpha_ = Eigen::Map<const Vector>(alpha, k);
-        beta_ = Eigen::Map<const Vector>(beta, k);
-        size_ = alpha_.cwiseAbs().maxCoeff() + 2.0 * beta_.cwiseAbs().maxCoeff();
+    CanonicalRule(const double* alpha, const double* beta, Index k)
+        : k_(k), alpha_(Eigen::Map<const Vector>(alpha, k)),
+          beta_(Eigen::Map<const Vector>(beta, k)) {
+        const double size = alpha_.cwiseAbs().maxCoeff() + 2.0 * beta_.cwiseAbs().maxCoeff();
+        scale_ = size > 0.0 ? 1.0 / size : 1.0;
+        alpha_ *= scale_;
+        beta_ *= scale_;
         ended_ = beta_[k - 1] == 0.0;
         if (ended_) {
             nodes_ = alpha_;
@@ -93,18 +96,22 @@ public:
     }
 
     // At most mu((-inf, x]), and at least.
-    double below(double x) const { return bound(x, -1.0); }
-    double above(double x) const { return bound(x, 1.0); }
+    double below(double x) const { return bound(scale_ * x, -1.0); }
+    double above(double x) const { return bound(scale_ * x, 1.0); }
 
 private:
     double bound(double x, double side) const {
         if (ended_)
             return sum(nodes_, weights_, x, true);
+        if (std::fabs(x) > far) { // squares must stay doubles
+            if (x * side > 0.0)
+                return x > 0.0 ? 1.0 : 0.0;
+            x = std::copysign(far, x);
+        }
         // Beside a Ritz value the last node runs away and takes the digits of the others with it: a
         // step further to the safe side, as far as rounding reaches anyway.
         double last = last_node(x);
-        for (double step = 1e-16 * size_; std::fabs(last) > most * size_ && step < size_;
-             step *= 2.0) {
+        for (double step = 1e-16; std::fabs(last) > most && step < 1.0; step *= 2.0) {
             x += side * step;
             last = last_node(x);
         }
@@ -123,7 +130,7 @@ private:
         return x + beta_[k_ - 1] * beta_[k_ - 1] / away(d);
     }
     double away(double d) const {
-        const double least = 1e-300 + 1e-30 * size_;
+        constexpr double least = 1e-30;
         return std::fabs(d) < least ? least : d;
     }
     static double sum(const Vector& nodes, const Vector& weights, double x, bool with) {
@@ -134,10 +141,11 @@ private:
         return std::min(total, 1.0);
     }
 
-    static constexpr double most = 16.0;
-    Index k_;
+    static constexpr double far = 8.0;   // of x, in sizes of T
+    static constexpr double most = 16.0; // of the last node
+    const Index k_;
     Vector alpha_, beta_, nodes_, weights_;
-    double size_ = 0.0;
+    double scale_ = 1.0; // of T, to size one
     bool ended_ = false;
 };
 

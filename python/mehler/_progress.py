@@ -19,7 +19,7 @@ class State:
     Attributes
     ----------
     phase
-        'fill', 'shift', 'factor', 'lanczos', 'shift-invert', 'preconditioned', 'refine', 'residual'; of a solve 'conjugate gradients'; of finite width
+        'fill', 'shift', 'factor', 'lanczos', 'shift-invert', 'preconditioned', 'refine', 'residual'; of a solve 'conjugate gradients'; of a spectrum 'quadrature'; of finite width
         'features', 'factor', 'pivots', 'rotations'.
     done, total
         Pieces of the phase; total is 0 where it is not known.

@@ -145,6 +145,14 @@ def test_an_interruption_leaves_whole_steps():
 
 def test_refusals():
     op = _core.DenseOperator(np.eye(5))
+    far = np.array([-1e300, -1e3, 1e3, 1e300])
+    low, high = _core.measure_bounds(np.ones(2), np.ones(2), far, far, 1)
+    assert (
+        np.all(low <= high)
+        and low[0] == 0.0
+        and high[-1] == 1.0
+        and high[0] < 1e-2 < 0.99 < low[-1]
+    )
     with pytest.raises(ValueError, match="shape"):
         _core.quadrature(op, np.zeros((4, 1)), 2, 2, 0, 1)
     with pytest.raises(ValueError, match="at least 1"):

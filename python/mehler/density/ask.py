@@ -266,6 +266,7 @@ def _quadrature(
 ) -> SpectralDensity:
     """Exact ends, then probes on what is beside them."""
     n = task.n
+    _check_entries(task, at)
     least = max(n // 4, 1)
     low_count, high_count = min(wanted[0], least), min(wanted[1], least)
     left = n - low_count - high_count
@@ -276,7 +277,6 @@ def _quadrature(
             f"{probes} probes of {steps} steps at n={n} take {beyond(work + task.held, task.limit + task.held)}; ask for fewer, or use "
             f"max_memory={enough(work + task.held)!r}."
         )
-    _check_entries(task, at)
     seeds = generator.integers(0, 2**63 - 1, size=2)
     said: list[str] = []
     products = 0
@@ -310,7 +310,8 @@ def _quadrature(
     rough = SpectralDensity(
         n, low, high, low_residual + floor, high_residual + floor, seen_by, floor, _exact(task.trace()),
         task.semidefinite, task.level, (float(np.linalg.norm(low_residual)), float(np.linalg.norm(high_residual))),
-        task.threads, at, counted, "quadrature", products + probes * seen["steps"], seen["steps"], time.perf_counter() - task.start, work, "; ".join(said), bool(seen["interrupted"]),
+        task.threads, at, counted, "quadrature", products + probes * seen["steps"], seen["steps"], time.perf_counter() - task.start,
+        _core.quadrature_bytes(n, probes, steps) + deflated.nbytes, "; ".join(said), bool(seen["interrupted"]),
     )  # fmt: skip
     if said:
         warnings.warn(rough.message, ConvergenceWarning, stacklevel=3)
