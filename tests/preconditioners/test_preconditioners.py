@@ -223,3 +223,30 @@ def test_steep_kernels_leave_it_definite(kind, name, d, bias, shift):
     top = n * float(ker(1.0))
     assert values[0] > 0.3 / (top + shift)  # the inverse of |K|, at most its trace
     assert values[-1] < 1.1 / max(shift, 1e-12 * top)
+
+
+@pytest.mark.parametrize("precision", ["single", "double"])
+def test_a_loose_tol_does_not_take_the_second_eigenvalue(precision):
+    """Three near-coincident pairs on spread norms: after 18 products, with a residual of 1e-3, it was 35 times too large."""
+    rng = np.random.default_rng([7, 30])
+    n, d = (
+        int(np.exp(rng.uniform(np.log(700), np.log(1500)))),
+        int(rng.choice([2, 3, 4, 5, 8, 20, 50])),
+    )
+    U = mh.generate("sphere-random", n=n, d=d, rng=30)
+    rng.random()
+    k = int(rng.integers(1, 4))
+    Z = U[:k] + 10.0 ** rng.uniform(-6, -1) * rng.standard_normal((k, d))
+    U[-k:] = Z / np.linalg.norm(Z, axis=1)[:, None] * np.where(rng.random(k) < 0.5, -1, 1)[:, None]
+    norms = np.where(np.random.default_rng(0).random(n) < 0.02, 1.0, 8.24)
+    norms[:2] = 1.0, 8.24
+    X = U * norms[:, None]
+    truth = np.linalg.eigvalsh(mh.gradient_kernel("relu")(X))[0]
+    for seed in (3, 30):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", mh.PrecisionWarning)
+            r = mh.min_eig(
+                X, "relu", precision=precision, tol=1e-2, method="preconditioned", rng=seed
+            )
+        assert r.status == "rounding-limited" or r.value == pytest.approx(truth, rel=1e-2)
+        assert r.lower <= truth * (1 + 1e-6) and truth <= r.upper * (1 + 1e-6)

@@ -205,7 +205,8 @@ def solve(
     most = room.most_basis(n, task.limit - beside, k, block, single)
     # Solvers see float32 entries only; refinement takes the residual on from there, in float64.
     # Nor do they take a loose tol at its word: a Ritz value that far off may belong to any eigenvalue.
-    wanted = min(task.tol, LOOSEST)
+    # An approximate inverse gets there in steps so few that a low vector may not have shown by then.
+    wanted = min(task.tol, LOOSEST if inverse is None else 0.1 * LOOSEST)
     tol, goal, floor, relative = 0.5 * wanted, 0.85 * wanted, 0.5 * noise, 0.0
     if not single:
         # what rounding leaves of a residual; more, where it has passed through an approximate inverse
@@ -262,6 +263,7 @@ def solve(
         measured
         and found["complete"]
         and bool(np.all(residuals + rounding <= task.tol * np.abs(values)))
+        and (inverse is None or bool(np.all(residuals <= wanted * np.abs(values))))
     )
     message = ""
     if resolved:
