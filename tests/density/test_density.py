@@ -266,6 +266,18 @@ def test_counts_by_inertia(gram):
         mh.spectrum(K, thresholds=math.nan, **options)
 
 
+def test_an_eigenvector_that_comes_twice_counts_once():
+    """Far outliers above a bulk: what the solver of the ends gives more than once is not counted twice."""
+    K = mh.gram(sphere(1100, 10), "elu")
+    values = np.linalg.eigvalsh(K.toarray())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mh.ConvergenceWarning)
+        density = mh.spectrum(K, method="quadrature", probes=3, steps=40, rng=0)
+    assert np.max(np.min(np.abs(density.high[:, None] - values), axis=1)) < 1e-6
+    assert len(np.unique(density.high.round(6))) == len(density.high)
+    assert not missed(density, values)
+
+
 def test_it_travels(gram):
     K, _ = gram
     density = mh.spectrum(K, method="quadrature", probes=3, steps=10, ends=2, rng=0)

@@ -391,8 +391,20 @@ def _end(task: _Task, k: int, which: str, seed: int) -> tuple[Array, Array, Arra
     good = residuals <= np.maximum(1e-6 * np.abs(values), 16.0 * found.floor)
     keep = int(np.argmin(good)) if not good.all() else len(values)
     note = "" if keep == k else f"only {keep} of {k} {side} eigenvalues are known: {found.message}"
-    order = np.argsort(values[:keep], kind="stable")
-    return values[:keep][order], vectors[:, :keep][:, order], residuals[:keep][order], made, note
+    chosen = _once(vectors[:, :keep])
+    if len(chosen) < keep:  # where a gap may be left, the others are left to the probes
+        note = f"only {len(chosen)} of {k} {side} eigenvalues are known: others came twice"
+    order = chosen[np.argsort(values[chosen], kind="stable")]
+    return values[order], vectors[:, order], residuals[order], made, note
+
+
+def _once(V: Array) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Columns that are orthogonal to those before: an eigenvector that was found twice is one."""
+    kept: list[int] = []
+    for j in range(V.shape[1]):
+        if not kept or float(np.max(np.abs(V[:, kept].T @ V[:, j]))) < 1e-3:
+            kept.append(j)
+    return np.array(kept, dtype=np.int64)
 
 
 def _work(n: int, probes: int, steps: int, ends: tuple[int, int], threads: int) -> int:
