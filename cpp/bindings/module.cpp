@@ -6,6 +6,7 @@ PYBIND11_MODULE(MEHLER_MODULE, m) {
     mehler::bind_profile(m);
     mehler::bind_layers(m);
     mehler::bind_gram(m);
+    mehler::bind_leaves(m);
     mehler::bind_cholesky(m);
     mehler::bind_solve(m);
     mehler::bind_sparse(m);

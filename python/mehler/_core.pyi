@@ -152,6 +152,77 @@ def packed_many(
     tops: Sequence[float] = ...,
 ) -> list[Packed64 | Packed32 | PackedFixed32]: ...
 
+class Leaf64:
+    def __init__(
+        self,
+        points: Points,
+        profile: Profile,
+        n: int,
+        leaf: int,
+        held: bool,
+        threads: int,
+        ask: _Ask = None,
+        top: float = 0.0,
+    ) -> None: ...
+    @property
+    def nbytes(self) -> int: ...
+    def pairs(self) -> dict[str, Any]: ...
+    def squares(self, threads: int) -> float: ...
+    @staticmethod
+    def rows(n: int, leaf: int) -> int: ...
+    @staticmethod
+    def bytes_for(n: int, leaf: int) -> int: ...
+
+class Leaf32:
+    def __init__(
+        self,
+        points: Points,
+        profile: Profile,
+        n: int,
+        leaf: int,
+        held: bool,
+        threads: int,
+        ask: _Ask = None,
+        top: float = 0.0,
+    ) -> None: ...
+    @property
+    def nbytes(self) -> int: ...
+    def pairs(self) -> dict[str, Any]: ...
+    def squares(self, threads: int) -> float: ...
+    @staticmethod
+    def rows(n: int, leaf: int) -> int: ...
+    @staticmethod
+    def bytes_for(n: int, leaf: int) -> int: ...
+
+class LeafFixed32:
+    def __init__(
+        self,
+        points: Points,
+        profile: Profile,
+        n: int,
+        leaf: int,
+        held: bool,
+        threads: int,
+        ask: _Ask = None,
+        top: float = 0.0,
+    ) -> None: ...
+    @property
+    def nbytes(self) -> int: ...
+    def pairs(self) -> dict[str, Any]: ...
+    def squares(self, threads: int) -> float: ...
+    @staticmethod
+    def rows(n: int, leaf: int) -> int: ...
+    @staticmethod
+    def bytes_for(n: int, leaf: int) -> int: ...
+
+def leaf_count(n: int) -> int: ...
+def node_products(
+    nodes: Sequence[Sequence[Leaf64 | Leaf32 | LeafFixed32]],
+    V: _Array,
+    threads: int,
+    ask: _Ask = None,
+) -> list[_Array]: ...
+
 class Recomputed(Operator):
     def __init__(self, points: Points, profile: Profile) -> None: ...
 
