@@ -55,7 +55,7 @@ GROUPS = [
     (
         "Matrices",
         "Operators that multiply, for solvers of this package or of others, and linear systems with them. [Coming from](coming-from.md).",
-        "gram Gram feature_gram FeatureGram gram_from_rows solve Solution".split(),
+        "gram Gram Dask feature_gram FeatureGram gram_from_rows solve Solution".split(),
     ),
     (
         "The rest",

@@ -40,8 +40,17 @@ FOLDERS = {
     "data": {"activations"},
     "preconditioners": {"activations", "kernels"},
     "operators": {"activations", "kernels", "data"},
+    "distributed": {"data", "kernels", "operators"},  # an operator whose tiles are elsewhere
     "certificates": {"kernels", "operators", "preconditioners", "solvers"},
-    "solvers": {"kernels", "operators", "preconditioners", "certificates", "precision", "planning"},
+    "solvers": {
+        "kernels",
+        "operators",
+        "distributed",
+        "preconditioners",
+        "certificates",
+        "precision",
+        "planning",
+    },
     "planning": {
         "activations",
         "kernels",
@@ -75,7 +84,7 @@ FOLDERS = {
 TABLES = {"Profile", "Surface", "SplineDual", "PolynomialDual"}  # what kernels compile to
 MATHEMATICS = ("activations", "kernels", "precision")
 # What a function, when called, may ask for: the extras, and SciPy to hand a LinearOperator over.
-OPTIONAL = {"flint", "matplotlib", "pandas", "scipy", "sklearn", "tqdm"}
+OPTIONAL = {"distributed", "flint", "matplotlib", "pandas", "scipy", "sklearn", "tqdm"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]', re.MULTILINE)
 

@@ -17,6 +17,7 @@ from .certificates.definite import Definiteness, check_psd
 from .data.files import load
 from .data.generated import generate
 from .data.points import DataSummary, describe, normalize
+from .distributed import Dask
 from .eigen import eigsh, min_eig
 from .eigenvalues import Spectrum
 from .errors import ConvergenceWarning, PrecisionWarning
@@ -107,6 +108,7 @@ __all__ = [
     "Bound",
     "Bounds",
     "ConvergenceWarning",
+    "Dask",
     "DataDiagnosis",
     "DataSummary",
     "Definiteness",

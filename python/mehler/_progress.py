@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,6 +36,16 @@ class State:
     value: float
     residual: float
     seconds: float
+
+
+class _AtWork(threading.local):
+    """Reporters of the works that a thread is in, the innermost last."""
+
+    def __init__(self) -> None:
+        self.reporters: list[Reporter] = []
+
+
+_AT_WORK = _AtWork()
 
 
 class Reporter:
@@ -123,7 +134,13 @@ class Reporter:
             self._bar.close()
             self._bar = None
 
+    @staticmethod
+    def current() -> Reporter | None:
+        """The one of the work that this thread is in; None where there is none."""
+        return _AT_WORK.reporters[-1] if _AT_WORK.reporters else None
+
     def __enter__(self) -> Reporter:
+        _AT_WORK.reporters.append(self)
         return self
 
     def __exit__(
@@ -132,4 +149,5 @@ class Reporter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        _AT_WORK.reporters.remove(self)
         self.close()

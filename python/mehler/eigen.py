@@ -15,7 +15,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _core, planning
 from ._arrays import (
@@ -38,7 +38,7 @@ from .errors import ConvergenceWarning, PrecisionWarning
 from .kernels import Kernel
 from .operators.feature_matrix import FeatureGram
 from .operators.foreign import as_operator, columns
-from .operators.gram import Gram, core_points
+from .operators.gram import Gram, core_points, dask_of
 from .operators.layered import layered, refuse
 from .operators.many import Filled
 from .question import Question, kernel_of, posed
@@ -58,9 +58,13 @@ from .solvers import (
 )
 from .solvers.outcome import Task, ended, replace, unknown
 
+if TYPE_CHECKING:
+    from .distributed import Dask
+
 EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned")
 EIGSH_CERTIFICATES = ("auto", "rigorous", "none")
 FACTOR_UP_TO = 12_000  # of what eigsh is given: beyond, products cost less than a factor
+STORAGES = ("auto",)  # of min_eig, by name
 Callback = Callable[[State], Any]
 
 
@@ -79,6 +83,7 @@ def min_eig(
     tol: float = 1e-6,
     certify: str = "auto",
     method: str = "auto",
+    storage: str | Dask = "auto",
     max_memory: int | float | str | None = None,
     time_limit: float | None = None,
     threads: int | None = None,
@@ -136,6 +141,9 @@ def min_eig(
         dense product at all: an estimate for up to millions of points in few dimensions, with an upper
         bound), or 'auto': the one that :func:`plan` expects to resolve the value in least time,
         which it says with its reason ('sparse-inverse' has to be asked for).
+    storage
+        'auto': in this process. A :class:`Dask`: in the memory of its workers, by 'lanczos' or 'preconditioned'
+        and precision up to 'double'; everything else stays in this process.
     max_memory
         Bytes, or a text such as '10GB', that this call may allocate: matrix or factor, basis, work space,
         and copies of the points that conversion and normalising make; X itself is not counted. Default:
@@ -202,6 +210,11 @@ def min_eig(
     9.382e-16  resolved  extended
     """
     start = time.perf_counter()
+    workers = elsewhere(storage, precision, method)
+    if workers is not None and (width is not None or weights is not None):
+        raise ValueError(
+            "storage=mehler.Dask(...) holds kernel matrices of infinite width; leave out width and weights, or storage."
+        )
     if width is not None or weights is not None:
         result = factored.min_eig(
             X,
@@ -240,9 +253,27 @@ def min_eig(
         threads=threads,
     )
     report = Reporter(progress, callback, asked.scale, seconds, start)
-    result = answered(asked, X, method, normalize, seed, report)
+    result = answered(asked, X, method, normalize, seed, report, workers=workers)
     _warn(result)
     return result
+
+
+def elsewhere(storage: Any, precision: str, method: str) -> Dask | None:
+    """The workers of ``storage``, where it is no name; refuses what they cannot do."""
+    if isinstance(storage, str):
+        choice("storage", storage, STORAGES)
+        return None
+    workers = dask_of(storage)
+    where = "with storage=mehler.Dask(...), whose workers multiply"
+    if method not in ("auto", "lanczos", "preconditioned"):
+        raise ValueError(
+            f"method must be 'auto', 'lanczos' or 'preconditioned' {where}; got {method!r}."
+        )
+    if precision not in ("auto", "single", "double"):
+        raise ValueError(
+            f"precision must be 'auto', 'single' or 'double' {where}; got {precision!r}."
+        )
+    return workers
 
 
 def answered(
@@ -254,6 +285,7 @@ def answered(
     report: Reporter,
     points: _core.Points | None = None,
     filled: Filled | None = None,
+    workers: Dask | None = None,
 ) -> EigenResult:
     """The answer to a question, without a warning.
 
@@ -266,6 +298,8 @@ def answered(
     filled
         The matrix in packed tiles, where it is filled already, for the route that ``filled`` names: the
         one that ``method`` leads to.
+    workers
+        Who holds the matrix, where this process does not.
     """
     precision, certify, start = asked.precision, asked.certify, report.start
     A, ker, n = asked.A, asked.ker, len(asked.A)
@@ -285,6 +319,8 @@ def answered(
                 deflated_certificate.check(problem, count, planning.least(problem, method))
             if precision in ladder.BEYOND:
                 route = precision
+            elif workers is not None:
+                route = planning.elsewhere(problem) if method == "auto" else method
             elif method == "auto":
                 route = planning.choose(problem) if filled is None else filled.route
             else:
@@ -302,7 +338,16 @@ def answered(
                 result = ladder.points_route(X, A, points, ker, task, certify, precision, normalize)
             else:
                 result = iterative.points_route(
-                    A, points, ker, task, certify, precision, route, method == "auto", filled
+                    A,
+                    points,
+                    ker,
+                    task,
+                    certify,
+                    precision,
+                    route,
+                    method == "auto",
+                    filled,
+                    workers,
                 )
             if certify in ("auto", "rigorous") and precision not in ladder.BEYOND:
                 result = certificate.certified(result, points, ker, task, certify, A.shape[1])
@@ -312,7 +357,7 @@ def answered(
                 result = deflated_certificate.certified(result, points, ker, task)
             if precision in ("auto", "double") and route not in ladder.BEYOND:
                 result = near_pairs.apart(result, A, points, ker, task, certify)
-            if precision == method == "auto":
+            if precision == method == "auto" and workers is None:
                 result = ladder.climb(result, X, A, points, ker, task, certify, normalize)
         except KeyboardInterrupt:  # between pieces of work
             result = ended(task) or unknown(n, ker, points, task, method)
@@ -454,7 +499,7 @@ def eigsh(
         method = "lanczos"
         if n <= dense.UP_TO and needs["dense"] <= limit:
             method = "dense"
-        elif dense.UP_TO < n <= FACTOR_UP_TO and isinstance(K, Gram) and not largest:
+        elif dense.UP_TO < n <= FACTOR_UP_TO and isinstance(K, Gram) and not largest and K.held:
             if cholesky.fits(n, 0, "auto", limit):
                 method = "shift-invert"
     if certify == "rigorous":

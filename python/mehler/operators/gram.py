@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,9 @@ from ..kernels import Kernel, gradient_kernel
 from .layered import LayeredPoints, layered, layers_of, warn_of
 from .packed import BYTES, PACKED, Packed, fill
 
+if TYPE_CHECKING:
+    from ..distributed import Dask
+
 STORAGES = ("auto", "dense", "packed", "matrix-free")
 DTYPES = ("float64", "float32")
 TILE = 256
@@ -45,7 +48,7 @@ class Gram:
     kernel
         The kernel.
     storage
-        'dense', 'packed' or 'matrix-free'.
+        'dense', 'packed', 'matrix-free' or 'dask'.
     dtype
         Of the stored entries; solvers also pass 'fixed32' (``packed``), whose entries are given out as float64.
     threads
@@ -134,6 +137,19 @@ class Gram:
     def nbytes(self) -> int:
         """Bytes that the storage takes."""
         return int(self._array.nbytes if self._array is not None else self.op.nbytes)
+
+    @property
+    def held(self) -> int:
+        """Bytes of them that this process holds."""
+        return self.nbytes
+
+    def close(self) -> None:
+        """Let go of what lies elsewhere: nothing, of a storage in this process.
+
+        Returns
+        -------
+        None
+        """
 
     def __matmul__(self, V: Any) -> Array:
         """K V.
@@ -317,7 +333,7 @@ def storage_bytes(n: int, storage: str, dtype: str) -> int:
 def gram(
     X: Any,
     kernel: Kernel | Activation | str = "relu",
-    storage: str = "auto",
+    storage: str | Dask = "auto",
     dtype: str = "float64",
     max_memory: int | float | str | None = None,
     threads: int | None = None,
@@ -335,7 +351,8 @@ def gram(
         A kernel, or an activation (its gradient kernel is taken).
     storage
         'dense', 'packed' (lower tiles), 'matrix-free' (tiles recomputed in every product), or
-        'auto': packed when it fits into ``max_memory``, else matrix-free.
+        'auto': packed when it fits into ``max_memory``, else matrix-free. A :class:`Dask`: lower tiles in
+        the memory of its workers; X may then be a dask array, which does not pass this process.
     dtype
         'float64' or 'float32', of the stored entries; they are computed in float64. Products are
         returned in float64.
@@ -378,13 +395,18 @@ def gram(
     from .._progress import Reporter
 
     kernel = as_kernel(kernel)
-    choice("storage", storage, STORAGES)
+    workers = None if isinstance(storage, str) else dask_of(storage)
+    if workers is None:
+        choice("storage", storage, STORAGES)
     try:
         dtype = str(np.dtype(dtype))
     except TypeError:
         raise ValueError(f"dtype must be one of {DTYPES}; got {dtype!r}.") from None
     choice("dtype", dtype, DTYPES)
     flag("normalize", normalize)
+    if workers is not None:
+        return workers.gram(X, kernel, dtype, threads, normalize, progress, callback)
+    assert isinstance(storage, str)
     A = as_points(X)
     n = len(A)
     limit = memory_limit(max_memory)
@@ -406,17 +428,33 @@ def gram(
         raise ValueError("matrix-free products are computed in float64; drop dtype='float32'.")
     points = core_points(A, kernel, threads, normalize=normalize)
     if dtype == "float32" and (kernel.homogeneity or layered(points)):
-        sizes = core_diagonal(points, kernel)
-        if not (sizes.max() <= 1e38 and sizes.min() >= 1e-37):
-            raise ValueError(
-                f"diagonal entries from {sizes.min():.1e} to {sizes.max():.1e} leave the range of "
-                "float32; rescale X, pass normalize=True, or dtype='float64'."
-            )
+        check_float32(core_diagonal(points, kernel))
     with Reporter(progress, callback) as report:
         try:
             return Gram(points, n, kernel, storage, dtype, threads, report.ask)
         except _core.Interrupted:
             raise KeyboardInterrupt(report.why) from None
+
+
+def dask_of(storage: Any) -> Dask:
+    """The storage that is no name: a :class:`Dask`."""
+    from ..distributed import Dask
+
+    if not isinstance(storage, Dask):
+        raise ValueError(
+            f"storage must be one of {STORAGES}, or a mehler.Dask; got {storage!r}."
+            + (" Pass mehler.Dask(client)." if hasattr(storage, "scheduler_info") else "")
+        )
+    return storage
+
+
+def check_float32(diagonal: Array) -> None:
+    """Refuse diagonal entries that float32 cannot hold."""
+    if not (diagonal.max() <= 1e38 and diagonal.min() >= 1e-37):
+        raise ValueError(
+            f"diagonal entries from {diagonal.min():.1e} to {diagonal.max():.1e} leave the range of "
+            "float32; rescale X, pass normalize=True, or dtype='float64'."
+        )
 
 
 def dense_gram(X: Any, kernel: Kernel, threads: int | None = None) -> Array:

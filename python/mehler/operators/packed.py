@@ -24,6 +24,7 @@ Packed = _core.Packed64 | _core.Packed32 | _core.PackedFixed32
 PACKED = (_core.Packed64, _core.Packed32, _core.PackedFixed32)
 BYTES = {"float64": 8, "float32": 4, "fixed32": 4}
 SINGLE = ("float32", "fixed32")  # what a solver has to correct in float64
+MOST = 2147483646.0  # units of fixed point in the largest entry (cpp/gram/rounding.hpp)
 WIDEST = 64.0  # max K_ii / min K_ii up to which fixed point holds every diagonal entry better
 
 
@@ -76,6 +77,13 @@ def reach(kind: str, error: float, n: int) -> float:
 def rounding(K: Packed, threads: int) -> float:
     """A bound of |E| <= |E|_F, E what storage leaves of K."""
     if isinstance(K, _core.PackedFixed32):
-        return (1.0 + 2e-6) * K.unit * K.size
-    eps = 2.0**-24 if isinstance(K, _core.Packed32) else 2.0**-53
-    return eps * (1.0 + 1e-6) * K.frobenius(threads)
+        return bound("fixed32", K.unit, K.size)
+    kind = "float32" if isinstance(K, _core.Packed32) else "float64"
+    return bound(kind, K.frobenius(threads), K.size)
+
+
+def bound(kind: str, size: float, n: int) -> float:
+    """The same from the format, and ``size``: the unit of fixed point, or |K|_F."""
+    if kind == "fixed32":
+        return (1.0 + 2e-6) * size * n
+    return (2.0**-24 if kind == "float32" else 2.0**-53) * (1.0 + 1e-6) * size

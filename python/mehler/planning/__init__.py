@@ -13,6 +13,7 @@ from typing import Protocol
 from .._arrays import beyond, enough, size_text
 from ..operators.packed import SINGLE
 from ..precision.coefficients import kernel_refusal
+from ..preconditioners.sparse import TREE_UP_TO
 from . import dense, lanczos, parts, preconditioned, shift_invert, sparse_inverse
 from .cost import NOMINAL, Cost, Rates, Refusal, Work
 from .plan import Candidate, Plan, duration
@@ -89,6 +90,15 @@ def choose(problem: Problem) -> str:
     if len(able) == 1:
         return able[0].NAME
     return best(problem, {r.NAME: r.cost(problem) for r in able})
+
+
+def elsewhere(problem: Problem) -> str:
+    """The method that ``auto`` takes where K lies in other processes: one that multiplies.
+
+    Preconditioned where the bottom of the spectrum is local: a kink, and few dimensions.
+    """
+    local = problem.ker.kinked and problem.d <= TREE_UP_TO and not problem.unequal
+    return preconditioned.NAME if local else lanczos.NAME
 
 
 def check(problem: Problem, method: str) -> None:

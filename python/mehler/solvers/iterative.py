@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _core
 from .._arrays import Array, beyond, enough, size_text
 from ..certificates.structure import zero_of
+from ..distributed.operator import DaskGram
 from ..kernels import Kernel
 from ..operators.foreign import check_size
 from ..operators.gram import Gram
@@ -41,6 +42,9 @@ from .outcome import (
     with_theory,
 )
 
+if TYPE_CHECKING:
+    from ..distributed import Dask
+
 MOST_PRODUCTS = 3000  # block products of Lanczos
 DAVIDSON_BASIS = 1200  # vectors and their images
 
@@ -55,6 +59,7 @@ def points_route(
     method: str,
     fallback: bool = False,
     filled: Filled | None = None,
+    workers: Dask | None = None,
 ) -> EigenResult:
     """lambda_min of the kernel matrix of points, which fits: ``stages`` is not empty.
 
@@ -70,6 +75,8 @@ def points_route(
         Whether Lanczos takes over where the preconditioner does not lead to the end.
     filled
         The matrix of the first stage, where it has been filled with others.
+    workers
+        Who holds the matrix, where this process does not.
     """
     n = len(A)
     needed, low_rank = room.beside(n, points.nbytes), "none"
@@ -78,7 +85,11 @@ def points_route(
         low_rank = preconditioners.choose(ker, n, d)
         needed += preconditioners.nbytes(low_rank, ker, n, d)
     size = largest_entry(points, ker)
-    plan = room.stages(n, needed, precision, size, single_of(points, ker), task.limit)
+    if workers is None:
+        plan = room.stages(n, needed, precision, size, single_of(points, ker), task.limit)
+    else:
+        ladder = room.ladder(precision, size, single_of(points, ker))
+        plan = [("dask", t) for t in workers.fitting(n, points.d, ladder)]
     result: EigenResult | None = None
     inverse: preconditioners.Preconditioner | None = None
     for step, (storage, dtype) in enumerate(plan):
@@ -86,6 +97,8 @@ def points_route(
         try:
             if filled is not None and step == 0 and (storage, dtype) == ("packed", filled.dtype):
                 K = filled.take()
+            elif workers is not None:
+                K = workers.place(A, points, ker, dtype, task.threads)
             else:
                 K = Gram(points, n, ker, storage, dtype, task.threads, task.report.ask)
             if step == 0:
@@ -106,6 +119,7 @@ def points_route(
         if inverse is not None and fallback and _gave_up(result, task):
             low_rank, inverse = "none", None  # Lanczos is safer where its rank is not enough
             result = _on(K, None, ker, task, last)
+        K.close()
         del K
         if result.resolved:
             break
@@ -136,7 +150,7 @@ def _on(
         task,
         None,
         K.kind,
-        K.nbytes + points.nbytes,
+        K.held + points.nbytes,
         f"{'lanczos' if inverse is None else 'preconditioned'}, {K.storage}",
         entry_error=entry_error(points, ker),
         noise=noise,
@@ -230,8 +244,8 @@ def solve(
     )
     rounding = rounding_of(n, found["norm"], entry_error) + found["slack"]
     bytes_used = nbytes + 8 * n * (found["basis"] + 3 * block)
-    interrupted = found["interrupted"]
-    stopped = interrupted or task.report.stopped
+    stopped = found["interrupted"] or task.report.stopped
+    interrupted = stopped and not task.report.stopped
     V = np.asfortranarray(found["vectors"])
     values, residuals = found["ritz_values"], found["ritz_residuals"]
     if len(values) == 0:
@@ -271,7 +285,7 @@ def solve(
     elif stopped:
         status, message = (
             "budget-limited",
-            "interrupted" if interrupted else task.report.why,
+            task.report.why if task.report.stopped else "interrupted",
         )
     elif np.all(residuals <= np.maximum(8.0 * rounding, task.tol * np.abs(values))):
         if inverse is not None:  # its rounding came through the inverse, and lies along low vectors
@@ -348,6 +362,8 @@ def single_error(K: Gram, threads: int) -> float:
     """A bound of |E|, E what storage in four bytes leaves of K."""
     if isinstance(K.op, PACKED):
         return rounding(K.op, threads)
+    if isinstance(K, DaskGram):
+        return K.rounding()
     assert K._array is not None
     return 2.0**-24 * (1.0 + 1e-6) * float(np.linalg.norm(K._array.astype(np.float64)))
 

@@ -49,6 +49,19 @@ def beside(n: int, held: int) -> int:
     return work(n, 1, BLOCK, thread_count(None)) + least_basis(n, 1, BLOCK, True) + held
 
 
+def ladder(precision: str, size: float, single: str) -> list[str]:
+    """Formats of the entries, in the order in which they are tried; parameters as for ``_candidates``."""
+    steps = {"auto": [single, "float64"], "single": [single], "double": ["float64"]}[precision]
+    if not 1e-25 <= size <= 1e37:  # float32 would hold zeros or infinities
+        if precision == "single":
+            raise ValueError(
+                f"entries of K up to {size:.1e} leave the range of float32; use precision='double' "
+                "or 'auto'."
+            )
+        return ["float64"]
+    return steps
+
+
 def _candidates(
     n: int, needed: int, precision: str, size: float, single: str
 ) -> list[tuple[int, str, str]]:
@@ -65,15 +78,8 @@ def _candidates(
     single
         Which format of four bytes serves K (``operators.packed``).
     """
-    ladder = {"auto": [single, "float64"], "single": [single], "double": ["float64"]}[precision]
-    if not 1e-25 <= size <= 1e37:  # float32 would hold zeros or infinities
-        if precision == "single":
-            raise ValueError(
-                f"entries of K up to {size:.1e} leave the range of float32; use precision='double' "
-                "or 'auto'."
-            )
-        ladder = ["float64"]
-    found = [(storage_bytes(n, "packed", t) + needed, "packed", t) for t in ladder]
+    steps = ladder(precision, size, single)
+    found = [(storage_bytes(n, "packed", t) + needed, "packed", t) for t in steps]
     if precision == "auto":  # entries computed again
         found.append(
             (storage_bytes(n, "matrix-free", "float64") + needed, "matrix-free", "float64")

@@ -1,0 +1,149 @@
+"""Rounds: one question to many workers at once, and what may happen while their answers are awaited.
+
+A round goes by ``Client.run``, so that nothing but the way to the scheduler is needed. It waits in a thread of its own, and
+the caller looks around ten times a second: for Ctrl-C, for the time limit, for workers that are gone, for the scheduler.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from .._progress import Reporter
+from . import worker
+from .placement import USED, Room
+
+LOOK = 0.1  # seconds between looks
+GONE = 2.0  # seconds that a lost worker or scheduler is given to answer all the same
+
+
+class SchedulerLost(ConnectionError):
+    """The client has no scheduler any more."""
+
+
+def ask(
+    client: Any,
+    function: Callable[..., Any],
+    *args: Any,
+    workers: Sequence[str],
+    gone: Callable[[], Collection[str]] = tuple,
+) -> dict[str, tuple[str, Any]]:
+    """What each worker says: ('ok', answer), ('error', why), ('late', ...), or ('lost', why) where there is nobody to say anything.
+
+    Parameters
+    ----------
+    client, function, args, workers
+        The client; what ``Client.run`` takes.
+    gone
+        Says which of the workers are known to be lost.
+
+    Raises
+    ------
+    SchedulerLost
+        There is nobody to ask.
+    KeyboardInterrupt
+        Also when the reporter of the work says stop.
+    """
+    check(client)
+    answers: dict[str, Any] = {}
+    failure: list[BaseException] = []
+    done = threading.Event()
+
+    def run() -> None:
+        try:
+            answers.update(client.run(function, *args, workers=list(workers), on_error="return"))
+        except BaseException as error:  # of the scheduler, or of the client
+            failure.append(error)
+        finally:
+            done.set()
+
+    threading.Thread(target=run, name="mehler-round", daemon=True).start()
+    begun = time.monotonic()
+    dead: float | None = None
+    while not done.wait(LOOK):
+        if time.monotonic() - begun > 5 * LOOK:
+            look(client)
+        if client.status != "running" or gone():
+            dead = time.monotonic() if dead is None else dead
+            if time.monotonic() - dead > GONE:  # what others have to say is asked for again
+                check(client)
+                absent = gone()
+                return {w: ("lost" if w in absent else "late", "no answer") for w in workers}
+        else:
+            dead = None
+    if client.status != "running":
+        raise lost(client)
+    if failure:
+        if isinstance(failure[0], OSError):
+            raise lost(client) from failure[0]
+        raise failure[0]
+    out: dict[str, tuple[str, Any]] = {}
+    for name in workers:
+        found = answers.get(name, "no answer")
+        good = isinstance(found, tuple) and len(found) == 2 and isinstance(found[0], str)
+        out[name] = found if good else ("lost", found)
+    return out
+
+
+def tell(
+    client: Any,
+    function: Callable[..., Any],
+    *args: Any,
+    workers: Sequence[str],
+    patience: float = 0.0,
+) -> None:
+    """The same without an answer, which is awaited for so many seconds at most; a cluster that is gone is told nothing."""
+
+    def run() -> None:
+        try:
+            client.run(function, *args, workers=list(workers), on_error="ignore")
+        except Exception:
+            pass  # there is nobody who would hear
+
+    if workers and client.status == "running":
+        thread = threading.Thread(target=run, name="mehler-tell", daemon=True)
+        thread.start()
+        thread.join(patience)
+
+
+def rooms_of(client: Any, chosen: Collection[str] | None) -> dict[str, Room]:
+    """What the workers of a cluster, or the chosen ones of them, have room for beside what they hold now."""
+    check(client)
+    try:
+        names = list(client.scheduler_info()["workers"])
+        if chosen is not None:
+            names = [w for w in names if w in chosen]
+        found = client.run(worker.room, workers=names, on_error="ignore") if names else {}
+    except OSError as error:
+        raise lost(client) from error
+    return {
+        w: Room(USED * limit - used if limit else math.inf, threads)
+        for w, (limit, used, threads) in sorted(found.items())
+    }
+
+
+def look(client: Any) -> None:
+    """Let the reporter of the work be asked whether to go on."""
+    report = Reporter.current()
+    if report is not None:
+        listener = report.ask
+        if report.stopped or (listener is not None and listener("workers", 0, 0, 0.0, 0.0)):
+            raise KeyboardInterrupt(report.why)
+
+
+def check(client: Any) -> None:
+    """Refuse to ask where there is nobody."""
+    if client.status != "running":
+        raise lost(client)
+
+
+def lost(client: Any) -> SchedulerLost:
+    """What to say of a scheduler that went away."""
+    address = getattr(client.scheduler, "address", "")
+    return SchedulerLost(
+        f"the Dask scheduler{f' at {address}' if address else ''} went away, and the tiles on its workers with it; start a cluster and call "
+        "again."
+    )

@@ -1,0 +1,330 @@
+"""The tiles of one kernel matrix, placed on workers, and kept placed: what a lost worker held is filled again on others.
+
+Invariant: between rounds every leaf is held by exactly one worker of ``held``, or a round is about to find out that it is not.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from .._arrays import Array
+from .._progress import Reporter
+from . import rounds, worker
+from .blocks import Blocks
+from .placement import ProductCost, fitting, leaf_sizes, placed, product_cost
+from .worker import Setup, joined
+
+PATIENCE = 30.0  # seconds that a cluster is given to replace a worker that was lost, where the others are too small
+POLL = 0.1  # seconds between questions how far a fill is
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What has gone over the network for products so far, without the envelopes of messages.
+
+    Attributes
+    ----------
+    products
+        With blocks of vectors.
+    messages
+        Questions to workers, and answers.
+    bytes_out, bytes_in
+        Vectors to the workers, and sums from them.
+    replaced
+        Workers that were lost, and whose tiles were filled again.
+    """
+
+    products: int = 0
+    messages: int = 0
+    bytes_out: int = 0
+    bytes_in: int = 0
+    replaced: int = 0
+
+
+class Tiles:
+    """Tiles on workers.
+
+    Parameters
+    ----------
+    client
+        Of the cluster.
+    workers
+        Addresses that may be used; None: all that there are.
+    setup
+        The matrix.
+    blocks
+        Rows of X, for whoever needs them.
+    d
+        Dimension.
+    """
+
+    def __init__(
+        self, client: Any, workers: Sequence[str] | None, setup: Setup, blocks: Blocks, d: int
+    ) -> None:
+        self.client, self.chosen, self.blocks, self.d = client, workers, blocks, d
+        self.setup = replace(setup, token=uuid.uuid4().hex)
+        self.held: dict[str, list[int]] = {}
+        self.futures: dict[str, Any] = {}
+        self.traffic, self.closed = Traffic(), False
+        self.count = int(_core.leaf_count(setup.n))
+        rooms = rounds.rooms_of(self.client, self.chosen)
+        if not rooms:
+            raise ValueError(
+                "the cluster has no workers"
+                + (f" among {list(workers)}" if workers is not None else "")
+                + "; start some, and wait for them with client.wait_for_workers(n)."
+            )
+        names = list(rooms)
+        ranges = placed(setup.n, d, setup.dtype, [rooms[w] for w in names])
+        try:
+            self._fill({w: list(r) for w, r in zip(names, ranges, strict=True) if len(r)})
+        except KeyboardInterrupt:
+            self._cancel()
+            raise
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all tiles."""
+        return sum(leaf_sizes(self.setup.n, self.setup.dtype))
+
+    def cost(self, b: int) -> ProductCost:
+        """What a product with b vectors costs as they are placed now."""
+        return product_cost(self.setup.n, b, self.setup.dtype, list(self.held.values()))
+
+    def product(self, V: Array, exact: bool = False) -> Array:
+        """K V, by the workers; where some are lost, again once their tiles are back."""
+        V = np.asfortranarray(V)
+        while True:
+            self._restore()
+            try:
+                answers = self._ask(worker.multiply, V, exact)
+            except KeyboardInterrupt:
+                self._cancel()
+                raise
+            if self._complete(answers):
+                break
+        sums = [part for w in sorted(answers) for part in answers[w][1]]
+        self.traffic = replace(
+            self.traffic,
+            products=self.traffic.products + 1,
+            messages=self.traffic.messages + 2 * len(answers),
+            bytes_out=self.traffic.bytes_out + V.nbytes * len(answers),
+            bytes_in=self.traffic.bytes_in + sum(Y.nbytes for _, _, Y in sums),
+        )
+        ((first, many, Y),) = joined([(i, s, np.array(Y, order="F")) for i, s, Y in sums])
+        assert (first, many) == (0, self.count)
+        return Y
+
+    def squares(self) -> float:
+        """sum K_ij^2, in the order of the leaves."""
+        return float(sum(value for _, value in sorted(self._of_leaves(worker.squares).items())))
+
+    def pairs(self) -> dict[str, Any]:
+        """What the fills saw of the pairs, as the core describes it."""
+        while True:
+            self._restore()
+            answers = self._ask(worker.pairs)
+            if self._complete(answers):
+                return met([part for _, parts in answers.values() for part in parts])
+
+    def close(self) -> None:
+        """Free the tiles; a worker that does not answer frees them as soon as it can."""
+        held, self.held, self.futures = list(self.held), {}, {}
+        self.closed = True
+        rounds.tell(self.client, worker.drop, self.setup.token, workers=held, patience=rounds.GONE)
+
+    # -- workers --------------------------------------------------------------------------------------
+
+    def _gone(self) -> list[str]:
+        """Workers that Dask says are lost."""
+        return [w for w, future in self.futures.items() if future.status != "finished"]
+
+    def _ask(self, function: Any, *args: Any) -> dict[str, tuple[str, Any]]:
+        return rounds.ask(
+            self.client,
+            function,
+            self.setup.token,
+            *args,
+            workers=list(self.held),
+            gone=self._gone,
+        )
+
+    def _complete(self, answers: dict[str, tuple[str, Any]]) -> bool:
+        """Whether all have answered; what those that are lost held is forgotten."""
+        for w, (state, what) in answers.items():
+            if state == "error":
+                raise RuntimeError(f"worker {w}: {what}")
+            if state == "lost":
+                self._forget(w)
+        return all(state == "ok" for state, _ in answers.values())
+
+    def _forget(self, w: str) -> None:
+        self.held.pop(w, None)
+        self.futures.pop(w, None)
+        self.traffic = replace(self.traffic, replaced=self.traffic.replaced + 1)
+
+    def _restore(self) -> None:
+        """Every leaf is held by somebody again."""
+        for w in self._gone():
+            self._forget(w)
+        begun = time.monotonic()
+        while missing := sorted(
+            set(range(self.count)) - {leaf for leaves in self.held.values() for leaf in leaves}
+        ):
+            todo = self._shared_out(missing)
+            if todo is None:
+                if time.monotonic() - begun > PATIENCE:
+                    raise MemoryError(
+                        f"workers were lost, and the {len(self.held)} that are left have no room for their tiles; "
+                        "start more workers and call again."
+                    )
+                time.sleep(POLL)
+                rounds.look(self.client)
+                continue
+            try:
+                self._fill(todo)
+            except KeyboardInterrupt:
+                self._cancel()
+                raise
+
+    def _shared_out(self, missing: list[int]) -> dict[str, list[int]] | None:
+        """Missing leaves for workers that have room, those with fewest leaves first; None: they have not."""
+        rooms = rounds.rooms_of(self.client, self.chosen)
+        n, dtype = self.setup.n, self.setup.dtype
+        able = {w: fitting(n, self.d, dtype, r, w not in self.held) for w, r in rooms.items()}
+        if sum(able.values()) < len(missing):
+            return None
+        load = {w: len(self.held.get(w, [])) for w in able}
+        todo: dict[str, list[int]] = {}
+        many = {w: 0 for w in able}
+        for _ in missing:
+            w = min((w for w in able if many[w] < able[w]), key=lambda w: (load[w] + many[w], w))
+            many[w] += 1
+        at = 0
+        for w in sorted(able):
+            if many[w]:
+                todo[w] = missing[at : at + many[w]]
+                at += many[w]
+        return todo
+
+    # -- filling --------------------------------------------------------------------------------------
+
+    def _fill(self, todo: dict[str, list[int]]) -> None:
+        """Workers fill these leaves; those that are lost meanwhile are forgotten, and found out by the next round."""
+        new = [w for w in todo if w not in self.futures]
+        if new:
+            self._open(new)
+        asked = {w: leaves for w, leaves in todo.items() if w in self.futures}
+        if not asked:
+            return
+        answers = rounds.ask(
+            self.client,
+            worker.begin,
+            self.setup.token,
+            asked,
+            workers=list(asked),
+            gone=self._gone,
+        )
+        for w, (state, _) in answers.items():
+            if state == "ok":
+                self.held[w] = sorted({*self.held.get(w, []), *asked[w]})
+            elif state == "lost":
+                self._forget(w)
+        self._await(list(asked))
+
+    def _open(self, new: Sequence[str]) -> None:
+        """Shares on new workers, which make points of all rows of X."""
+        blocks = self.blocks.futures(self.client)
+        made = {
+            w: self.client.submit(
+                worker.Share,
+                self.setup,
+                blocks,
+                workers=[w],
+                allow_other_workers=False,
+                actor=True,
+                pure=False,
+                key=f"mehler-share-{uuid.uuid4().hex}",
+            )
+            for w in new
+        }
+        looked = asked = time.monotonic()
+        while any(future.status == "pending" for future in made.values()):
+            rounds.check(self.client)
+            time.sleep(0.01)
+            now = time.monotonic()
+            if now - looked > POLL:
+                looked = now
+                rounds.look(self.client)
+            if now - asked > rounds.GONE:  # is everybody still there?
+                known = rounds.rooms_of(self.client, self.chosen)
+                made, asked = {w: future for w, future in made.items() if w in known}, now
+        for w, future in made.items():
+            if future.status == "finished":
+                self.futures[w] = future
+            elif future.status == "error" and not _is_loss(future.exception()):
+                raise future.exception()
+        # the blocks are let go here, and fetched again for whoever comes later
+
+    def _await(self, names: list[str]) -> None:
+        """Waits until they are filled."""
+        while names := [w for w in names if w in self.held]:
+            answers = rounds.ask(
+                self.client, worker.progress, self.setup.token, workers=names, gone=self._gone
+            )
+            done = total = 0
+            for w, (state, what) in answers.items():
+                if state != "ok":
+                    if state == "lost":
+                        self._forget(w)
+                    continue
+                if what[2]:
+                    raise RuntimeError(f"worker {w}: {what[2]}")
+                done, total = done + what[0], total + what[1]
+                if what[0] == what[1]:
+                    names.remove(w)
+            report = Reporter.current()
+            listener = report.ask if report is not None else None
+            if listener is not None and listener("fill", done, total, 0.0, 0.0):
+                raise KeyboardInterrupt
+            if names:
+                time.sleep(POLL)
+
+    def _cancel(self) -> None:
+        """Workers that are busy for us are told to stop; nobody waits for it."""
+        rounds.tell(self.client, worker.cancel, self.setup.token, workers=list(self.futures))
+
+    def _of_leaves(self, function: Any) -> dict[int, Any]:
+        while True:
+            self._restore()
+            answers = self._ask(function)
+            if self._complete(answers):
+                return {leaf: value for _, part in answers.values() for leaf, value in part.items()}
+
+
+def met(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What parts of a fill saw of the pairs, joined as the core joins it."""
+
+    def rank(pair: tuple[int, int, float]) -> tuple[float, int, int]:
+        return pair[2], pair[0], pair[1]
+
+    out: dict[str, Any] = {}
+    for name in ("nearest", "antipodal"):
+        out[name] = min((p[name] for p in parts if p[name] is not None), key=rank, default=None)
+    for name in ("equal", "opposite"):
+        out[f"{name}_count"] = sum(p[f"{name}_count"] for p in parts)
+        listed = sorted((pair for p in parts for pair in p[name]), key=rank)
+        out[name] = [pair[:2] for pair in listed[:4096]]
+    return out
+
+
+def _is_loss(error: BaseException) -> bool:
+    """Whether a share was lost with its worker, not refused by it."""
+    return not isinstance(error, (TypeError, ValueError, MemoryError, ImportError))

@@ -1,0 +1,273 @@
+"""What runs on a worker: the leaves that it holds, filled and multiplied by the core with the worker's own threads.
+
+Functions here are called by ``Client.run``, on the worker's event loop, which they never keep: the core works in a thread of
+the share. A share is a Dask actor, so that it goes when the client's future of it goes, or the client itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from .._arrays import Array, as_points
+from ..data.points import normalize as to_unit_norm
+from ..kernels import Kernel
+from ..kernels.norms import norm_kernel
+from ..kernels.profile import ProfileTable
+from ..operators.layered import LayeredPoints
+from .placement import BATCH, LEAF, Node, nodes_of
+
+Sums = list[tuple[int, int, Array]]  # first leaf, number of leaves, (n, b)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The matrix, as every worker has to know it.
+
+    Attributes
+    ----------
+    token
+        Names the matrix.
+    n, dtype, top
+        Order; 'float64', 'float32' or 'fixed32'; max K_ii.
+    table
+        The compiled profile, made once, so that every worker has the same to the bit.
+    exponent, unit
+        As the core's points take them.
+    normalize
+        Whether rows are still to be divided by their norms.
+    layers
+        The kernel and the range of norms, of points that bring layers; else None.
+    """
+
+    token: str
+    n: int
+    dtype: str
+    top: float
+    table: ProfileTable
+    exponent: float
+    unit: bool
+    normalize: bool
+    layers: tuple[Kernel, float, float] | None
+
+    def points(self, rows: Array, threads: int) -> _core.Points:
+        """Rows in the core."""
+        if self.normalize:
+            rows = to_unit_norm(rows)
+        if self.layers is None:
+            return _core.Points(rows, self.exponent, self.unit, threads)
+        norms = _core.Points(rows, 0.0, False, threads).norms()
+        return LayeredPoints(rows, norms, norm_kernel(*self.layers), threads)
+
+
+@dataclass
+class Filling:
+    """How far a fill is."""
+
+    total: int
+    done: int = 0
+    error: str = ""
+
+
+SHARES: weakref.WeakValueDictionary[tuple[str, str], Share] = weakref.WeakValueDictionary()
+
+
+class Share:
+    """The leaves that this worker holds.
+
+    Parameters
+    ----------
+    setup
+        The matrix.
+    blocks
+        Rows of X, in order: at least those that the leaves are made of.
+    """
+
+    def __init__(self, setup: Setup, blocks: Sequence[Any]) -> None:
+        from distributed import get_worker
+
+        worker = get_worker()
+        self.setup, self.threads = setup, int(worker.state.nthreads)
+        rows = np.concatenate([np.asarray(block) for block in blocks])
+        self.points = setup.points(as_points(rows), self.threads)
+        self.leaves: dict[int, Any] = {}
+        self.exact: dict[int, Any] = {}
+        self.filling = Filling(0)
+        self.cancelled = False
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="mehler")
+        SHARES[setup.token, worker.address] = self
+
+    def fill(self, leaves: Sequence[int], filling: Filling) -> None:
+        """Fills leaves, in the share's own thread."""
+        try:
+            for leaf in leaves:
+                if leaf not in self.leaves:
+                    self.leaves[leaf] = self._leaf(self.setup.dtype, leaf, True)
+                filling.done += 1
+        except Exception as error:
+            filling.error = f"{type(error).__name__}: {error}"
+
+    def multiply(self, V: Array, exact: bool) -> Sums:
+        """The sums of the nodes that the leaves make up."""
+        held = self.leaves
+        if exact and self.setup.dtype != "float64":
+            for leaf in self.leaves:
+                if leaf not in self.exact:
+                    self.exact[leaf] = self._leaf("float64", leaf, False)
+            held = self.exact
+        found: Sums = []
+        for batch in batches(nodes_of(self.leaves)):
+            nodes = [[held[leaf] for leaf in range(i, i + s)] for i, s in batch]
+            sums = _core.node_products(nodes, V, self.threads, self.ask)
+            found += [(i, s, Y) for (i, s), Y in zip(batch, sums, strict=True)]
+            found = joined(found)
+        return found
+
+    def squares(self) -> dict[int, float]:
+        """sum K_ij^2 of each leaf."""
+        return {i: leaf.squares(self.threads) for i, leaf in self.leaves.items()}
+
+    def resume(self) -> None:
+        """What was cancelled is over."""
+        self.cancelled = False
+
+    def ask(self, phase: str, done: int, total: int, value: float, residual: float) -> bool:
+        """What the core asks ten times a second."""
+        return self.cancelled
+
+    def _leaf(self, dtype: str, leaf: int, held: bool) -> Any:
+        s = self.setup
+        profile = s.table.compiled
+        return LEAF[dtype](self.points, profile, s.n, leaf, held, self.threads, self.ask, s.top)
+
+
+def batches(nodes: Sequence[Node]) -> list[list[Node]]:
+    """Nodes of at most ``BATCH`` leaves, as many at a time as make up no more than that."""
+    small = [
+        (i, min(s, BATCH)) for first, s in nodes for i in range(first, first + s, min(s, BATCH))
+    ]
+    found: list[list[Node]] = [[]]
+    for node in small:
+        if found[-1] and sum(s for _, s in found[-1]) + node[1] > BATCH:
+            found.append([])
+        found[-1].append(node)
+    return found if small else []
+
+
+def joined(sums: Sums) -> Sums:
+    """The same, where both halves of a node are there: left + right. The order of joining changes no bit."""
+    held = {(i, s): Y for i, s, Y in sums}
+    todo = sorted(held, key=lambda node: node[1])
+    while todo:
+        i, s = todo.pop(0)
+        left, right = (i - i % (2 * s), s), (i - i % (2 * s) + s, s)
+        if left in held and right in held:
+            Y, other = held.pop(left), held.pop(right)
+            Y += other
+            held[left[0], 2 * s] = Y
+            todo.append((left[0], 2 * s))
+    return [(i, s, Y) for (i, s), Y in sorted(held.items())]
+
+
+# -- called from the client --------------------------------------------------------------------------
+
+
+async def of_share(
+    token: str, dask_worker: Any, action: Callable[[Share], Any], own_thread: bool
+) -> tuple[str, Any]:
+    """('ok', what the share says), ('lost', ...) where it is not here any more, ('late', ...) or ('error', why)."""
+    share = SHARES.get((token, dask_worker.address))
+    if share is None:
+        return "lost", "another worker has its address"
+    try:
+        if own_thread:
+            loop = asyncio.get_running_loop()
+            return "ok", await loop.run_in_executor(share.pool, action, share)
+        return "ok", action(share)
+    except _core.Interrupted:  # told to stop: by a round before this one, if somebody waits for it
+        return "late", "cancelled"
+    except Exception as error:
+        return "error", f"{type(error).__name__}: {error}"
+
+
+async def begin(token: str, todo: dict[str, list[int]], dask_worker: Any = None) -> tuple[str, Any]:
+    """Begins to fill leaves; ``progress`` says how far it is."""
+
+    def action(share: Share) -> None:
+        leaves = todo[dask_worker.address]
+        share.resume()
+        share.filling = Filling(len(leaves))
+        share.pool.submit(share.fill, leaves, share.filling)
+
+    return await of_share(token, dask_worker, action, False)
+
+
+async def progress(token: str, dask_worker: Any = None) -> tuple[str, Any]:
+    """(leaves done, leaves asked for, error) of the last fill."""
+
+    def action(share: Share) -> tuple[int, int, str]:
+        return share.filling.done, share.filling.total, share.filling.error
+
+    return await of_share(token, dask_worker, action, False)
+
+
+async def multiply(token: str, V: Array, exact: bool, dask_worker: Any = None) -> tuple[str, Any]:
+    """The worker's part of K V."""
+    await of_share(token, dask_worker, Share.resume, False)
+    return await of_share(token, dask_worker, lambda share: share.multiply(V, exact), True)
+
+
+async def pairs(token: str, dask_worker: Any = None) -> tuple[str, Any]:
+    """What the fills saw of the pairs."""
+    return await of_share(
+        token, dask_worker, lambda share: [leaf.pairs() for leaf in share.leaves.values()], True
+    )
+
+
+async def squares(token: str, dask_worker: Any = None) -> tuple[str, Any]:
+    """sum K_ij^2 of each leaf."""
+    return await of_share(token, dask_worker, Share.squares, True)
+
+
+async def cancel(token: str, dask_worker: Any = None) -> tuple[str, Any]:
+    """Ends what the share is doing."""
+
+    def action(share: Share) -> None:
+        share.cancelled = True
+
+    return await of_share(token, dask_worker, action, False)
+
+
+async def drop(token: str, dask_worker: Any = None) -> tuple[str, Any]:
+    """Frees the leaves."""
+
+    def action(share: Share) -> None:
+        share.leaves.clear()
+        share.exact.clear()
+
+    return await of_share(token, dask_worker, action, True)
+
+
+def room(dask_worker: Any = None) -> tuple[int, int, int]:
+    """(memory_limit or 0, bytes in use, threads)."""
+    limit = dask_worker.memory_manager.memory_limit
+    return (
+        int(limit or 0),
+        int(dask_worker.monitor.get_process_memory()),
+        int(dask_worker.state.nthreads),
+    )
+
+
+def norms_of(block: Any, normalize: bool) -> Array:
+    """Norms of rows, as the core has them."""
+    rows = as_points(np.asarray(block))
+    if normalize:
+        rows = to_unit_norm(rows)
+    return _core.Points(rows, 0.0, False, 1).norms()
