@@ -71,11 +71,12 @@ class DaskGram(Gram):
         )
         if dtype == "float32" and (q or layers is not None):
             check_float32(self._diagonal)
+        top = float(np.max(self._diagonal))
         setup = Setup(
             token="",
             n=n,
             dtype=dtype,
-            top=float(np.max(self._diagonal)),
+            top=MOST * _power_of_two(top / MOST) if dtype == "fixed32" else top,
             table=kernel.h,
             exponent=float(q) if q and off else 0.0,
             unit=bool(q) and not off,
@@ -174,6 +175,12 @@ def _product(tiles: Tiles, V: Array, exact: bool) -> Array:
             raise
         report.stop(str(error))
         raise KeyboardInterrupt(report.why) from error
+
+
+def _power_of_two(x: float) -> float:
+    """The least one that is not below x: sums in such units are the same to the bit wherever they are scaled."""
+    mantissa, exponent = math.frexp(x)
+    return math.ldexp(1.0, exponent - (mantissa == 0.5))
 
 
 def _lift(kernel: Kernel) -> float:
