@@ -22,6 +22,10 @@ ROOT = Path(__file__).resolve().parents[1]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 # Methods that no example calls, and why.
 NOT_SHOWN = {
+    "Dask.close": "of processes; tests/distributed/test_dask.py",
+    "Dask.fitting": "for solvers",
+    "Dask.gram": "what gram calls",
+    "Dask.place": "for solvers",
     "Gram.exact": "an operator of the core",
     "Sweep.to_dataframe": "needs pandas; tests/studies/test_sweep.py",
     "TrainingPrediction.dated": "for who makes one",

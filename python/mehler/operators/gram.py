@@ -76,6 +76,7 @@ class Gram:
     True
     >>> K.as_linear_operator().shape  # for SciPy's solvers
     (100, 100)
+    >>> K.close()  # frees what other processes hold of it: here, nothing
     """
 
     def __init__(
