@@ -31,7 +31,7 @@ def client():
             n_workers=THREADS,
             threads_per_worker=1,
             memory_limit="2.5GB",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             host="127.0.0.1",
             silence_logs=50,
         ) as cluster,

@@ -43,7 +43,7 @@ def client():
             n_workers=3,
             threads_per_worker=1,
             memory_limit="1GB",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             host="127.0.0.1",
             silence_logs=50,
         ) as cluster,

@@ -108,7 +108,7 @@ class Dask:
                 ) from None
             local: Any = distributed
             cluster = local.LocalCluster(
-                processes=True, dashboard_address=None, host="127.0.0.1", **self._options
+                processes=True, dashboard_address="127.0.0.1:0", host="127.0.0.1", **self._options
             )
             self._made = (local.Client(cluster, set_as_default=False), cluster)
         return self._made[0]
