@@ -56,8 +56,12 @@ def client():
 @pytest.fixture
 def workers(client):
     """All three; whoever a test before has killed is back."""
-    client.wait_for_workers(3, timeout=20)
-    return sorted(client.scheduler_info()["workers"])
+    for _ in range(200):
+        found = sorted(client.scheduler_info()["workers"])
+        if len(found) == 3:
+            return found
+        time.sleep(0.1)
+    pytest.fail("the workers of the cluster have not come back")
 
 
 def pid_of(client, worker: str) -> int:
@@ -325,7 +329,7 @@ def test_a_callback_ends_it(client, workers, phase):
             callback=lambda s: s.phase == phase,
         )
     assert r.status == "budget-limited" and not r.interrupted
-    assert r.lower == 0.0 and math.isfinite(r.upper)
+    assert 0.0 <= r.lower <= r.upper < math.inf
 
 
 def test_gram_is_interrupted(client, workers):
