@@ -26,10 +26,11 @@ ALLOWED = {
     "core": {"core"},
     "kernel": {"core", "kernel"},
     "gram": {"core", "kernel", "gram"},
+    "disk": {"core", "kernel", "gram", "disk"},  # a storage, of the tiles of gram
     "solve": {"core", "solve"},
     "extended": {"core", "extended"},
     "systems": {"core", "systems"},
-    "bindings": {"core", "kernel", "gram", "solve", "extended", "systems", "bindings"},
+    "bindings": {"core", "kernel", "gram", "disk", "solve", "extended", "systems", "bindings"},
     "tests": {"core", "kernel", "gram", "solve", "tests"},
 }
 # folder of the package -> the folders it may need to be imported

@@ -8,6 +8,7 @@ PYBIND11_MODULE(MEHLER_MODULE, m) {
     mehler::bind_gram(m);
     mehler::bind_leaves(m);
     mehler::bind_cholesky(m);
+    mehler::bind_disk_factor(m);
     mehler::bind_solve(m);
     mehler::bind_sparse(m);
     mehler::bind_extended(m);

@@ -13,36 +13,12 @@
 #include <memory>
 
 #include "core/operator.hpp"
-#include "gram/cholesky_tile.hpp"
+#include "gram/factor_tiling.hpp"
+#include "gram/make_tile.hpp"
 #include "gram/packed.hpp"
-#include "gram/tiling.hpp"
 #include "gram/triangular.hpp"
-#include "kernel/tile.hpp"
 
 namespace mehler {
-
-struct FactorTiling {
-    explicit FactorTiling(Index n_) : FactorTiling(n_, n_ < 3072 ? 256 : 512) {}
-    FactorTiling(Index n_, Index edge_) : n(n_), edge(edge_), panels((n_ + edge_ - 1) / edge_) {}
-
-    Index rows(Index I) const { return std::min(edge, n - I * edge); }
-    Index tiles() const { return panels * (panels + 1) / 2; }
-    Index number(Index I, Index J) const { return I * (I + 1) / 2 + J; }
-    Index offset(Index I, Index J) const { // all panels before I are whole
-        return edge * edge * number(I, 0) + J * edge * rows(I);
-    }
-    Index entries() const {
-        return offset(panels - 1, panels - 1) + rows(panels - 1) * rows(panels - 1);
-    }
-    // Tile t of the list of columns (0,0), (1,0), ..., (1,1), (2,1), ...
-    void by_columns(Index t, Index& I, Index& J) const {
-        for (J = 0; t >= panels - J; ++J)
-            t -= panels - J;
-        I = J + t;
-    }
-
-    Index n, edge, panels;
-};
 
 template <class T>
 class TiledCholesky final : public Solver {
@@ -50,7 +26,12 @@ public:
     // Filled with K - shift I of points; not yet factored.
     TiledCholesky(const Points& points, const Profile& profile, double shift, int threads,
                   Monitor& monitor)
-        : shift_(shift), tiling_(points.n()), data_(tiling_.entries()) {
+        : TiledCholesky(points, profile, shift, FactorTiling(points.n()), 0, threads, monitor) {}
+
+    // The same of the points from `first` on that a tiling holds.
+    TiledCholesky(const Points& points, const Profile& profile, double shift,
+                  const FactorTiling& tiling, Index first, int threads, Monitor& monitor)
+        : shift_(shift), tiling_(tiling), data_(tiling_.entries()) {
         const Tiling fine(tiling_.n);
         const Index tiles = fine.tiles();
         monitor.phase("fill", tiles);
@@ -59,22 +40,14 @@ public:
         std::vector<double> squares(static_cast<std::size_t>(tiles));
         parallel_for(tiles, threads, monitor, [&](Index t) {
             constexpr Index edge = Tiling::edge;
-            thread_local Buffer<double> work(edge * edge);
             thread_local Buffer<T> tile(edge * edge);
             Index I, J;
             fine.tile(tiles - 1 - t, I, J);
             Pairs mine;
-            double& square = squares[static_cast<std::size_t>(t)];
-            const TileRange at{I * edge, fine.rows(I), J * edge, fine.rows(J)};
-            fill_tile(points, points, true, profile, at, work.data(), &mine,
-                      [&](Index r, Index start, Index count, const double* values) {
-                          for (Index c = 0; c < count; ++c) {
-                              tile[r * edge + start + c] = static_cast<T>(values[c]);
-                              square += (I == J ? 1.0 : 2.0) * values[c] * values[c];
-                          }
-                          if (I == J && r >= start && r < start + count)
-                              tile[r * edge + r] = static_cast<T>(values[r - start] - shift);
-                      });
+            TileRange at{I * edge, fine.rows(I), J * edge, fine.rows(J)};
+            fill_fine(points, profile, shift,
+                      {first + at.row, at.rows, first + at.column, at.columns}, tile.data(), &mine,
+                      squares[static_cast<std::size_t>(t)]);
             put(at, tile.data());
             monitor.done.fetch_add(1, std::memory_order_relaxed);
             const std::lock_guard lock(guards[static_cast<std::size_t>(I)]);
@@ -199,14 +172,24 @@ public:
 
     void factor(int threads, Monitor& monitor) {
         const Index N = tiling_.panels;
+        Breakdown at;
         monitor.phase("factor", N * (N + 1) * (N + 2) / 6);
         complete_ = parallel_pipeline(tiling_.tiles(), tiling_.tiles(), threads, monitor,
                                       [&](Index t, Gates& gates) {
                                           Index I, J;
                                           tiling_.by_columns(t, I, J);
-                                          make_tile(I, J, gates, monitor);
+                                          make_tile<T>(*this, 0, I, J, gates, monitor, at);
                                       });
+        if (at.tile >= 0)
+            column_ = at.tile * tiling_.edge + at.column;
+        pivot_ = at.pivot;
     }
+
+    // What make_tile needs to know.
+    Tile<T> whole(Index I, Index J) {
+        return part(tile(I, J), tiling_.rows(I), 0, 0, tiling_.rows(I), tiling_.rows(J));
+    }
+    Index gate(Index I, Index J) const { return tiling_.number(I, J); }
 
     // Y = L^-1 Y, then X = L^-t Y, four vectors at a time.
     void solve(const double* B, double* X, Index b, int threads, Monitor& monitor) const override {
@@ -261,49 +244,8 @@ private:
     }
     T* tile(Index I, Index J) { return data_.data() + tiling_.offset(I, J); }
     const T* tile(Index I, Index J) const { return data_.data() + tiling_.offset(I, J); }
-    Tile<T> whole(Index I, Index J) {
-        return part(tile(I, J), tiling_.rows(I), 0, 0, tiling_.rows(I), tiling_.rows(J));
-    }
-
-    // A fine tile, rows in cache, to its place; what lies above the diagonal of a tile is zero.
     void put(const TileRange& at, const T* fine) {
-        constexpr Index edge = Tiling::edge, block = 16;
-        const Index I = at.row / tiling_.edge, J = at.column / tiling_.edge, ld = tiling_.rows(I);
-        const Index down = at.row - I * tiling_.edge, across = at.column - J * tiling_.edge;
-        T* out = tile(I, J) + across * ld + down;
-        for (Index c = 0; c < at.columns; c += block)
-            for (Index r = 0; r < at.rows; r += block)
-                for (Index k = c; k < std::min(c + block, at.columns); ++k)
-                    for (Index l = r; l < std::min(r + block, at.rows); ++l)
-                        out[k * ld + l] = fine[l * edge + k];
-        if (I == J && at.row != at.column)
-            for (Index c = 0; c < at.rows; ++c)
-                std::fill_n(tile(I, J) + (down + c) * ld + across, at.columns, T(0));
-    }
-
-    void make_tile(Index I, Index J, Gates& gates, Monitor& monitor) {
-        for (Index k = 0; k < J; ++k) {
-            gates.pass(tiling_.number(J, k));
-            gates.pass(tiling_.number(I, k));
-            if (I == J)
-                update_diagonal<T>(whole(I, I), whole(I, k));
-            else
-                update<T>(whole(I, J), whole(I, k), whole(J, k));
-            monitor.done.fetch_add(1, std::memory_order_relaxed);
-        }
-        const Index rows = tiling_.rows(I);
-        if (I == J) {
-            const Index failed = factor_tile(tile(I, I), rows, rows, pivot_);
-            if (failed >= 0) {
-                column_ = I * tiling_.edge + failed;
-                gates.cancel();
-            }
-        } else {
-            gates.pass(tiling_.number(J, J));
-            divide<T>(tile(J, J), tiling_.rows(J), tile(I, J), rows, rows, tiling_.rows(J));
-        }
-        monitor.done.fetch_add(1, std::memory_order_relaxed);
-        gates.open(tiling_.number(I, J));
+        put_fine(tiling_, at, fine, tile(at.row / tiling_.edge, at.column / tiling_.edge));
     }
 
     template <int B>
