@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -85,6 +86,7 @@ def min_eig(
     method: str = "auto",
     storage: str | Dask = "auto",
     max_memory: int | float | str | None = None,
+    path: str | os.PathLike[str] | None = None,
     time_limit: float | None = None,
     threads: int | None = None,
     rng: Any = None,
@@ -149,6 +151,10 @@ def min_eig(
         and copies of the points that conversion and normalising make; X itself is not counted. Default:
         80 % of what the system has free. Where the basis has to be short, Lanczos restarts and takes
         more products; where no storage of K fits, entries are computed again in every product.
+    path
+        A file for the factor of 'shift-invert' where it does not fit into ``max_memory`` (8 or 4 bytes
+        for each of its n^2 / 2 entries); not made where it fits. A call that was killed goes on
+        from the file, and one that was completed uses its factor again: see docs/out-of-core.md.
     time_limit
         Seconds, from the call on, after which the work ends with what is known, status
         'budget-limited'; kept to within about a second, except in LAPACK (the dense route) and in
@@ -177,6 +183,8 @@ def min_eig(
     MemoryError
         The method does not fit into ``max_memory``; says what does, or the smallest ``max_memory`` that
         works; raised before anything of the size of K is allocated.
+    OSError
+        The file at ``path`` cannot be made, read or written, or the disk is full.
 
     Warns
     -----
@@ -216,6 +224,10 @@ def min_eig(
             "storage=mehler.Dask(...) holds kernel matrices of infinite width; leave out width and weights, or storage."
         )
     if width is not None or weights is not None:
+        if path is not None:
+            raise ValueError(
+                "path= is for the factor of a kernel matrix at infinite width; leave it out."
+            )
         result = factored.min_eig(
             X,
             kernel_of(activation, kernel, depth, weight_var, bias_var),
@@ -251,6 +263,7 @@ def min_eig(
         method=method,
         max_memory=max_memory,
         threads=threads,
+        path=path,
     )
     report = Reporter(progress, callback, asked.scale, seconds, start)
     result = answered(asked, X, method, normalize, seed, report, workers=workers)
@@ -306,7 +319,9 @@ def answered(
     count, limit = asked.threads, asked.limit
     route = method
     with report:
-        task = Task(asked.tol, count, seed, limit, report, start, given=asked.given)
+        task = Task(
+            asked.tol, count, seed, limit, report, start, given=asked.given, path=asked.path
+        )
         try:
             points = core_points(A, ker, count) if points is None else points
             if precision in ladder.BEYOND:
@@ -350,7 +365,7 @@ def answered(
                     workers,
                 )
             if certify in ("auto", "rigorous") and precision not in ladder.BEYOND:
-                result = certificate.certified(result, points, ker, task, certify, A.shape[1])
+                result = certificate.certified(result, points, ker, task, certify, A)
             if certify == "preconditioned" or (
                 certify == "auto" and deflated_certificate.pays(result, ker, points, task)
             ):

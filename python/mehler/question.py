@@ -6,6 +6,7 @@ are such that neither float32 entries nor squares of norms leave their range.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,8 @@ class Question:
         Bytes of a copy of the user's points that conversion or normalising has made.
     given
         The user's points, where A holds them normalised; None where it holds them as they are.
+    path
+        As in :func:`min_eig`.
     """
 
     ker: Kernel
@@ -59,6 +62,7 @@ class Question:
     limit: int
     copied: int
     given: Any = None
+    path: str | None = None
 
     def problem(self, points: _core.Points) -> Problem:
         """The same as routes and the plan see it; ``points`` are A in the core."""
@@ -71,6 +75,7 @@ class Question:
             self.certify,
             self.limit,
             self.copied,
+            self.path is not None,
         )
 
 
@@ -89,6 +94,7 @@ def posed(
     method: str,
     max_memory: int | float | str | None,
     threads: int | None,
+    path: Any = None,
 ) -> Question:
     """The question that the arguments of :func:`min_eig` pose; refuses what is not one.
 
@@ -104,6 +110,7 @@ def posed(
     choice("method", method, METHODS)
     choice("certify", certify, CERTIFICATES)
     ladder.check(ker, precision, method, certify)
+    path = file_of(path, method, precision)
     tol = tolerance(tol)
     count, limit = thread_count(threads), memory_limit(max_memory)
     A = as_points(X)
@@ -116,7 +123,30 @@ def posed(
     A, scale = near_one(A, ker)
     copied = 0 if isinstance(X, np.ndarray) and np.may_share_memory(A, X) else A.nbytes
     copied += given.nbytes if given is not None and given is not X else 0
-    return Question(ker, A, scale, tol, precision, certify, count, limit - copied, copied, given)
+    return Question(
+        ker, A, scale, tol, precision, certify, count, limit - copied, copied, given, path
+    )
+
+
+def file_of(path: Any, method: str, precision: str) -> str | None:
+    """The file that a factor may go into; refuses one that no route would use."""
+    if path is None:
+        return None
+    if not isinstance(path, str | os.PathLike) or not isinstance(name := os.fspath(path), str):
+        raise TypeError(
+            f"path must be a text or a path object, of a file for the factor; got {type(path).__name__}."
+        )
+    if not name:
+        raise ValueError("path is empty; pass the name of a file, or leave it out.")
+    if method not in ("auto", "shift-invert") or precision in ladder.BEYOND:
+        asked = (
+            f"method={method!r}" if precision not in ladder.BEYOND else f"precision={precision!r}"
+        )
+        raise ValueError(
+            f"path= is for the factor of method='shift-invert', in double precision or single; got {asked}. "
+            "Leave path out."
+        )
+    return name
 
 
 def near_one(A: Array, ker: Kernel) -> tuple[Array, float]:

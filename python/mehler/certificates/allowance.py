@@ -24,7 +24,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,6 +35,9 @@ from ..kernels import Kernel
 from ..operators.gram import TILE
 from ..operators.layered import LayeredPoints, layered
 from ..solvers.outcome import Task
+
+if TYPE_CHECKING:
+    from ..solvers.out_of_core import FactorFile
 
 UNIT = 2.0**-53
 TINY = 2.0**-1022  # what an operation may lose to underflow, also when subnormals are flushed
@@ -156,7 +159,7 @@ class Matrix(ABC):
     stretch: float = 0.0
 
     @abstractmethod
-    def tiles(self, s: float, task: Task) -> _core.Cholesky64:
+    def tiles(self, s: float, task: Task) -> _core.Cholesky64 | _core.OutOfCore64:
         """K - s I in tiles, not yet factored."""
 
     @abstractmethod
@@ -230,6 +233,7 @@ class PointMatrix(Matrix):
     """
 
     lacking = "the kernel's evaluation"
+    file: FactorFile | None = None  # for factors that do not fit into memory
 
     def __init__(self, points: _core.Points, ker: Kernel, semidefinite: bool = True) -> None:
         self.points, self.profile = points, ker.h.compiled
@@ -259,7 +263,9 @@ class PointMatrix(Matrix):
         self.ceiling = up(float(self.diagonal.min()) * (1.0 + 2.0 * self.error))
         self.lowest = -1e-9 * float(self.diagonal.sum()) - 2.0 * self.entries
 
-    def tiles(self, s: float, task: Task) -> _core.Cholesky64:
+    def tiles(self, s: float, task: Task) -> _core.Cholesky64 | _core.OutOfCore64:
+        if self.file is not None:
+            return self.file.make64(s)
         return _core.Cholesky64(self.points, self.profile, s, task.threads, task.report.ask)
 
     def quotient(self, v: Array, wanted: float, threads: int) -> tuple[float, float]:

@@ -20,7 +20,8 @@ from ..operators.gram import Gram
 from ..operators.packed import SINGLE
 from ..result import EigenResult
 from ..solvers import budget
-from ..solvers.cholesky import factor_bytes
+from ..solvers.cholesky import factor_bytes, panel_bytes
+from ..solvers.out_of_core import FactorFile
 from ..solvers.outcome import Task, replace, theory
 from .allowance import UNIT, ArrayMatrix, Matrix, PointMatrix, down, up
 
@@ -60,9 +61,10 @@ def pays_for(n: int, dtype: str, applications: int, shifted: bool) -> bool:
     return factor <= solve
 
 
-def nbytes(n: int, held: int, threads: int) -> int:
-    """Bytes of a factor beside what is held: points, what products work in, a few vectors."""
-    return factor_bytes(n, "float64") + held + budget.product(n, threads) + budget.vectors(n, 8)
+def nbytes(n: int, held: int, threads: int, disk: bool = False) -> int:
+    """Bytes of a factor, in memory or in a file, beside what is held: points, what products work in, a few vectors."""
+    factor = panel_bytes(n, "float64") if disk else factor_bytes(n, "float64")
+    return factor + held + budget.product(n, threads) + budget.vectors(n, 8)
 
 
 def check(problem: Problem, threads: int, least: int) -> None:
@@ -77,6 +79,8 @@ def check(problem: Problem, threads: int, least: int) -> None:
     least
         Bytes that the solve takes at least, where that does not fit either.
     """
+    if problem.disk and nbytes(problem.n, problem.held, threads, True) <= problem.limit:
+        return
     check_memory(
         problem.n,
         problem.held,
@@ -144,7 +148,7 @@ def certified(
     ker: Kernel,
     task: Task,
     certify: str,
-    d: int,
+    A: Array,
 ) -> EigenResult:
     """The result of ``min_eig`` with ``lower`` from a factorisation, where one can be had.
 
@@ -156,8 +160,9 @@ def certified(
         K, and what all routes know.
     certify
         'rigorous': always; 'auto': where it costs no more than the solve.
-    d
-        Dimension of the points.
+    A
+        The points. Where a factor of their matrix does not fit into memory, it goes into a file
+        beside ``task.path``, which is removed once the proof is there.
     """
     if result.lower_kind == "structure" or not math.isfinite(result.value):
         return result
@@ -168,7 +173,18 @@ def certified(
     elif result.lower_kind == "dense":  # which knows rounding in its probable size only
         lower, kind = theory(ker, result.n, None, points, certify)
         result = replace(result, lower=lower, lower_kind=kind)
-    return _certified(result, PointMatrix(points, ker), task)
+    K = PointMatrix(points, ker)
+    held = points.nbytes + budget.product(result.n, task.threads) + budget.vectors(result.n, 8)
+    if task.path is None or held + factor_bytes(result.n, "float64") <= task.limit:
+        return _certified(result, K, task)
+    try:
+        K.file = FactorFile(f"{task.path}.proof", A, points, ker, ["float64"], task, held)
+        found = _certified(result, K, task)
+    except (OSError, ValueError) as error:  # of the file: the result is none the worse
+        return replace(result, message=f"no certificate: {error}")
+    if not found.interrupted and not task.report.stopped:
+        K.file.remove()
+    return found
 
 
 def certified_operator(

@@ -129,7 +129,7 @@ def check(problem: Problem, method: str) -> None:
         raise MemoryError(_nothing_fits(problem, found, method))
     raise MemoryError(
         f"{_takes(problem, method, refused)}. What fits: method="
-        f"{' or '.join(map(repr, able))}; or max_memory={enough(refused.needs + problem.copied)!r}."
+        f"{' or '.join(map(repr, able))}; or max_memory={enough(refused.needs + problem.copied)!r}{refused.instead}."
     )
 
 

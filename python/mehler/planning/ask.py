@@ -36,6 +36,7 @@ def plan(
     method: str = "auto",
     max_memory: int | float | str | None = None,
     threads: int | None = None,
+    path: Any = None,
 ) -> Plan:
     """What :func:`min_eig` will do with the same arguments: method, seconds, bytes, and why.
 
@@ -47,8 +48,8 @@ def plan(
     ----------
     X, activation, kernel, depth, weight_var, bias_var, normalize, precision, tol, certify, method
         As in :func:`min_eig`.
-    max_memory, threads
-        As in :func:`min_eig`.
+    max_memory, threads, path
+        As in :func:`min_eig`; nothing is written to the file.
 
     Returns
     -------
@@ -84,6 +85,7 @@ def plan(
         method=method,
         max_memory=max_memory,
         threads=threads,
+        path=path,
     )
     points = core_points(asked.A, asked.ker, asked.threads)
     if precision in ladder.BEYOND:

@@ -27,6 +27,8 @@ class Work:
         Bytes touched for the first time, which the system clears.
     lapack
         Flops of LAPACK's symmetric eigensolver.
+    disk
+        Bytes written to or read from a file.
     fixed
         Seconds that no rate changes.
     """
@@ -37,6 +39,7 @@ class Work:
     stream: float = 0.0
     fresh: float = 0.0
     lapack: float = 0.0
+    disk: float = 0.0
     fixed: float = 0.0
 
     def __add__(self, other: Work) -> Work:
@@ -56,6 +59,7 @@ class Rates:
     stream: float
     fresh: float
     lapack: float
+    disk: float = 1e9  # of a solid-state disk; ``rates`` measures it where a file is meant
 
     def seconds(self, work: Work) -> float:
         """sum of amount / rate."""
@@ -105,7 +109,10 @@ class Refusal:
         What does not fit; or, if memory is not what it lacks, what stands against it.
     needs
         The smallest memory with which it could, in bytes; 0 if memory is not what it lacks.
+    instead
+        What else would do, to end a sentence with; or nothing.
     """
 
     what: str
     needs: int = 0
+    instead: str = ""

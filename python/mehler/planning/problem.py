@@ -46,6 +46,8 @@ class Problem:
         Bytes of ``max_memory`` beside ``limit``: what a copy of the user's points has taken.
     sight
         The points as preconditioners see them.
+    disk
+        Whether there is a file for tiles.
     """
 
     X: Array = field(repr=False)
@@ -58,6 +60,7 @@ class Problem:
     size: float
     copied: int
     sight: Sight = field(repr=False)
+    disk: bool = False
 
     @property
     def n(self) -> int:
@@ -103,12 +106,12 @@ def problem_of(
     certify: str,
     limit: int,
     copied: int = 0,
+    disk: bool = False,
 ) -> Problem:
     """The problem of points, which are in the core already."""
     size = largest_entry(points, ker)
-    return Problem(
-        X, ker, precision, tol, certify, limit, points.nbytes, size, copied, Sight(ker, points)
-    )
+    sight = Sight(ker, points)
+    return Problem(X, ker, precision, tol, certify, limit, points.nbytes, size, copied, sight, disk)
 
 
 @dataclass(frozen=True)

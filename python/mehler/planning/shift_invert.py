@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from ..solvers import cholesky, placing
+from .._arrays import size_text
+from ..solvers import cholesky, out_of_core, placing
 from ..solvers.outcome import EPS
 from .cost import Cost, Refusal, Work
 from .ladder import Rung, climb
@@ -32,10 +33,18 @@ def _sizes(problem: Problem) -> dict[str, int]:
 
 
 def refusal(problem: Problem) -> Refusal | None:
-    """Unless a factor and a basis fit."""
-    sizes = _sizes(problem)
-    need = min(sizes[t] for t in cholesky.ladder(problem.n, problem.precision))
-    return None if need <= problem.limit else Refusal("the factor", need)
+    """Unless a factor and a basis fit; or, where there is a file for the factor, a panel of it."""
+    n, sizes = problem.n, _sizes(problem)
+    ladder = cholesky.ladder(n, problem.precision)
+    need = min(sizes[t] for t in ladder)
+    if need <= problem.limit:
+        return None
+    panel = min(cholesky.in_file(n, sizes, t) for t in ladder)
+    if problem.disk:
+        return None if panel <= problem.limit else Refusal("a panel of the factor", panel)
+    size = size_text(out_of_core.file_bytes(n, ladder[-1]))
+    file = f"path=, for a file of {size} that holds the factor"
+    return Refusal("the factor", need, f", or {file}" if panel <= problem.limit else "")
 
 
 def pieces(
@@ -64,7 +73,8 @@ def spent(part: dict[str, Work]) -> Work:
 
 def cost(problem: Problem) -> Cost:
     """Up the precisions that fit, as the route goes."""
-    stages = cholesky.stages(problem.n, _sizes(problem), problem.precision, problem.limit)
+    sizes = _sizes(problem)
+    stages = cholesky.stages(problem.n, sizes, problem.precision, problem.limit, problem.disk)
     found = climb(problem, (_rung(problem, dtype, dtype == stages[-1]) for dtype in stages))
     return dataclasses.replace(found, how=f"factor {found.how}")
 
@@ -86,9 +96,17 @@ def _rung(problem: Problem, dtype: str, last: bool) -> Rung:
     work = spent(pieces(problem, dtype, factors, solves, exact)) + solve(problem, dtype) * (
         extra * SOLVE
     )
-    held = cholesky.factor_bytes(n, dtype) + problem.held + recomputed(n)
+    what, factor = dtype, cholesky.factor_bytes(n, dtype)
+    if problem.disk and _sizes(problem)[dtype] > problem.limit:
+        what, panel = f"{dtype} in a file", cholesky.panel_bytes(n, dtype)
+        free = problem.limit - problem.held - recomputed(n)
+        moved = out_of_core.moved(n, dtype, free) * factors
+        work += filling(problem) + Work(disk=moved + 2.0 * (solves + extra) * factor)
+        factor = max(panel, min(factor, free))
+        return Rung(work, solves + exact, factor + problem.held + recomputed(n), what, dtype, lost)
+    held = factor + problem.held + recomputed(n)
     nbytes = held + 8 * n * (BLOCK * int(solves) + 16)
-    return Rung(work, solves + exact, nbytes, dtype, dtype, lost)
+    return Rung(work, solves + exact, nbytes, what, dtype, lost)
 
 
 def placed(problem: Problem, dtype: str) -> bool:

@@ -10,7 +10,8 @@ from .._arrays import thread_count
 from . import budget
 from .outcome import EPS, Task
 
-Factor = _core.Cholesky64 | _core.Cholesky32
+InFile = _core.OutOfCore64 | _core.OutOfCore32
+Factor = _core.Cholesky64 | _core.Cholesky32 | InFile
 Make = Callable[[str, float], Factor]
 
 SINGLE_FROM = 2048  # below, a float64 factor costs less than what float32 leaves to do
@@ -48,10 +49,32 @@ def ladder(n: int, precision: str) -> list[str]:
     return ["float32" if precision == "single" else "float64"]
 
 
-def stages(n: int, sizes: dict[str, int], precision: str, limit: int) -> list[str]:
-    """Those that fit into ``limit``; float64 is the last of them. None: []."""
-    fits = [t for t in ladder(n, precision) if sizes[t] <= limit]
+def stages(
+    n: int, sizes: dict[str, int], precision: str, limit: int, disk: bool = False
+) -> list[str]:
+    """Those that fit into ``limit``, in memory or, where there is a ``disk``, in a file; float64 is the last of them. None: []."""
+    fits = [
+        t
+        for t in ladder(n, precision)
+        if sizes[t] <= limit or (disk and in_file(n, sizes, t) <= limit)
+    ]
     return fits[:1] if fits[:1] == ["float64"] else fits
+
+
+def in_file(n: int, sizes: dict[str, int], dtype: str) -> int:
+    """Bytes of memory beside a factor in a file: all that is not the factor, and its least panel."""
+    return sizes[dtype] - factor_bytes(n, dtype) + panel_bytes(n, dtype)
+
+
+def panel_bytes(n: int, dtype: str) -> int:
+    """Bytes of memory that a factor of order n in a file takes at least."""
+    kind = _core.OutOfCore64 if dtype == "float64" else _core.OutOfCore32
+    return int(kind.bytes_for(n))
+
+
+def in_single(F: Factor) -> bool:
+    """Whether it is a factor in float32."""
+    return isinstance(F, _core.Cholesky32 | _core.OutOfCore32)
 
 
 def fits(n: int, held: int, precision: str, limit: int) -> bool:
@@ -60,7 +83,12 @@ def fits(n: int, held: int, precision: str, limit: int) -> bool:
 
 
 def factor_at(
-    make: Make, dtype: str, task: Task, last: bool, place: Callable[[Factor], float]
+    make: Make,
+    dtype: str,
+    task: Task,
+    last: bool,
+    place: Callable[[Factor], float],
+    begun: float | None = None,
 ) -> Factor | None:
     """The factor at the first shift of s, 0, -d, -100 d, ... where it exists; d is what rounding does.
 
@@ -74,6 +102,8 @@ def factor_at(
         Whether no other precision is to come.
     place
         s >= 0 from the tiles of K.
+    begun
+        The shift of a factor that a file holds, done or not: it is taken up first.
 
     Returns
     -------
@@ -81,10 +111,12 @@ def factor_at(
         None when it breaks down at zero and another precision is still to come.
     """
     shift, breakdowns = 0.0, 0
-    F = make(dtype, shift)
-    near = place(F)
-    if near > 0.0:
-        F.lower(near)
+    F = make(dtype, begun or 0.0)
+    if begun is None:
+        near = place(F)
+        if near > 0.0:
+            F.lower(near)
+    if F.shift != 0.0:
         if F.factor(task.threads, task.report.ask):
             return F
         del F  # an eigenvalue lies below s: the tiles are gone, and are made again

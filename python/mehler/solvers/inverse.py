@@ -19,6 +19,7 @@ from .cholesky import (
     GUARDS,
     LEAST_BASIS,
     Factor,
+    InFile,
     Make,
     factor_at,
     work,
@@ -48,6 +49,7 @@ def factored(
     ladder: Sequence[str],
     entry_error: float,
     held: int,
+    begun: tuple[str, float] | None = None,
 ) -> EigenResult:
     """Up the ladder of precisions until the k lowest eigenpairs are resolved.
 
@@ -65,6 +67,8 @@ def factored(
         Error of each entry of K.
     held
         Bytes taken by what is not the factor.
+    begun
+        Precision and shift of a factor that a file holds, done or not.
     """
     result: EigenResult | None = None
     done = 0
@@ -79,7 +83,8 @@ def factored(
     for dtype in ladder:
         last = dtype == ladder[-1]
         try:
-            F = factor_at(make, dtype, task, last, shift_of)
+            at = begun[1] if begun is not None and begun[0] == dtype else None
+            F = factor_at(make, dtype, task, last, shift_of, at)
         except (KeyboardInterrupt, _core.Interrupted):
             return ended(task) or nothing(
                 task,
@@ -165,6 +170,8 @@ def _solve(
     if F.shift > 0.0:
         nbytes = max(nbytes, block_bytes(F))
     nbytes += held + F.nbytes
+    if isinstance(F, InFile):
+        nbytes = max(nbytes, held + F.most_nbytes)
     measured = len(found["values"]) > 0
     values = found["values"] if measured else found["ritz_values"]
     residuals = found["residuals"] if measured else found["ritz_residuals"]
@@ -233,6 +240,8 @@ def _solve(
     how = f"shift-invert {dtype}, blocks of {block}"
     if F.shift != 0.0:
         how += f", s={F.shift:.1e}"
+    if isinstance(F, InFile):
+        how += ", factor in a file"
     return result_of(
         task,
         values=values,

@@ -170,7 +170,7 @@ def _groups(
 class _Rest:
     """K_r, one point a cluster: a factor of K_r - s I, and s less its rounding, which K_r exceeds."""
 
-    factor: _core.Cholesky64
+    factor: _core.Solver
     keep: Array
     shift: float
     least: float
@@ -183,7 +183,7 @@ class _Rest:
             return None
         few = core_points(A, ker, task.threads)
         given = None if task.given is None else task.given[keep]
-        mine = dataclasses.replace(task, tol=1e-3, known=[], sight=None, given=given)
+        mine = dataclasses.replace(task, tol=1e-3, known=[], sight=None, given=given, path=None)
         found = shift_invert.points_route(A, few, ker, mine, "none", "double")
         if found.interrupted or task.report.stopped:
             raise KeyboardInterrupt

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 from .. import _core
 from . import budget
-from .cholesky import Factor
+from .cholesky import Factor, InFile, in_single
 from .outcome import Task
 
 PLACED_FROM = 2048  # points: below, solves cost less than the blocks do
@@ -67,7 +67,7 @@ def place(F: Factor, task: Task, held: int) -> float:
     if s < STEEPEST * low:
         return 0.0
     s = min(s, OF_PAIRS * F.pair_bound(task.threads, _quiet(task)))
-    blurred = F.frobenius * (2.0**-24 if isinstance(F, _core.Cholesky32) else 2.0**-53)
+    blurred = F.frobenius * (2.0**-24 if in_single(F) else 2.0**-53)
     return s if blurred < APART * s else 0.0
 
 
@@ -77,13 +77,16 @@ def block_bytes(F: Factor) -> int:
     size = min(F.size, edge * max(2, round(F.panels / 4)))
     entries = size * (size + edge) // 2
     room = budget.basis(size, BASIS + 2) + budget.restart(BASIS) + budget.vectors(size, 20)
-    return entries * (4 if isinstance(F, _core.Cholesky32) else 8) + room
+    return entries * (4 if in_single(F) else 8) + room
 
 
 def _lowest(F: Factor, first: int, count: int, task: Task) -> tuple[int, float]:
     """Order and smallest eigenvalue of the block of these panels; nan where it is not found."""
     ask = _quiet(task)
-    B = F.block(first, count)
+    if isinstance(F, InFile):  # whose entries are made, where those in memory are copied
+        B = F.block(first, count, task.threads, ask)
+    else:
+        B = F.block(first, count)
     if not B.factor(task.threads, ask):
         return B.size, math.nan
     found = _core.shift_invert(

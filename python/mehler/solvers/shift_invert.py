@@ -28,6 +28,7 @@ from .cholesky import (
     stages,
 )
 from .inverse import factored
+from .out_of_core import FactorFile
 from .outcome import (
     Task,
     entry_error,
@@ -48,6 +49,8 @@ def points_route(
 ) -> EigenResult:
     """lambda_min of the kernel matrix of points, whose factor fits: ``stages`` is not empty.
 
+    Precisions whose factor does not fit into memory have it in the file at ``task.path``, if there is one.
+
     Parameters
     ----------
     A, points
@@ -65,12 +68,22 @@ def points_route(
     profile = ker.h.compiled
     exact = _core.Recomputed(points, profile)
     held = points.nbytes + exact.nbytes
-    precisions = stages(n, sizes(n, 1, held), precision, task.limit)
+    needs = sizes(n, 1, held)
+    precisions = stages(n, needs, precision, task.limit, task.path is not None)
+    large = [t for t in precisions if needs[t] > task.limit]
+    file: FactorFile | None = None
+    if large and task.path is not None:
+        file = FactorFile(task.path, A, points, ker, large, task, held)
+        if file.begun is not None:  # what comes before it was given up
+            precisions = precisions[precisions.index(file.begun[0]) :]
     first: list[Any] = []  # what the first fill saw
 
     def make(dtype: str, shift: float) -> Factor:
         kind = _core.Cholesky64 if dtype == "float64" else _core.Cholesky32
-        if filled is not None and not first and (dtype, shift) == (filled.dtype, 0.0):
+        F: Factor
+        if file is not None and needs[dtype] > task.limit:
+            F = file.make(dtype, shift)
+        elif filled is not None and not first and (dtype, shift) == (filled.dtype, 0.0):
             tiles = filled.take().packed
             assert not isinstance(tiles, _core.PackedFixed32)
             F = _core.factor_of(tiles, task.threads, task.report.ask)
@@ -84,7 +97,9 @@ def points_route(
         return F
 
     try:
-        result = factored(make, exact, n, 1, task, None, precisions, entry_error(points, ker), held)
+        error = entry_error(points, ker)
+        begun = None if file is None else file.begun
+        result = factored(make, exact, n, 1, task, None, precisions, error, held, begun)
     except _Forced as found:
         zero = found.zero
         size = float(

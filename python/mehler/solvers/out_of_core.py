@@ -1,0 +1,157 @@
+"""The Cholesky factor of K - s I in a file, for matrices whose factor does not fit into memory.
+
+A panel of columns is made in memory from the points, the columns before it streamed past from the file; solves
+stream the file forward and back (cpp/disk/cholesky.hpp). The factor is that of memory bit for bit. The file
+says whose factor it holds and which columns are done: a run that was killed goes on with the
+first that is not, and a factor that is complete serves again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from .._arrays import Array, size_text
+from ..kernels import Kernel
+from ..operators.gram import core_diagonal
+from . import budget
+from .outcome import Task
+
+COSINES = np.cos(np.linspace(0.0, np.pi, 257))  # where kernels are told apart
+Kind = type[_core.OutOfCore64] | type[_core.OutOfCore32]
+KINDS: dict[str, Kind] = {"float64": _core.OutOfCore64, "float32": _core.OutOfCore32}
+
+
+def file_bytes(n: int, dtype: str) -> int:
+    """Bytes of its file."""
+    return int(KINDS[dtype].file_bytes(n))
+
+
+def moved(n: int, dtype: str, nbytes: int) -> float:
+    """Bytes that a factorisation reads and writes: n^3 / (6 w) entries and n^2 / 2, panels of width w in ``nbytes``."""
+    size = 8.0 if dtype == "float64" else 4.0
+    width = max(nbytes / (size * n), float(_core.Cholesky64.edge_for(n)))
+    return size * (n**3 / (6.0 * width) + 0.5 * n * n)
+
+
+def digest(A: Array, points: _core.Points, ker: Kernel) -> bytes:
+    """32 bytes that points and kernel share with no others.
+
+    Of the points' doubles, and of what the kernel makes of cosines and of norms, bit for bit.
+
+    Parameters
+    ----------
+    A, points, ker
+        The points, the same in the core, and the kernel.
+    """
+    h = hashlib.sha256(f"mehler factor {A.shape} {ker!r}".encode())
+    h.update(np.ascontiguousarray(A).data)
+    h.update(ker.h(COSINES).tobytes())
+    h.update(np.ascontiguousarray(core_diagonal(points, ker)).tobytes())
+    return h.digest()
+
+
+class FactorFile:
+    """A file for factors of one kernel matrix, one at a time.
+
+    Parameters
+    ----------
+    path
+        Where it is, or will be.
+    A, points, ker
+        The points, the same in the core, and the kernel.
+    ladder
+        Precisions of factors that go into it, in the order in which they are tried.
+    task
+        Threads, memory, who listens.
+    held
+        Bytes taken by what is not the factor.
+
+    Raises
+    ------
+    OSError
+        The folder is missing or cannot be written, or the disk is full.
+    ValueError
+        The file is none of ours, was altered, or holds another matrix's factor.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        A: Array,
+        points: _core.Points,
+        ker: Kernel,
+        ladder: list[str],
+        task: Task,
+        held: int,
+    ) -> None:
+        self.path, self.points, self.profile, self.task = path, points, ker.h.compiled, task
+        self.free = task.limit - held - budget.THREAD * task.threads
+        self.digest = digest(A, points, ker)
+        self._survey: _core.Survey | None = None
+        self.begun = self._begun(len(A), ladder)
+        self._room(max(file_bytes(len(A), dtype) for dtype in ladder))
+
+    def _begun(self, n: int, ladder: list[str]) -> tuple[str, float] | None:
+        """Precision and shift of the factor that is there, done or not."""
+        found: dict[str, Any] | None = _core.factor_file(self.path)
+        if found is None:
+            return None
+        if found["digest"] != self.digest:
+            raise ValueError(
+                f"{self.path} holds the factor of another matrix (n={found['n']}; this one has n={n}): other "
+                "points or another kernel; remove it, or pass another path."
+            )
+        if found["dtype"] not in ladder:
+            raise ValueError(
+                f"{self.path} holds a {found['dtype']} factor, and this call makes one in {' or '.join(ladder)}; "
+                "remove it, pass another path, or leave precision out."
+            )
+        return found["dtype"], found["shift"]
+
+    def _room(self, nbytes: int) -> None:
+        """Refuses, before any work, a folder that has no room or takes no file."""
+        folder = os.path.dirname(os.path.abspath(self.path))
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(
+                errno.ENOENT, "no such folder; make it, or pass another path", folder
+            )
+        if not os.path.exists(self.path) and not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "no file can be made in this folder", folder)
+        there = os.stat(self.path).st_blocks * 512 if os.path.exists(self.path) else 0
+        free = shutil.disk_usage(folder).free + there
+        if nbytes > free:
+            raise OSError(
+                errno.ENOSPC,
+                f"the factor takes {size_text(nbytes)}, and {size_text(free)} are free; free as much, or "
+                "pass a path on another disk",
+                self.path,
+            )
+
+    def remove(self) -> None:
+        """The file is of no more use."""
+        with contextlib.suppress(OSError):
+            os.unlink(self.path)
+
+    def make64(self, shift: float) -> _core.OutOfCore64:
+        """The same in float64."""
+        made = self.make("float64", shift)
+        assert isinstance(made, _core.OutOfCore64)
+        return made
+
+    def make(self, dtype: str, shift: float) -> _core.OutOfCore64 | _core.OutOfCore32:
+        """K - s I, whose factor will be in the file."""
+        if self._survey is None:
+            self._survey = _core.Survey(
+                self.points, self.profile, self.task.threads, self.task.report.ask
+            )
+        return KINDS[dtype](
+            self.points, self.profile, self._survey, shift, self.path, self.digest, self.free
+        )

@@ -1,0 +1,310 @@
+"""The factor in a file: that of memory bit for bit, resumed after a kill, refused where it is not what was asked.
+
+Truth is NumPy's dense algebra, and the factor in memory. Budgets hold one column of tiles, so that
+every matrix here streams: n = 1100 has five columns, n = 3000 twelve.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+import mehler as mh
+from mehler import _core
+from mehler.operators.gram import core_points
+from mehler.solvers import cholesky, out_of_core
+from spectra import sphere
+from test_eigen import check
+
+KINDS = {
+    "float64": (_core.OutOfCore64, _core.Cholesky64),
+    "float32": (_core.OutOfCore32, _core.Cholesky32),
+}
+RELU = mh.gradient_kernel("relu")
+
+
+def made(X, path, *, shift=0.0, dtype="float64", budget=None, ker=RELU):
+    """K - s I, not yet factored, and its twin in memory."""
+    points, kind = core_points(X, ker, 1), KINDS[dtype]
+    profile, n = ker.h.compiled, len(X)
+    survey = _core.Survey(points, profile, 2)
+    budget = kind[0].bytes_for(n) if budget is None else budget
+    digest = out_of_core.digest(X, points, ker)
+    F = kind[0](points, profile, survey, shift, str(path), digest, budget)
+    return F, kind[1](points, profile, shift, 2)
+
+
+def vectors(n, b):
+    return np.asfortranarray(np.random.default_rng(b).standard_normal((n, b)))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("n", "spare"), [(1, 0), (300, 0), (1100, 0), (1100, 1.5e6), (3100, 0)])
+def test_bit_for_bit_that_of_memory(tmp_path, n, spare, dtype):
+    X = sphere(n, 20)
+    kind = KINDS[dtype][0]
+    F, twin = made(X, tmp_path / "factor", dtype=dtype, budget=kind.bytes_for(n) + int(spare))
+    assert F.factor(2) and twin.factor(2)
+    assert F.frobenius == pytest.approx(twin.frobenius, rel=1e-14) and F.pairs() == twin.pairs()
+    assert F.written >= kind.file_bytes(n) and (F.read > 0) == (n > 256)
+    assert F.most_nbytes <= kind.bytes_for(n) + spare
+    for b in (1, 2, 3, 4, 7):
+        B = vectors(n, b)
+        assert np.array_equal(F.solve(B, 1), twin.solve(B, 1))
+        assert np.array_equal(F.solve(B, 2), F.solve(B, 1))
+    if n <= 1100:
+        truth = np.linalg.solve(RELU(X), B)
+        assert np.allclose(F.solve(B, 2), truth, rtol=0, atol=(1e-11 if dtype == "float64" else 5e-3) * np.abs(truth).max())  # fmt: skip
+
+
+def test_threads_and_budgets_write_the_same_file(tmp_path):
+    X = sphere(1100, 3)
+    files = []
+    for threads, spare in ((1, 0), (2, 0), (2, 3_000_000), (1, 10**9)):
+        path = tmp_path / f"{threads} {spare}"
+        F, _ = made(X, path, budget=_core.OutOfCore64.bytes_for(1100) + spare)
+        assert F.factor(threads)
+        files.append(path.read_bytes())
+    assert all(f == files[0] for f in files)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("place", [0.02, 0.5, 1.5])
+def test_a_breakdown_is_that_of_memory(tmp_path, place, dtype):
+    """Between eigenvalues, and above all diagonal entries."""
+    X = sphere(1100, 6)
+    shift = place if place > 1.0 else float(np.quantile(np.linalg.eigvalsh(RELU(X)), place))
+    F, twin = made(X, tmp_path / "factor", shift=shift, dtype=dtype)
+    assert not F.factor(2) and not twin.factor(2)
+    assert (F.column, F.pivot) == (twin.column, twin.pivot) and F.pivot <= 0.0
+    with pytest.raises(RuntimeError, match="not complete"):
+        F.solve(vectors(1100, 1), 1)
+    with pytest.raises(RuntimeError, match="factored before"):
+        F.factor(1)
+
+
+def test_left_after_any_column(tmp_path):
+    """What a kill leaves: columns that are recorded, and behind them anything."""
+    X = sphere(1100, 5)
+    path = tmp_path / "factor"
+    F, twin = made(X, path)
+    assert F.factor(2) and twin.factor(2)
+    panels, whole = F.panels, path.read_bytes()
+    del F
+    B = vectors(1100, 2)
+    truth = twin.solve(B, 1)
+    for left in range(panels + 1):
+        torn = bytearray(whole)
+        records = 4096 + 24 * left
+        torn[records : 4096 + 24 * panels] = bytes(24 * (panels - left))
+        begin = 8192 + 8 * sum(256 * (1100 - 256 * J) for J in range(min(left, panels - 1)))
+        if left < panels:
+            torn[begin:] = b"\x7f" * (len(torn) - begin)
+        path.write_bytes(torn)
+        assert _core.factor_file(str(path))["done"] == left
+        F, _ = made(X, path)
+        assert F.factor(2) and F.resumed == left
+        assert np.array_equal(F.solve(B, 2), truth)
+        del F
+        assert path.read_bytes() == whole
+
+
+def test_sigkill_and_resume(tmp_path):
+    path = tmp_path / "factor"
+    code = f"""
+    import os, signal
+    import mehler as mh
+    from mehler import _core
+    from spectra import sphere
+
+    def kill(state):
+        found = _core.factor_file({str(path)!r})
+        if state.phase == "factor" and found and 0 < found["done"] < found["panels"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    mh.min_eig(sphere(3000, 10), "relu", method="shift-invert", precision="double", path={str(path)!r},
+               max_memory="34MB", threads=1, rng=0, callback=kill)
+    """
+    child = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    left = _core.factor_file(str(path))
+    assert 0 < left["done"] < left["panels"]
+    seen = []
+    X, ask = sphere(3000, 10), dict(method="shift-invert", precision="double", rng=0, tol=1e-6)
+    r = mh.min_eig(
+        X, "relu", path=path, max_memory="34MB", callback=lambda s: seen.append(s.phase), **ask
+    )
+    assert _core.factor_file(str(path))["shift"] == left["shift"]  # that of the run before
+    s = mh.min_eig(X, "relu", **ask)
+    assert r.resolved and r.value == pytest.approx(s.value, rel=2e-6)
+    assert r.method.endswith("in a file") and not s.method.endswith("in a file")
+
+
+def least(n, d, dtype):
+    """The smallest max_memory that a factor in a file takes."""
+    points = core_points(sphere(n, d), RELU, 1)
+    held = points.nbytes + _core.Recomputed(points, RELU.h.compiled).nbytes
+    return cholesky.in_file(n, cholesky.sizes(n, 1, held), dtype)
+
+
+@pytest.mark.parametrize(
+    ("name", "n", "d", "dtype"),
+    [("relu", 1900, 20, "float64"), ("selu", 1900, 3, "float64"), ("relu", 2100, 20, "float32"), ("elu", 2100, 4, "float64")],
+)  # fmt: skip
+def test_the_smallest_eigenvalue_in_little_memory(tmp_path, name, n, d, dtype):
+    """Also where a float32 factor breaks down, and a float64 one takes its place in the file."""
+    X, limit, path = sphere(n, d), least(n, d, "float64"), tmp_path / "factor"
+    ask = dict(method="shift-invert", max_memory=limit, rng=0, certify="theory")
+    r = mh.min_eig(X, name, path=path, **ask)
+    assert r.dtype == dtype and r.nbytes <= limit
+    check(r, mh.gradient_kernel(name)(X))
+    found = _core.factor_file(str(path))
+    if "in a file" not in r.method:  # float32 tiles may fit where float64 ones do not
+        assert dtype == "float32" and found is None
+        return
+    assert found["dtype"] == dtype and found["done"] == found["panels"]
+    before = os.stat(path).st_mtime_ns
+    again = mh.min_eig(X, name, path=path, **ask)  # uses the factor that is there
+    assert os.stat(path).st_mtime_ns == before and again.resolved
+    assert again.value == pytest.approx(r.value, rel=1e-12)
+
+
+def test_where_it_fits_no_file_is_made(tmp_path):
+    r = mh.min_eig(sphere(500, 5), "relu", method="shift-invert", path=tmp_path / "factor")
+    assert r.resolved and not (tmp_path / "factor").exists()
+
+
+def test_without_a_path_the_refusal_names_it_and_the_plan_knows(tmp_path):
+    X, limit = sphere(1900, 20), least(1900, 20, "float64")
+    ask = dict(method="shift-invert", precision="double", max_memory=limit)
+    with pytest.raises(
+        MemoryError, match=r"or path=, for a file of 16\.\d MB that holds the factor"
+    ):
+        mh.min_eig(X, "relu", **ask)
+    assert mh.plan(X, "relu", **ask).method is None
+    p = mh.plan(X, "relu", path=tmp_path / "factor", **ask)
+    assert p.method == "shift-invert" and p.nbytes <= limit
+    assert not (tmp_path / "factor").exists()
+    row = next(c for c in p.candidates if c.method == "shift-invert")
+    assert "in a file" in row.how
+    with pytest.raises(MemoryError, match="a panel of the factor"):
+        mh.min_eig(X, "relu", path=tmp_path / "factor", **{**ask, "max_memory": limit // 2})
+
+
+def test_stopped_and_taken_up_again(tmp_path):
+    X, limit, path = sphere(3000, 10), "34MB", tmp_path / "factor"
+    ask = dict(method="shift-invert", precision="double", max_memory=limit, rng=0, path=path)
+    with pytest.warns(mh.ConvergenceWarning):
+        r = mh.min_eig(X, "relu", callback=lambda s: s.phase == "factor", threads=1, **ask)
+    assert r.status == "budget-limited"
+    assert mh.min_eig(X, "relu", **ask).resolved
+
+
+def test_what_is_not_its_file_is_refused_and_kept(tmp_path):
+    X, path = sphere(600, 5), tmp_path / "factor"
+    F, _ = made(X, path)
+    with pytest.raises(BlockingIOError, match="another process"):
+        F.factor(1), made(X, path)[0].factor(1)
+    del F
+    whole = path.read_bytes()
+
+    def refused(match, content, error=ValueError, **options):
+        path.write_bytes(content)
+        with pytest.raises(error, match=match):
+            made(**{"X": X, "path": path, **options})[0].factor(1)
+        assert path.read_bytes() == content
+
+    refused("another matrix", whole, X=sphere(600, 5, seed=1))
+    refused("another matrix", whole, X=sphere(601, 5))
+    refused("another matrix", whole, ker=mh.nngp("relu"))
+    refused("truncated: it has", whole[:-1], OSError)
+    refused("header was altered", whole[:20] + b"\x00" + whole[21:])
+    refused("header was altered", b"notes of last year")
+    for at in (8192, 8192 + 8 * 600 * 256 + 5, len(whole) - 1):
+        altered = bytearray(whole)
+        altered[at] ^= 1
+        refused("by its checksum", bytes(altered), OSError)
+    path.write_bytes(whole)
+    assert made(X, path)[0].factor(1)
+
+
+def test_truncated_while_in_use(tmp_path):
+    path = tmp_path / "factor"
+    F, _ = made(sphere(900, 5), path)
+    assert F.factor(1)
+    os.truncate(path, 100_000)
+    with pytest.raises(OSError, match="was truncated: it ends at byte 100000"):
+        F.solve(vectors(900, 1), 1)
+
+
+def test_folders_disks_and_options(tmp_path, monkeypatch):
+    X, limit = sphere(1900, 20), least(1900, 20, "float64")
+    ask = dict(method="shift-invert", precision="double", max_memory=limit)
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        mh.min_eig(X, "relu", path=tmp_path / "none" / "factor", **ask)
+    with pytest.raises((IsADirectoryError, ValueError)):
+        mh.min_eig(X, "relu", path=tmp_path, **ask)
+    if os.geteuid() != 0:  # root may write anywhere
+        os.chmod(tmp_path, 0o500)
+        with pytest.raises(PermissionError):
+            mh.min_eig(X, "relu", path=tmp_path / "factor", **ask)
+        os.chmod(tmp_path, 0o700)
+    for bad, error in ((3, TypeError), (b"x", TypeError), ("", ValueError)):
+        with pytest.raises(error, match="path"):
+            mh.min_eig(X, "relu", path=bad, **ask)
+    for other in ({"method": "lanczos"}, {"precision": "exact"}, {"width": 10}):
+        with pytest.raises(ValueError, match="path= is for the factor"):
+            mh.min_eig(X, "relu", path=tmp_path / "factor", **other)
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    with pytest.raises(OSError, match=r"the factor takes 16\.\d MB, and 1 kB are free") as full:
+        mh.min_eig(X, "relu", path=tmp_path / "factor", **ask)
+    assert full.value.errno == errno.ENOSPC
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_may_not_grow(tmp_path):
+    """RLIMIT_FSIZE stands for a full disk that the look before missed: nothing is left behind."""
+    F, _ = made(sphere(900, 5), tmp_path / "factor")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        with pytest.raises(OSError, match="free that much, or pass a path on another disk") as full:
+            F.factor(1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert full.value.errno in (errno.EFBIG, errno.ENOSPC)
+    assert not (tmp_path / "factor").exists()
+
+
+def test_a_proof_in_little_memory(tmp_path):
+    """certify='rigorous' factors in a file of its own, which goes when the proof is there."""
+    X, limit = sphere(1900, 8), least(1900, 8, "float64")
+    r = mh.min_eig(
+        X,
+        "relu",
+        method="shift-invert",
+        certify="rigorous",
+        path=tmp_path / "factor",
+        max_memory=limit,
+        rng=0,
+    )
+    truth = np.linalg.eigvalsh(RELU(X))[0]
+    assert r.lower_kind == "factorisation" and r.message == ""
+    assert r.lower <= truth <= r.upper and r.upper - r.lower <= 2e-6 * truth
+    assert [p.name for p in tmp_path.iterdir()] == ["factor"]
