@@ -174,9 +174,10 @@ def certified(
         lower, kind = theory(ker, result.n, None, points, certify)
         result = replace(result, lower=lower, lower_kind=kind)
     K = PointMatrix(points, ker)
-    held = points.nbytes + budget.product(result.n, task.threads) + budget.vectors(result.n, 8)
-    if task.path is None or held + factor_bytes(result.n, "float64") <= task.limit:
+    n = result.n
+    if task.path is None or nbytes(n, points.nbytes, task.threads) <= task.limit:
         return _certified(result, K, task)
+    held = points.nbytes + budget.product(n, 0) + budget.vectors(n, 8)
     try:
         K.file = FactorFile(f"{task.path}.proof", A, points, ker, ["float64"], task, held)
         found = _certified(result, K, task)

@@ -42,9 +42,11 @@ def refusal(problem: Problem) -> Refusal | None:
     panel = min(cholesky.in_file(n, sizes, t) for t in ladder)
     if problem.disk:
         return None if panel <= problem.limit else Refusal("a panel of the factor", panel)
-    size = size_text(out_of_core.file_bytes(n, ladder[-1]))
-    file = f"path=, for a file of {size} that holds the factor"
-    return Refusal("the factor", need, f", or {file}" if panel <= problem.limit else "")
+    stages = cholesky.stages(n, sizes, problem.precision, problem.limit, True)
+    if not stages:
+        return Refusal("the factor", need)
+    size = size_text(out_of_core.file_bytes(n, stages[-1]))
+    return Refusal("the factor", need, f", or path=, for a file of {size} that holds the factor")
 
 
 def pieces(
