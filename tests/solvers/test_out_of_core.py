@@ -269,7 +269,7 @@ def test_folders_disks_and_options(tmp_path, monkeypatch):
             mh.min_eig(X, "relu", path=bad, **ask)
     for other in ({"method": "lanczos"}, {"precision": "exact"}, {"width": 10}):
         with pytest.raises(ValueError, match="path= is for the factor"):
-            mh.min_eig(X, "relu", path=tmp_path / "factor", **other)
+            mh.min_eig(X, "tanh", path=tmp_path / "factor", **other)
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
     with pytest.raises(OSError, match=r"the factor takes 16\.\d MB, and 1 kB are free") as full:

@@ -159,10 +159,11 @@ def _nothing_fits(
         if found[sparse_inverse.NAME] is None
         else ""
     )
+    instead = refused[method].instead if method in refused else ""
     looser = "" if problem.precision == "auto" else ", or precision='auto', which may need less"
     return (
         f"{_takes(problem, method or least, refused[method or least])}. Nothing fits{estimate}; the least that "
-        f"does is max_memory={enough(refused[least].needs + problem.copied)!r}, with method={least!r}{looser}."
+        f"does is max_memory={enough(refused[least].needs + problem.copied)!r}, with method={least!r}{looser}{instead}."
     )
 
 
