@@ -7,6 +7,7 @@ PYBIND11_MODULE(MEHLER_MODULE, m) {
     mehler::bind_layers(m);
     mehler::bind_gram(m);
     mehler::bind_leaves(m);
+    mehler::bind_disk(m);
     mehler::bind_cholesky(m);
     mehler::bind_disk_factor(m);
     mehler::bind_solve(m);

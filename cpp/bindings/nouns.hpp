@@ -8,6 +8,7 @@ void bind_profile(pybind11::module_& m);
 void bind_layers(pybind11::module_& m);
 void bind_gram(pybind11::module_& m);
 void bind_leaves(pybind11::module_& m);
+void bind_disk(pybind11::module_& m);
 void bind_cholesky(pybind11::module_& m);
 void bind_disk_factor(pybind11::module_& m);
 void bind_solve(pybind11::module_& m);

@@ -55,6 +55,19 @@ void fill_lower(const Points& P, const Profile& h, const Tiling& tiling, Index I
         mirror(out, rows, columns);
 }
 
+// Of the entries of a tile, which is whole cache lines.
+template <class T>
+double sum_of_squares(const T* entry, Index count) {
+    constexpr Index lanes = Simd<double>::lanes;
+    Vec<double> squares[2] = {};
+    for (const T* end = entry + count; entry < end; entry += 2 * lanes)
+        for (int v = 0; v < 2; ++v) {
+            const Vec<double> x = widen(entry + v * lanes);
+            squares[v] += x * x;
+        }
+    return sum<double>(squares[0] + squares[1]);
+}
+
 template <class T>
 class PackedGram final : public Operator {
 public:
@@ -131,17 +144,9 @@ public:
         parallel_for(tiling_.tiles(), threads, monitor, [&](Index t) {
             Index I, J;
             tiling_.tile(t, I, J);
-            constexpr Index lanes = Simd<double>::lanes; // a tile is whole cache lines
-            const T* entry = data_.data() + tiling_.offset(I, J);
-            const T* end = entry + tiling_.height(I) * tiling_.columns(I, J);
-            Vec<double> squares[2] = {};
-            for (; entry < end; entry += 2 * lanes)
-                for (int v = 0; v < 2; ++v) {
-                    const Vec<double> x = widen(entry + v * lanes);
-                    squares[v] += x * x;
-                }
             sums[static_cast<std::size_t>(t)] =
-                (I == J ? 1.0 : 2.0) * sum<double>(squares[0] + squares[1]);
+                (I == J ? 1.0 : 2.0) * sum_of_squares(data_.data() + tiling_.offset(I, J),
+                                                      tiling_.height(I) * tiling_.columns(I, J));
         });
         double total = 0.0;
         for (const double part : sums)

@@ -72,7 +72,8 @@ void add_share(const Tiling& tiling, Index s, const double* panels, double* sums
     }
 }
 
-// tile_of(s, I, J) -> const T*: a tile's entries, valid until share s asks for its next one.
+// tile_of(s, I, J) -> const T*: a tile's entries, valid until share s asks for its next one. It may
+// have done(s), which is told of the end of a share.
 template <class T, int B, class TileOf>
 void symmetric_product(const Tiling& tiling, const double* V, double* Y, int threads,
                        Monitor& monitor, const TileOf& tile_of) {
@@ -90,6 +91,8 @@ void symmetric_product(const Tiling& tiling, const double* V, double* Y, int thr
     });
     const auto share = [&](Index s) {
         add_share<T, B>(tiling, s, packed, added + s * n * B, monitor, tile_of);
+        if constexpr (requires { tile_of.done(s); })
+            tile_of.done(s);
     };
     parallel_for(shares, threads, monitor, share);
     parallel_for(tiling.panels, threads, monitor, [&](Index I) {

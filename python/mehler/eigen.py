@@ -144,17 +144,20 @@ def min_eig(
         bound), or 'auto': the one that :func:`plan` expects to resolve the value in least time,
         which it says with its reason ('sparse-inverse' has to be asked for).
     storage
-        'auto': in this process. A :class:`Dask`: in the memory of its workers, by 'lanczos' or 'preconditioned'
-        and precision up to 'double'; everything else stays in this process.
+        'auto': in the memory of this process or, where it does not suffice, in a file at ``path``. A :class:`Dask`:
+        in the memory of its workers, by 'lanczos' or 'preconditioned' and precision up to 'double';
+        everything else stays in this process.
     max_memory
         Bytes, or a text such as '10GB', that this call may allocate: matrix or factor, basis, work space,
         and copies of the points that conversion and normalising make; X itself is not counted. Default:
         80 % of what the system has free. Where the basis has to be short, Lanczos restarts and takes
         more products; where no storage of K fits, entries are computed again in every product.
     path
-        A file for the factor of 'shift-invert' where it does not fit into ``max_memory`` (8 or 4 bytes
-        for each of its n^2 / 2 entries); not made where it fits. A call that was killed goes on
-        from the file, and one that was completed uses its factor again: see docs/out-of-core.md.
+        A file that may hold what ``max_memory`` does not: for 'lanczos' and 'preconditioned' the tiles of K, streamed
+        in every product (storage 'disk' of :func:`gram`); for 'shift-invert' the factor, in ``path``.factor; for
+        certify='rigorous' the factor of the proof, in ``path``.proof, until it is there. 8 or 4 bytes for
+        each of n^2 / 2 entries. No file is made where memory suffices. Killed at any moment, the same call
+        goes on from the file, which stays: see docs/disk.md and docs/out-of-core.md.
     time_limit
         Seconds, from the call on, after which the work ends with what is known, status
         'budget-limited'; kept to within about a second, except in LAPACK (the dense route) and in
@@ -179,12 +182,12 @@ def min_eig(
     Raises
     ------
     TypeError, ValueError
-        Bad points or options; found, expected and remedy are in the message.
+        Bad points or options, or ``path`` holds something else; found, expected and remedy are in the message.
     MemoryError
         The method does not fit into ``max_memory``; says what does, or the smallest ``max_memory`` that
         works; raised before anything of the size of K is allocated.
     OSError
-        The file at ``path`` cannot be made, read or written, or the disk is full.
+        The file at ``path`` cannot be made, read or written, is in use, or has been cut or altered; the disk is full.
 
     Warns
     -----
@@ -225,9 +228,7 @@ def min_eig(
         )
     if width is not None or weights is not None:
         if path is not None:
-            raise ValueError(
-                "path= is for the factor of a kernel matrix at infinite width; leave it out."
-            )
+            raise ValueError("path= serves kernels of infinite width; leave it out, or width=.")
         result = factored.min_eig(
             X,
             kernel_of(activation, kernel, depth, weight_var, bias_var),

@@ -6,6 +6,7 @@ are such that neither float32 entries nor squares of norms leave their range.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +18,12 @@ from . import _core
 from ._arrays import Array, as_points, choice, flag, memory_limit, thread_count, tolerance
 from .activations import Activation
 from .kernels import Kernel, gradient_kernel, nngp, ntk
+from .operators.disk import as_path
 from .planning.problem import Problem, problem_of
 from .solvers import ladder
 
 METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned", "sparse-inverse")
+IN_FILES = ("auto", "lanczos", "preconditioned", "shift-invert")  # that path= serves
 PRECISIONS = ("auto", "single", "double", *ladder.BEYOND)
 CERTIFICATES = ("auto", "rigorous", "preconditioned", "theory", "none")
 KERNELS = {"gradient": gradient_kernel, "nngp": nngp, "ntk": ntk}
@@ -129,22 +132,18 @@ def posed(
 
 
 def file_of(path: Any, method: str, precision: str) -> str | None:
-    """The file that a factor may go into; refuses one that no route would use."""
+    """The file for what memory does not hold; refuses one that no route would use."""
     if path is None:
         return None
-    if not isinstance(path, str | os.PathLike) or not isinstance(name := os.fspath(path), str):
-        raise TypeError(
-            f"path must be a text or a path object, of a file for the factor; got {type(path).__name__}."
-        )
-    if not name:
-        raise ValueError("path is empty; pass the name of a file, or leave it out.")
-    if method not in ("auto", "shift-invert") or precision in ladder.BEYOND:
-        asked = (
-            f"method={method!r}" if precision not in ladder.BEYOND else f"precision={precision!r}"
-        )
+    name = as_path(path)
+    if method not in IN_FILES or precision in ladder.BEYOND:
         raise ValueError(
-            f"path= is for the factor of method='shift-invert', in double precision or single; got {asked}. "
-            "Leave path out."
+            "path= holds the tiles of 'lanczos' and 'preconditioned' or the factor of 'shift-invert', in double "
+            f"precision or single; got method={method!r}, precision={precision!r}. Leave path out."
+        )
+    if os.path.isdir(name):
+        raise IsADirectoryError(
+            errno.EISDIR, "path must name a file; found a directory: pass another path", name
         )
     return name
 

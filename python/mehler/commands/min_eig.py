@@ -33,6 +33,7 @@ def add(sub: argparse.ArgumentParser) -> None:
     shared.kernel(sub)
     shared.question(sub)
     shared.time_limit(sub)
+    shared.path(sub)
     sub.add_argument(
         "--width",
         type=int,
@@ -65,6 +66,7 @@ def run(options: argparse.Namespace, say: Say) -> int:
         **shared.asked(options),
         width=options.width,
         time_limit=options.time_limit,
+        path=options.path,
         rng=options.seed,
         progress=not options.quiet and sys.stderr.isatty(),
     )

@@ -119,6 +119,16 @@ def memory(sub: argparse.ArgumentParser) -> None:
     )
 
 
+def path(sub: argparse.ArgumentParser) -> None:
+    """Where that goes which memory does not hold."""
+    sub.add_argument(
+        "--path",
+        metavar="FILE",
+        help="a file for the matrix, or FILE.factor for its factor, where it does not fit into --max-memory; it "
+        "stays, and the same command goes on with it after a kill",
+    )
+
+
 def time_limit(sub: argparse.ArgumentParser) -> None:
     """How long."""
     sub.add_argument(

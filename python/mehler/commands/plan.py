@@ -32,6 +32,7 @@ def add(sub: argparse.ArgumentParser) -> None:
     shared.data(sub)
     shared.kernel(sub)
     shared.question(sub)
+    shared.path(sub)
 
 
 def run(options: argparse.Namespace, say: Say) -> int:
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace, say: Say) -> int:
     act = the_activation(options.activation, options.param)
     X = points(options, say)
     say_norms(X, options.normalize, say)
-    found = mehler.plan(X, act, **shared.asked(options))
+    found = mehler.plan(X, act, **shared.asked(options), path=options.path)
     if options.json:
         asked = {name: getattr(options, name) for name in ECHOED}
         asked |= {"activation": call(act), "mehler": mehler.__version__}

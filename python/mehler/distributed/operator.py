@@ -50,7 +50,7 @@ class DaskGram(Gram):
         normalize: bool = False,
     ) -> None:
         n, d = (int(size) for size in X.shape)
-        self.kernel, self.storage, self.threads = kernel, "dask", threads
+        self.kernel, self.storage, self.threads, self.path = kernel, "dask", threads, None
         self.shape, self.kind = (n, n), dtype
         self.dtype = np.dtype("float64" if dtype == "fixed32" else dtype)
         self._array = None

@@ -27,13 +27,14 @@ from .._arrays import (
 )
 from ..activations import Activation
 from ..kernels import Kernel, gradient_kernel
+from . import disk
 from .layered import LayeredPoints, layered, layers_of, warn_of
 from .packed import BYTES, PACKED, Packed, fill
 
 if TYPE_CHECKING:
     from ..distributed import Dask
 
-STORAGES = ("auto", "dense", "packed", "matrix-free")
+STORAGES = ("auto", "dense", "packed", "matrix-free", "disk")  # by name; mehler.Dask is no name
 DTYPES = ("float64", "float32")
 TILE = 256
 
@@ -48,7 +49,9 @@ class Gram:
     kernel
         The kernel.
     storage
-        'dense', 'packed', 'matrix-free' or 'dask'.
+        'dense', 'packed', 'matrix-free', 'disk' or 'dask'.
+    path
+        The file of tiles on disk; None for other storages.
     dtype
         Of the stored entries; solvers also pass 'fixed32' (``packed``), whose entries are given out as float64.
     threads
@@ -76,7 +79,7 @@ class Gram:
     True
     >>> K.as_linear_operator().shape  # for SciPy's solvers
     (100, 100)
-    >>> K.close()  # frees what other processes hold of it: here, nothing
+    >>> K.close()  # lets go of a file, or of what other processes hold: here, nothing
     """
 
     def __init__(
@@ -89,8 +92,9 @@ class Gram:
         threads: int | None,
         ask: Callable[[str, int, int, float, float], bool] | None = None,
         made: Packed | None = None,
+        path: str | None = None,
     ) -> None:
-        self.kernel, self.storage, self.threads = kernel, storage, threads
+        self.kernel, self.storage, self.threads, self.path = kernel, storage, threads, path
         self.shape = (n, n)
         self.kind = dtype
         self.dtype = np.dtype("float64" if dtype == "fixed32" else dtype)
@@ -105,6 +109,11 @@ class Gram:
                 made = fill(points, profile, dtype, count, ask, top)
             packed = made
             self.op, self.pairs = packed, packed.pairs()
+        elif storage == "disk":
+            assert path is not None
+            top = float(np.max(core_diagonal(points, kernel)))
+            tiles = disk.opened(points, kernel, dtype, path, count, ask, top)
+            self.op, self.pairs = tiles, tiles.pairs()
         elif storage == "dense":
             self._array, self.pairs = _core.dense_gram(points, profile, dtype, count, ask)
             self.op = _core.DenseOperator(np.ascontiguousarray(self._array, dtype=np.float64))
@@ -135,22 +144,46 @@ class Gram:
         return self.op
 
     @property
+    def tiles(self) -> disk.Disk:
+        """The tiles of disk storage in the core."""
+        if not isinstance(self.op, disk.DISK):
+            raise ValueError(
+                f"the operator on {self.path!r} is closed; call gram again with its path."
+            )
+        return self.op
+
+    def close(self) -> None:
+        """Let go of what is not in this process's memory; also at the end of a ``with`` block.
+
+        The file of storage 'disk' is closed and stays where it is; tiles on workers are freed. Products with either
+        are refused from then on. Storages in memory have nothing to let go of.
+
+        Returns
+        -------
+        None
+        """
+        if self.storage == "disk" and isinstance(self.op, disk.DISK):
+
+            def product(_: Array) -> Array:
+                return self.tiles.diagonal()  # refuses
+
+            self.op = _core.CallableOperator(product, self.shape[0])
+
+    def __enter__(self) -> Gram:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
     def nbytes(self) -> int:
-        """Bytes that the storage takes."""
+        """Bytes of memory that the storage takes."""
         return int(self._array.nbytes if self._array is not None else self.op.nbytes)
 
     @property
     def held(self) -> int:
         """Bytes of them that this process holds."""
         return self.nbytes
-
-    def close(self) -> None:
-        """Let go of what lies elsewhere: nothing, of a storage in this process.
-
-        Returns
-        -------
-        None
-        """
 
     def __matmul__(self, V: Any) -> Array:
         """K V.
@@ -193,6 +226,8 @@ class Gram:
         """
         if isinstance(self.op, PACKED):
             return self.op.diagonal()
+        if self.storage == "disk":
+            return self.tiles.diagonal()
         return core_diagonal(self._points, self.kernel)
 
     def toarray(self) -> np.ndarray[Any, Any]:
@@ -208,6 +243,14 @@ class Gram:
         count = thread_count(self.threads)
         if isinstance(self.op, PACKED):
             return self.op.dense(count)
+        if self.storage == "disk":
+            need, free = self.shape[0] ** 2 * self.dtype.itemsize, memory_limit(None)
+            if need > free:
+                raise MemoryError(
+                    f"the full matrix of n={self.shape[0]} takes {size_text(need)}, more than "
+                    f"{size_text(free)}, 80 % of what is free; multiply by K instead."
+                )
+            return self.tiles.dense(count)
         return _core.dense_gram(self._points, self.kernel.h.compiled, str(self.dtype), count)[0]
 
     def as_linear_operator(self) -> Any:
@@ -241,6 +284,12 @@ class Gram:
         )
 
     def __repr__(self) -> str:
+        if self.storage == "disk":
+            size = size_text(self.op.on_disk) if isinstance(self.op, disk.DISK) else "closed"
+            return (
+                f"<Gram {self.shape[0]} x {self.shape[1]}, disk {self.dtype}, {size} at {self.path!r}, "
+                f"{self.kernel!r}>"
+            )
         return (
             f"<Gram {self.shape[0]} x {self.shape[1]}, {self.storage} {self.dtype}, "
             f"{size_text(self.nbytes)}, {self.kernel!r}>"
@@ -328,6 +377,8 @@ def storage_bytes(n: int, storage: str, dtype: str) -> int:
         full = (panels - 1) * panels // 2 * TILE * TILE
         height, width = -(-last // 2) * 2, (panels - 1) * TILE + -(-last // 16) * 16
         return size * (full + height * width)
+    if storage == "disk":
+        return disk.bytes_for(n, dtype, thread_count(None))
     return 2 * TILE * TILE * 8 * thread_count(None)
 
 
@@ -341,6 +392,7 @@ def gram(
     normalize: bool = False,
     progress: bool | None = None,
     callback: Callable[[Any], Any] | None = None,
+    path: Any = None,
 ) -> Gram:
     """The kernel matrix of points, K_ij = (|x_i| |x_j|)^q h(cos_ij) for homogeneous activations, as an operator that multiplies blocks of vectors.
 
@@ -351,9 +403,10 @@ def gram(
     kernel
         A kernel, or an activation (its gradient kernel is taken).
     storage
-        'dense', 'packed' (lower tiles), 'matrix-free' (tiles recomputed in every product), or
-        'auto': packed when it fits into ``max_memory``, else matrix-free. A :class:`Dask`: lower tiles in
-        the memory of its workers; X may then be a dask array, which does not pass this process.
+        'dense', 'packed' (lower tiles), 'matrix-free' (tiles recomputed in every product), 'disk' (lower tiles
+        in the file ``path``), or 'auto': packed when it fits into ``max_memory``, else disk when a path is
+        given, else matrix-free. A :class:`Dask`: lower tiles in the memory of its workers; X may then be a
+        dask array, which does not pass this process.
     dtype
         'float64' or 'float32', of the stored entries; they are computed in float64. Products are
         returned in float64.
@@ -368,6 +421,9 @@ def gram(
     callback
         Called at most ten times a second with a state; a true return value stops the work
         (KeyboardInterrupt), an exception propagates.
+    path
+        A file for storage 'disk'. One that is there already is used when it holds tiles of the same points, kernel
+        and dtype, and refused else; one that is not finished is gone on with. It stays; remove it like any file.
 
     Returns
     -------
@@ -379,7 +435,10 @@ def gram(
     TypeError
         X is no array of real numbers, normalize no bool, threads no integer.
     ValueError
-        Bad points, unknown storage or dtype, norms at which the activation cannot be evaluated.
+        Bad points, unknown storage or dtype, norms at which the activation cannot be evaluated; storage 'disk'
+        without a path, or a file of something else.
+    OSError
+        The file cannot be made, read or written, is in use, or has been cut or altered; the disk is full.
     MemoryError
         The storage does not fit into ``max_memory``; raised before anything is allocated.
 
@@ -391,6 +450,15 @@ def gram(
     ((300, 300), True)
     >>> V = np.ones((300, 2))
     >>> np.allclose(K @ V, mh.gradient_kernel("relu")(X) @ V, rtol=1e-6)
+    True
+
+    On disk, in a file that the next call with the same points and kernel finds again:
+
+    >>> import tempfile, pathlib
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder) / "relu.tiles"
+    ...     with mh.gram(X, "relu", storage="disk", dtype="float32", path=file) as on_disk:
+    ...         print(np.array_equal(on_disk @ V, K @ V))
     True
     """
     from .._progress import Reporter
@@ -411,13 +479,25 @@ def gram(
     A = as_points(X)
     n = len(A)
     limit = memory_limit(max_memory)
+    place = None if path is None else disk.as_path(path)
     if storage == "auto":
-        storage = "packed" if storage_bytes(n, "packed", dtype) <= limit else "matrix-free"
+        storage = "matrix-free" if place is None else "disk"
+        if storage_bytes(n, "packed", dtype) <= limit:
+            storage = "packed"
+    elif storage == "disk" and place is None:
+        raise ValueError("storage='disk' needs path=, a file for the tiles; got path=None.")
+    elif storage != "disk" and place is not None:
+        raise ValueError(f"path= belongs to storage='disk' or 'auto'; got storage={storage!r}.")
     need = storage_bytes(n, storage, dtype)
     if need > limit:
         fits = [
             f"storage={s!r}, dtype={t!r} takes {size_text(storage_bytes(n, s, t))}"
-            for s, t in (("packed", "float64"), ("packed", "float32"), ("matrix-free", "float64"))
+            for s, t in (
+                ("packed", "float64"),
+                ("packed", "float32"),
+                ("disk", dtype),
+                ("matrix-free", "float64"),
+            )
             if storage_bytes(n, s, t) <= limit
         ]
         raise MemoryError(
@@ -432,7 +512,8 @@ def gram(
         check_float32(core_diagonal(points, kernel))
     with Reporter(progress, callback) as report:
         try:
-            return Gram(points, n, kernel, storage, dtype, threads, report.ask)
+            place = place if storage == "disk" else None
+            return Gram(points, n, kernel, storage, dtype, threads, report.ask, path=place)
         except _core.Interrupted:
             raise KeyboardInterrupt(report.why) from None
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from .. import _core
 from .._arrays import Array
+from .disk import Disk
 
 Packed = _core.Packed64 | _core.Packed32 | _core.PackedFixed32
 PACKED = (_core.Packed64, _core.Packed32, _core.PackedFixed32)
@@ -74,11 +75,11 @@ def reach(kind: str, error: float, n: int) -> float:
     return 4.0 * error / math.sqrt(n) if kind == "fixed32" else 2.0 * error
 
 
-def rounding(K: Packed, threads: int) -> float:
+def rounding(K: Packed | Disk, threads: int) -> float:
     """A bound of |E| <= |E|_F, E what storage leaves of K."""
-    if isinstance(K, _core.PackedFixed32):
+    if isinstance(K, (_core.PackedFixed32, _core.DiskFixed32)):
         return bound("fixed32", K.unit, K.size)
-    kind = "float32" if isinstance(K, _core.Packed32) else "float64"
+    kind = "float32" if isinstance(K, (_core.Packed32, _core.Disk32)) else "float64"
     return bound(kind, K.frobenius(threads), K.size)
 
 

@@ -18,7 +18,7 @@ from ..question import posed
 from ..solvers import ladder
 from . import plan_of
 from .plan import Plan
-from .rates import rates
+from .rates import rates, reading
 
 
 def plan(
@@ -49,7 +49,7 @@ def plan(
     X, activation, kernel, depth, weight_var, bias_var, normalize, precision, tol, certify, method
         As in :func:`min_eig`.
     max_memory, threads, path
-        As in :func:`min_eig`; nothing is written to the file.
+        As in :func:`min_eig`. A file that is there is read for a moment, to see how fast; nothing is written.
 
     Returns
     -------
@@ -91,7 +91,10 @@ def plan(
     if precision in ladder.BEYOND:
         refuse(points, f"precision={precision!r}")
         return ladder.foreseen(asked.problem(points), precision, asked.threads)
-    found = plan_of(asked.problem(points), rates(asked.threads), method)
+    known = rates(asked.threads)
+    if asked.path is not None:
+        known = dataclasses.replace(known, disk=reading(asked.path))
+    found = plan_of(asked.problem(points), known, method)
     if asked.scale == 1.0:
         return found
     return dataclasses.replace(found, lowest=asked.scale * found.lowest)

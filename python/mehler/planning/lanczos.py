@@ -39,7 +39,7 @@ def refusal(problem: Problem) -> Refusal | None:
 def refused(problem: Problem, needed: int, what: str) -> Refusal | None:
     """Unless ``needed`` bytes and the smallest storage that ``precision`` allows fit."""
     try:
-        need = room.least(problem.n, needed, problem.precision, problem.size)
+        need = room.least(problem.n, needed, problem.precision, problem.size, problem.disk)
     except ValueError as out_of_range:
         return Refusal(str(out_of_range))
     return None if need <= problem.limit else Refusal(what, need)
@@ -50,8 +50,8 @@ def pieces(
 ) -> dict[str, Work]:
     """The pieces of a run on one storage, each before what is spent beyond it."""
     fill = filling(problem, exact)
-    if storage == "packed":
-        fill += stored(problem, dtype)
+    if storage != "matrix-free":
+        fill += stored(problem, storage, dtype)
     return {
         "FILL": fill,
         "PRODUCT": product(problem, storage, dtype) * (steps + refining),
@@ -76,7 +76,13 @@ def cost(problem: Problem) -> Cost:
     """Up the precisions that fit, as the route goes."""
     n = problem.n
     stages = room.stages(
-        n, _needed(problem), problem.precision, problem.size, problem.single, problem.limit
+        n,
+        _needed(problem),
+        problem.precision,
+        problem.size,
+        problem.single,
+        problem.limit,
+        problem.disk,
     )
     return climb(problem, (_rung(problem, *stage) for stage in stages))
 

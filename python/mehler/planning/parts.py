@@ -72,16 +72,18 @@ def filling(problem: Problem, times: float = 1.0) -> Work:
     return Work(gemm64=2.0 * problem.d * count, profile=terms(problem) * count)
 
 
-def stored(problem: Problem, dtype: str) -> Work:
-    """A packed triangle, filled."""
-    return filling(problem) + Work(fresh=float(storage_bytes(problem.n, "packed", dtype)))
+def stored(problem: Problem, storage: str, dtype: str) -> Work:
+    """A packed triangle, filled, in memory or on disk."""
+    nbytes = float(storage_bytes(problem.n, "packed", dtype))
+    return filling(problem) + (Work(fresh=nbytes) if storage == "packed" else Work(disk=nbytes))
 
 
 def product(problem: Problem, storage: str, dtype: str) -> Work:
     """One product with a block of vectors."""
     if storage == "matrix-free":
         return filling(problem)
-    return Work(stream=BYTES[dtype] * entries(problem.n))
+    nbytes = BYTES[dtype] * entries(problem.n)
+    return Work(disk=nbytes) if storage == "disk" else Work(stream=nbytes)
 
 
 def recomputed(n: int) -> int:

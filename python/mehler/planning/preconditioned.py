@@ -94,8 +94,8 @@ def pieces(
         make = sparse_split(problem, m, int(rank))
         inverse = Work(stream=steps * n * (24.0 * m + 16.0 * rank))
     fill = filling(problem, exact)
-    if storage == "packed":
-        fill += stored(problem, dtype)
+    if storage != "matrix-free":
+        fill += stored(problem, storage, dtype)
     return {
         "MAKE": make,
         "FILL": fill,
@@ -152,7 +152,15 @@ def cost(problem: Problem) -> Cost:
         return lanczos.cost(problem)
     choice, rank, extra = preconditioner(problem)
     needed = room.beside(n, problem.held) + extra
-    stages = room.stages(n, needed, problem.precision, problem.size, problem.single, problem.limit)
+    stages = room.stages(
+        n,
+        needed,
+        problem.precision,
+        problem.size,
+        problem.single,
+        problem.limit,
+        problem.disk,
+    )
     found = climb(problem, (_rung(problem, *stage) for stage in stages))
     what = f"{rank} landmarks" if choice == "landmarks" else f"{rank} low-degree terms"
     if choice == "sparse":
@@ -211,7 +219,7 @@ def sharpened(problem: Problem, method: str, status: str) -> bool:
 def sharpening(problem: Problem) -> Work:
     """K stored in float64, a split, products with K and with the split."""
     n, m, rank = problem.n, sparse.neighbours(problem.span), preconditioner(problem)[1]
-    work = stored(problem, "float64") + sparse_split(problem, m, rank)
+    work = stored(problem, "packed", "float64") + sparse_split(problem, m, rank)
     each = product(problem, "packed", "float64") + Work(stream=n * (24.0 * m + 32.0 * rank))
     return work + each * CERTIFYING
 

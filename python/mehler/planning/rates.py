@@ -6,6 +6,8 @@ taken: that would make the answer depend on the clock (docs/decisions/0010-plan.
 
 from __future__ import annotations
 
+import mmap
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,6 +62,31 @@ def measure(threads: int) -> Rates:
     profile, fresh = _best(_profile(threads)), _best(_fresh)
     lapack = NOMINAL.lapack * gemm64 / NOMINAL.gemm64
     return Rates(gemm64, gemm32, profile, stream, fresh, lapack)
+
+
+def reading(path: str) -> float:
+    """Bytes a second at which the file is read past the system's cache, one piece after another.
+
+    Parameters
+    ----------
+    path
+        The file. What is not there yet, or too short, is taken to be read at the nominal rate.
+    """
+    piece = 4 << 20
+    try:
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECT", 0))
+    except OSError:
+        return NOMINAL.disk
+    with mmap.mmap(-1, piece) as room:  # begins on a page
+        try:
+            start, total = time.perf_counter(), 0
+            while time.perf_counter() - start < 2 * PATIENCE:
+                if os.preadv(file, [room], total) < piece:
+                    return NOMINAL.disk
+                total += piece
+            return total / (time.perf_counter() - start)
+        finally:
+            os.close(file)
 
 
 def _best(measured: Callable[[], float]) -> float:

@@ -17,6 +17,7 @@ from .._arrays import Array, beyond, enough, size_text
 from ..certificates.structure import zero_of
 from ..distributed.operator import DaskGram
 from ..kernels import Kernel
+from ..operators.disk import DISK
 from ..operators.foreign import check_size
 from ..operators.gram import Gram
 from ..operators.layered import refuse
@@ -63,6 +64,9 @@ def points_route(
 ) -> EigenResult:
     """lambda_min of the kernel matrix of points, which fits: ``stages`` is not empty.
 
+    Tiles that memory does not hold are in the file at ``task.path``, if there is one; those in float64 that
+    follow tiles of four bytes stand beside it, in ``task.path``.float64.
+
     Parameters
     ----------
     A, points
@@ -86,7 +90,8 @@ def points_route(
         needed += preconditioners.nbytes(low_rank, ker, n, d)
     size = largest_entry(points, ker)
     if workers is None:
-        plan = room.stages(n, needed, precision, size, single_of(points, ker), task.limit)
+        single, disk = single_of(points, ker), task.path is not None
+        plan = room.stages(n, needed, precision, size, single, task.limit, disk)
     else:
         ladder = room.ladder(precision, size, single_of(points, ker))
         plan = [("dask", t) for t in workers.fitting(n, points.d, ladder)]
@@ -100,7 +105,10 @@ def points_route(
             elif workers is not None:
                 K = workers.place(A, points, ker, dtype, task.threads)
             else:
-                K = Gram(points, n, ker, storage, dtype, task.threads, task.report.ask)
+                file = task.path if storage == "disk" else None
+                if file is not None and step > 0:
+                    file += "." + dtype
+                K = Gram(points, n, ker, storage, dtype, task.threads, task.report.ask, path=file)
             if step == 0:
                 pairs = K.pairs
                 zero = None if pairs is None else zero_of(pairs, A, points, ker, task.given)
@@ -360,7 +368,7 @@ def inverse_of(K: Any, k: int, task: Task) -> preconditioners.Preconditioner | N
 
 def single_error(K: Gram, threads: int) -> float:
     """A bound of |E|, E what storage in four bytes leaves of K."""
-    if isinstance(K.op, PACKED):
+    if isinstance(K.op, (*PACKED, *DISK)):
         return rounding(K.op, threads)
     if isinstance(K, DaskGram):
         return K.rounding()

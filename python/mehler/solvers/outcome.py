@@ -40,7 +40,7 @@ class Task:
     apart: int = 0  # bytes of ``limit`` beside the user's max_memory: of K, which is there already
     sight: Sight | None = None  # of the points, if somebody has looked already
     given: Array | None = None  # the points before they were normalised, where they were
-    path: str | None = None  # of a file for a factor that does not fit into memory
+    path: str | None = None  # as min_eig has it; the names of all files begin with it
 
     def seen(self, ker: Kernel, points: _core.Points) -> Sight:
         """The points as an approximate inverse sees them."""

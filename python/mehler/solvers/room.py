@@ -63,7 +63,7 @@ def ladder(precision: str, size: float, single: str) -> list[str]:
 
 
 def _candidates(
-    n: int, needed: int, precision: str, size: float, single: str
+    n: int, needed: int, precision: str, size: float, single: str, disk: bool
 ) -> list[tuple[int, str, str]]:
     """(bytes, storage, dtype), in the order in which they are tried.
 
@@ -77,9 +77,13 @@ def _candidates(
         The largest entry of K.
     single
         Which format of four bytes serves K (``operators.packed``).
+    disk
+        Whether there is a file for tiles.
     """
     steps = ladder(precision, size, single)
     found = [(storage_bytes(n, "packed", t) + needed, "packed", t) for t in steps]
+    if disk:
+        found += [(storage_bytes(n, "disk", t) + needed, "disk", t) for t in steps]
     if precision == "auto":  # entries computed again
         found.append(
             (storage_bytes(n, "matrix-free", "float64") + needed, "matrix-free", "float64")
@@ -88,16 +92,25 @@ def _candidates(
 
 
 def stages(
-    n: int, needed: int, precision: str, size: float, single: str, limit: int
+    n: int,
+    needed: int,
+    precision: str,
+    size: float,
+    single: str,
+    limit: int,
+    disk: bool = False,
 ) -> list[tuple[str, str]]:
     """(storage, dtype) that fit into ``limit``, in the order in which they are tried; none: [].
 
-    Entries are computed again in every product only where nothing can be stored.
+    Tiles lie on disk only where memory holds none, entries are computed again in every product only where
+    nothing can be stored.
     """
-    fits = [(s, t) for b, s, t in _candidates(n, needed, precision, size, single) if b <= limit]
-    return [f for f in fits if f[0] == "packed"] or fits
+    tried = _candidates(n, needed, precision, size, single, disk)
+    fits = [(s, t) for b, s, t in tried if b <= limit]
+    of = {storage: [f for f in fits if f[0] == storage] for storage in ("packed", "disk")}
+    return of["packed"] or of["disk"] or fits
 
 
-def least(n: int, needed: int, precision: str, size: float) -> int:
+def least(n: int, needed: int, precision: str, size: float, disk: bool = False) -> int:
     """Bytes of the smallest of them."""
-    return min(b for b, _, _ in _candidates(n, needed, precision, size, "float32"))
+    return min(b for b, _, _ in _candidates(n, needed, precision, size, "float32", disk))

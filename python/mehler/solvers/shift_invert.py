@@ -49,7 +49,7 @@ def points_route(
 ) -> EigenResult:
     """lambda_min of the kernel matrix of points, whose factor fits: ``stages`` is not empty.
 
-    Precisions whose factor does not fit into memory have it in the file at ``task.path``, if there is one.
+    Precisions whose factor does not fit into memory have it in a file, ``task.path``.factor, if there may be one.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def points_route(
     large = [t for t in precisions if needs[t] > task.limit]
     file: FactorFile | None = None
     if large and task.path is not None:
-        file = FactorFile(task.path, A, points, ker, large, task, held)
+        file = FactorFile(f"{task.path}.factor", A, points, ker, large, task, held)
         if file.begun is not None:  # what comes before it was given up
             precisions = precisions[precisions.index(file.begun[0]) :]
     first: list[Any] = []  # what the first fill saw
