@@ -54,17 +54,19 @@ def _complete(
     assert result.vectors is not None
     k, n, sign = len(result.values), result.n, -1.0 if largest else 1.0
     found, values = result.vectors, sign * result.values  # signed: ascending
-    size = sign * estimated_norm(exact, n, task)
+    norm = estimated_norm(exact, n, task)
     done, wanted, tol = result.applications + 3, 1, max(task.tol, LOOSE)
     while found.shape[1] < n:
         V = np.asfortranarray(np.linalg.qr(found)[0])
+        # all that is known goes beyond the k-th value, however little of |K| the estimate saw
+        limit = float(np.sort(values)[k - 1])
+        size = sign * (limit - float(np.min(values)) + norm)
         # from another start: what the first one could not see, it would not see again
         another = dataclasses.replace(task, tol=tol, seed=task.seed + found.shape[1], known=[])
         rest = again(V, size, min(wanted, n - V.shape[1]), another)
         done += rest.applications
         if rest.vectors is None or rest.interrupted or task.report.stopped:
             return _doubtful(result, done, task.report.why or rest.message)
-        limit = float(np.sort(values)[k - 1])
         limit -= task.tol * abs(limit)
         new = sign * rest.values
         if rest.resolved and new[0] - tol * abs(new[0]) >= limit:
@@ -76,7 +78,9 @@ def _complete(
             return _doubtful(result, done, rest.message)
         if new[0] >= limit:
             break
-        found, values = np.hstack([found, rest.vectors]), np.concatenate([values, new])
+        lower = new < limit  # the others may be known already, and only moved
+        found = np.hstack([found, rest.vectors[:, lower]])
+        values = np.concatenate([values, new[lower]])
         wanted, tol = min(k, AT_ONCE), max(task.tol, LOOSE) if wanted == 1 else task.tol
     if found.shape[1] == k:
         return replace(result, applications=done)
