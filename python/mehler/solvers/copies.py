@@ -84,11 +84,13 @@ def _complete(
         wanted, tol = min(k, AT_ONCE), max(task.tol, LOOSE) if wanted == 1 else task.tol
     if found.shape[1] == k:
         return replace(result, applications=done)
-    V = np.asfortranarray(found[:, np.argsort(values, kind="stable")[:k]])
+    # pairs of several runs are orthogonal to their residuals only: Rayleigh-Ritz in their span
+    V = np.asfortranarray(np.linalg.qr(found)[0])
     KV = exact.multiply(V, task.threads)
-    theta = np.einsum("ij,ij->j", V, KV)
-    order = np.argsort(sign * theta, kind="stable")
-    V, KV, theta = np.asfortranarray(V[:, order]), KV[:, order], theta[order]
+    H = V.T @ KV
+    theta, Y = np.linalg.eigh(0.5 * (H + H.T))
+    first = np.argsort(sign * theta, kind="stable")[:k]
+    theta, V, KV = theta[first], np.asfortranarray(V @ Y[:, first]), KV @ Y[:, first]
     residuals = np.linalg.norm(KV - V * theta, axis=0)
     value = float(theta[0])
     good = bool(np.all(residuals + result.floor <= task.tol * np.abs(theta)))
