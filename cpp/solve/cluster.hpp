@@ -25,8 +25,9 @@ public:
         if (V.cols() == k || solver.end != End::converged)
             return V;
         const double limit = solver.values[k - 1] + window_;
+        double lowest = solver.values[0];
         for (Index round = 0; round < most_rounds && V.cols() < V.rows(); ++round) {
-            const Deflated rest(K_, V, solver.norm);
+            const Deflated rest(K_, V, limit - lowest + solver.norm); // beyond the limit
             EigenOptions o = solver.options();
             o.wanted = 1;
             o.floor = std::max(o.floor, 0.1 * window_);
@@ -42,6 +43,7 @@ public:
             }
             if (again->values[0] > limit)
                 break;
+            lowest = std::min(lowest, again->values[0]);
             append(V, again->vectors(window_));
         }
         return V;
