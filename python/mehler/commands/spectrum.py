@@ -56,10 +56,6 @@ def run(options: argparse.Namespace, say: Say) -> int:
     found = spectrum(
         X, act, **asked, rng=options.seed, progress=not options.quiet and sys.stderr.isatty()
     )
-    if options.plot is not None:
-        figure = found.plot()
-        assert figure is not None
-        figure.savefig(options.plot)
     if options.json:
         said = {"kind" if k == "kernel" else k: v for k, v in asked.items()}
         said.pop("method")
@@ -70,4 +66,8 @@ def run(options: argparse.Namespace, say: Say) -> int:
         )
     else:
         print(in_shell(str(found)))
+    if options.plot is not None:
+        figure = found.plot()
+        assert figure is not None
+        figure.savefig(options.plot)
     return INTERRUPTED if found.interrupted else OK

@@ -294,7 +294,7 @@ def _quadrature(
     seen = _core.quadrature(
         task.op, deflated, probes, steps, int(seeds[1]), task.threads, task.report.ask
     )
-    if seen["steps"] < 2:
+    if seen["stopped"] and seen["steps"] < 2:
         raise KeyboardInterrupt(task.report.why or "interrupted before the second step")
     if seen["stopped"]:
         why = task.report.why or "interrupted"

@@ -23,10 +23,14 @@ POINTS = 240  # of the curve
 
 def figure(density: SpectralDensity) -> Figure:
     """Histogram and cumulative count beside each other."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+    try:
+        import matplotlib as mpl
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError(
+            "plot needs matplotlib, which is not installed: python -m pip install 'mehler[plot]'"
+        ) from None
     with mpl.rc_context(STYLE):  # type: ignore[arg-type]
         fig = Figure(figsize=(11.2, 4.2), dpi=130, layout="constrained")
         FigureCanvasAgg(fig)

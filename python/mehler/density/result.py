@@ -180,7 +180,9 @@ class SpectralDensity(Known):
 
     @property
     def negative(self) -> Interval:
-        """How many eigenvalues lie below -floor: negative beyond rounding."""
+        """How many eigenvalues lie below -floor: negative beyond rounding; none of a kernel matrix."""
+        if self.semidefinite:
+            return Interval(0.0, 0.0, 0.0)
         return self.count_below(math.nextafter(-self.floor, -math.inf))
 
     def ritz_values(self) -> tuple[Array, Array]:
@@ -279,14 +281,15 @@ class SpectralDensity(Known):
 
     @property
     def smallest(self) -> Interval:
-        """lambda_min."""
+        """lambda_min; no estimate where rounding hides it."""
         if not len(self.low):
             least = 0.0 if self.semidefinite else -math.inf
             seen = math.inf if self.probes is None else self.probes.lowest() + self.floor
             return Interval(least, math.nan, seen)
         value, error = float(self.low[0]), float(self.low_error[0])
-        least = value - error
-        return Interval(max(least, 0.0) if self.semidefinite else least, value, value + error)
+        least = max(value - error, 0.0) if self.semidefinite else value - error
+        hidden = abs(value) <= self.floor and error > 0.0
+        return Interval(least, math.nan if hidden else value, value + error)
 
     @property
     def largest(self) -> Interval:

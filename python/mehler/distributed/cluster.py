@@ -78,6 +78,7 @@ class Dask:
                 raise ValueError("workers must name at least one worker, or be None for all.")
         self._given, self.workers = client, workers
         self._made: Any = None
+        self._closed = False
         self._options = {
             "n_workers": None if n_workers is None else integer(n_workers, "n_workers"),
             "threads_per_worker": threads_per_worker,
@@ -96,9 +97,13 @@ class Dask:
         ------
         ImportError
             Dask is not installed.
+        ValueError
+            The workers on this machine are closed.
         """
         if self._given is not None:
             return self._given
+        if self._closed:
+            raise ValueError("this mh.Dask() is closed; make another.")
         if self._made is None:
             try:
                 import distributed
@@ -120,6 +125,7 @@ class Dask:
         -------
         None
         """
+        self._closed = True
         if self._made is not None:
             (client, cluster), self._made = self._made, None
             client.close()
