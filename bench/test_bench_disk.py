@@ -95,7 +95,7 @@ mh.min_eig(X[:1500], "relu", method="lanczos")
 with open("/proc/self/clear_refs", "w") as f:
     f.write("5")  # the mark goes back to what is resident now
 base = high_water()
-r = mh.min_eig(X, "relu", path=path, max_memory=memory, certify="none", method=method)
+r = mh.min_eig(X, "relu", path=path, max_memory=memory, certify="none", method=method, rng=0)
 print(json.dumps([r.value, r.residual, r.status, r.method, r.message, r.applications, high_water() - base, r.seconds]))
 """
 
