@@ -124,7 +124,7 @@ def path(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--path",
         metavar="FILE",
-        help="a file for the matrix, or FILE.factor for its factor, where it does not fit into --max-memory; it "
+        help="a file for what does not fit into --max-memory (the matrix, or its factor in FILE.factor); it "
         "stays, and the same command goes on with it after a kill",
     )
 
