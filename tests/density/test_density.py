@@ -387,3 +387,20 @@ def test_one_by_one(A):
     assert math.log(float(np.asarray(A)[0, 0])) in density.logdet()
     zero = mh.spectrum(np.zeros((4, 4)))
     assert zero.below_floor == (4, 4, 4) and zero.logdet().lower == -math.inf
+
+
+@pytest.mark.parametrize(
+    "values", [np.ones(60), np.zeros(60), np.full(7, 3.0), np.r_[np.ones(50), 5.0, 6.0, 7.0]],
+    ids=["one", "zero", "three", "outliers"],
+)  # fmt: skip
+def test_a_spectrum_of_one_value_ends_at_the_first_step(values):
+    """Nothing is left for a second step of Lanczos: no interrupt, and everything is known."""
+    found = mh.spectrum(np.diag(values), method="quadrature", rng=0)
+    assert not found.interrupted and str(found)
+    for x in (0.5, 1.5, 4.0, 10.0):
+        lower, _, upper = found.count_below(x)
+        assert lower <= np.sum(values < x) <= upper
+    if values.min() > 0:
+        assert np.sum(np.log(values)) in found.logdet() or abs(found.logdet().value) < 1e-12
+    assert found.frobenius_squared.lower <= np.sum(values**2) * (1 + 1e-12)
+    assert found.frobenius_squared.upper >= np.sum(values**2) * (1 - 1e-12)

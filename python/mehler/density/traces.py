@@ -111,6 +111,9 @@ def _least(r: Function, a: float, b: float, pole: float) -> float:
     if b <= a:
         return float(r(np.array([a]))[0])
     origin = pole if math.isfinite(pole) else a - 1e-3 * (b - a)
+    if not a - origin > 0.0:  # a and b are neighbouring doubles, or nearly
+        ends = r(np.array([a, b]))
+        return float(2.0 * np.min(ends) - np.max(ends))
     x = origin + np.geomspace(a - origin, b - origin, GRID)
     x[0], x[-1] = a, b
     y = r(x)

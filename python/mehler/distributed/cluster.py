@@ -40,7 +40,7 @@ class Dask:
 
     Examples
     --------
-    >>> print(mh.Dask.model(n=100_000, workers=4, threads=8, d=50, dtype="float32"))  # before there is a cluster
+    >>> print(mh.Dask.model(n=100_000, workers=4, threads=8, d=50, dtype="float32"))
     n = 100000 float32 on 4 workers
     on each worker     5.02 GB of tiles
     a product with 2   8 messages, 6.4 MB to the workers, 6.4 MB from them, 40.1 Gflop
