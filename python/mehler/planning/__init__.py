@@ -257,7 +257,8 @@ def _reason(problem: Problem, rows: dict[str, Candidate], chosen: str) -> str:
         return f"{said}; no other method that fits is expected to resolve the value."
     following = min(able if row.status == "resolved" else others, key=lambda r: r.nominal)
     times = following.nominal / row.nominal
-    said += f"; {following.method}, the next, would take {times:.2g} times as long"
+    longer = f"{times:.2g} times as long" if times >= 1.05 else "as long"
+    said += f"; {following.method}, the next, would take {longer}"
     quicker = min([row, *(able if row.status == "resolved" else others)], key=lambda r: r.seconds)
     if quicker is not row and quicker.seconds < 0.9 * row.seconds:
         said += f" at nominal rates, which decide (as measured now, {quicker.method} is quicker)"
