@@ -39,12 +39,12 @@ def choose(ker: Kernel, n: int, d: int) -> str:
     In many dimensions near points make the smallest eigenvalue, whatever the activation: neighbours know them,
     landmarks what is common to all. Landmarks alone take two to five times the products.
     """
-    if d <= sparse.TREE_UP_TO:
-        if sparse.local(ker) and n >= 64:
-            return "sparse"
-    elif n >= CROWD and low_degree_rank(ker, n, d)[0] < 2:
+    few = d <= sparse.TREE_UP_TO
+    if few and sparse.local(ker) and n >= 64:
         return "sparse"
-    return "low-degree" if low_degree_rank(ker, n, d)[0] >= 2 else "landmarks"
+    if low_degree_rank(ker, n, d)[0] >= 2:
+        return "low-degree"
+    return "landmarks" if few or n < CROWD else "sparse"
 
 
 def rank(choice: str, ker: Kernel, n: int, d: int) -> int:
