@@ -6,8 +6,11 @@
 // then, and a restart keeps the lowest Ritz vectors. Each step costs one block product, whose
 // images K V are kept, so that residuals are true residuals. The block holds the lowest Ritz pairs,
 // wanted or not: a neighbour that only looks converged shows itself in its company.
-// (Morgan and Scott 1986; Stathopoulos and Saad 1998.)
+// (Morgan and Scott 1986; Stathopoulos and Saad 1998; of preconditioners with an exact part, Mandel
+// 1993.)
 #pragma once
+#include <optional>
+
 #include "solve/eigensolver.hpp"
 
 namespace mehler {
@@ -59,15 +62,42 @@ public:
         return V;
     }
 
-    Vector precondition(const Matrix& V, const Vector& s, double) const override {
+    // Exactly what the basis B knows of A = K - theta, P on the rest (balancing, Mandel 1993):
+    //
+    //     B E^-1 B^t + (I - B E^-1 (A B)^t) P^-1 (I - A B E^-1 B^t),     E = B^t A B
+    //
+    // without the wanted Ritz pairs, which are those of V.
+    Vector precondition(const Matrix& V, const Vector& s, double theta, double) const override {
+        const Vector c = coarse(basis_.inner(s.data(), 1), theta);
+        Matrix both(n_, 2); // B c, and s - A B c
+        both << Vector::Zero(n_), s;
+        Matrix weights(c.size(), 2);
+        weights << c, theta * c;
+        basis_.add(weights, both.data());
+        images_.add(-c, both.col(1).data());
         Vector z(n_);
-        inverse_.apply(s.data(), z.data(), 1, options_.threads, monitor_);
+        inverse_.apply(both.col(1).data(), z.data(), 1, options_.threads, monitor_);
+        const Vector h = images_.inner(z.data(), 1) - theta * basis_.inner(z.data(), 1);
+        z += both.col(0);
+        basis_.add(-coarse(h, theta), z.data());
         return z - V * (V.transpose() * z).eval();
     }
     bool complete() const override { return basis_.columns() >= n_; }
     Index order() const override { return 2 * basis_.columns(); } // with the images
 
 private:
+    // E^-1 h, in the Ritz pairs of the whole basis that lie above theta
+    Vector coarse(const Vector& h, double theta) const {
+        if (!all_)
+            all_.emplace(T_);
+        Vector y = all_->eigenvectors().transpose() * h;
+        for (Index j = 0; j < y.size(); ++j) {
+            const double gap = all_->eigenvalues()[j] - theta;
+            y[j] = j < values.size() || !(gap > 0.0) ? 0.0 : y[j] / gap;
+        }
+        return all_->eigenvectors() * y;
+    }
+
     void start() {
         monitor_.phase("preconditioned", 0);
         W_ = Matrix(n_, b_);
@@ -205,7 +235,8 @@ private:
     const Index targets_, most_;
     Basis basis_, images_;
     Matrix T_, W_, image_, ritz_;
-    Vector theta_; // of ritz_
+    Vector theta_;                                                     // of ritz_
+    mutable std::optional<Eigen::SelfAdjointEigenSolver<Matrix>> all_; // of T, when run() has ended
 };
 
 } // namespace mehler

@@ -43,7 +43,8 @@ public:
     virtual Matrix vectors(double window) = 0;
     static constexpr Index most_guards = 16;
     // About (K - theta)^-1 s on the complement of V; tau: the mean of the spectrum that s sees.
-    virtual Vector precondition(const Matrix& V, const Vector& s, double tau) const = 0;
+    virtual Vector precondition(const Matrix& V, const Vector& s, double theta,
+                                double tau) const = 0;
     virtual bool complete() const = 0; // the basis spans the whole space
     virtual Index order() const = 0;   // vectors in the basis
     const EigenOptions& options() const { return options_; }

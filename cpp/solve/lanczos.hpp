@@ -72,7 +72,7 @@ public:
 
     // What the basis knows of K - theta, tau for the rest:
     // Q (T - theta)^+ Q^t + (I - Q Q^t) / tau.
-    Vector precondition(const Matrix& V, const Vector& s, double tau) const override {
+    Vector precondition(const Matrix& V, const Vector& s, double, double tau) const override {
         const Vector h = basis_.inner(s.data(), 1).topRows(k_);
         const Vector y = T_.solve_beside(h, ritz_, V.cols()) - h / tau;
         Vector z = s / tau;

@@ -17,7 +17,7 @@ namespace mehler {
 struct RefineOptions {
     double tol = 1e-6, floor = 0.0;                         // goal: |r| <= max(tol |theta|, floor)
     double error = std::numeric_limits<double>::infinity(); // |fast - exact|, at most
-    Index rounds = 6, inner = 200;
+    Index rounds = 6, inner = 400;
     int threads = 1;
 };
 
@@ -171,7 +171,7 @@ private:
         double tau = s.dot(image) / s.squaredNorm();
         if (!(tau > 0.0))
             tau = 1.0;
-        Vector q = solver_.precondition(V, s, tau), p, Ap;
+        Vector q = solver_.precondition(V, s, theta, tau), p, Ap;
         double before = 0.0;
         for (Index step = 0; step < options_.inner && s.norm() > std::max(enough, noise * z.norm());
              ++step) {
@@ -188,7 +188,7 @@ private:
                 Ap = image + now / before * Ap;
             }
             before = now;
-            const Vector MAp = solver_.precondition(V, Ap, tau);
+            const Vector MAp = solver_.precondition(V, Ap, theta, tau);
             const double alpha = now / Ap.dot(MAp);
             if (!(alpha > 0.0))
                 break;
