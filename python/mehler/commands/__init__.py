@@ -6,9 +6,24 @@
 from __future__ import annotations
 
 import argparse
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from .writing import Say
+
+
+class Version(argparse.Action):
+    """``--version``: name and version on stdout; the version is looked up when it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **_: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="print the version and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        """Print and leave."""
+        from .. import __version__
+
+        print(f"mehler {__version__}")
+        parser.exit()
 
 
 class Command(Protocol):
@@ -38,6 +53,7 @@ def parser(commands: tuple[Command, ...]) -> argparse.ArgumentParser:
         "function and a data set give a neural network?",
         epilog="Exit codes: 0 ok, 2 usage or bad input, 3 not resolved, 130 interrupted.",
     )
+    whole.add_argument("--version", action=Version)
     subs = whole.add_subparsers(required=True, metavar="COMMAND")
     for command in commands:
         sub = subs.add_parser(command.NAME, help=command.TEXT, description=command.TEXT)

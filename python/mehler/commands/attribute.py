@@ -7,7 +7,7 @@ import sys
 
 from . import options as shared
 from .reading import points, say_norms, the_activation
-from .writing import INTERRUPTED, OK, UNRESOLVED, Say, call, in_shell, print_json
+from .writing import INTERRUPTED, OK, UNRESOLVED, Say, in_shell, print_answer
 
 NAME = "attribute"
 TEXT = "Which points make the smallest eigenvalue small."
@@ -57,12 +57,8 @@ def run(options: argparse.Namespace, say: Say) -> int:
         progress=not options.quiet and sys.stderr.isatty(),
     )
     if options.json:
-        said = {"kind" if k == "kernel" else k: v for k, v in asked.items()}
-        print_json(
-            {"data": options.data, "activation": call(act), "seed": options.seed}
-            | said
-            | found.to_dict()
-        )
+        more = {key: asked[key] for key in ("pairs", "top", "tol")}
+        print_answer(options, found.to_dict(), act, **more)
     else:
         print(in_shell(str(found)))
     if found.interrupted:

@@ -6,7 +6,7 @@ import argparse
 
 from . import options as shared
 from .reading import points, say_norms, the_activation
-from .writing import OK, Say, call, print_json
+from .writing import OK, Say, print_answer
 
 NAME = "bounds"
 TEXT = "What theory says of the smallest eigenvalue, from both sides."
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace, say: Say) -> int:
     asked = {key: getattr(options, key) for key in names}
     found = mehler.bounds(X, act, **asked, measure=not options.no_measure)
     if options.json:
-        print_json({"data": options.data, "activation": call(act)} | asked | found.to_dict())
+        print_answer(options, found.to_dict(), act)
     else:
         print(found)
     return OK

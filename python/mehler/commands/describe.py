@@ -6,7 +6,7 @@ import argparse
 
 from . import options as shared
 from .reading import points
-from .writing import OK, Say, print_json
+from .writing import OK, Say, print_answer
 
 NAME = "describe"
 TEXT = "Size, rank, norms and nearest pairs of a data set."
@@ -25,8 +25,7 @@ def run(options: argparse.Namespace, say: Say) -> int:
     X = points(options, say)
     summary = describe(normalize(X) if options.normalize else X)
     if options.json:
-        asked = {"data": options.data, "normalize": options.normalize}
-        print_json(asked | summary.to_dict())
+        print_answer(options, summary.to_dict())
     else:
         print(summary)
     return OK

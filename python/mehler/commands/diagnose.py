@@ -7,7 +7,7 @@ import sys
 
 from . import options as shared
 from .reading import points, the_activation
-from .writing import INTERRUPTED, OK, UNRESOLVED, Say, call, print_json
+from .writing import INTERRUPTED, OK, UNRESOLVED, Say, print_answer
 
 NAME = "diagnose"
 TEXT = "Effective dimension, separation and parity risk of a data set; class of an activation."
@@ -41,8 +41,7 @@ def run(options: argparse.Namespace, say: Say) -> int:
         progress=not options.quiet and sys.stderr.isatty(),
     )
     if options.json:
-        name = None if act is None else call(act)
-        print_json({"data": options.data, "activation": name, "diagnosis": found.to_dict()})
+        print_answer(options, {"diagnosis": found.to_dict()}, act)
     else:
         print(found)
     assert found.data is not None

@@ -7,7 +7,7 @@ import argparse
 from ..question import kernel_of
 from . import options as shared
 from .reading import the_activation
-from .writing import OK, Say, print_json
+from .writing import OK, Say, print_answer
 
 NAME = "explain"
 TEXT = "Formula, parity and smoothness of a kernel, and what they mean."
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace, say: Say) -> int:
     variances = options.weight_var, options.bias_var
     found = kernel_of(act, options.kernel, options.depth, *variances).explain()
     if options.json:
-        print_json(found.to_dict())
+        print_answer(options, found.to_dict(), act)
     else:
         print(found)
     return OK

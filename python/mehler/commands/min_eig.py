@@ -7,24 +7,10 @@ import sys
 
 from . import options as shared
 from .reading import points, say_norms, the_activation
-from .writing import INTERRUPTED, OK, UNRESOLVED, Say, call, in_shell, print_json
+from .writing import INTERRUPTED, OK, UNRESOLVED, Say, in_shell, print_answer
 
 NAME = "min-eig"
 TEXT = "Smallest eigenvalue of a kernel matrix, with bounds."
-ECHOED = (
-    "data",
-    "rows",
-    "normalize",
-    "kernel",
-    "depth",
-    "weight_var",
-    "bias_var",
-    "certify",
-    "seed",
-    "max_memory",
-    "time_limit",
-    "width",
-)
 
 
 def add(sub: argparse.ArgumentParser) -> None:
@@ -52,8 +38,6 @@ def add(sub: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, say: Say) -> int:
     """Its work."""
-    import mehler
-
     from ..eigen import min_eig
 
     act = the_activation(options.activation, options.param)
@@ -71,11 +55,11 @@ def run(options: argparse.Namespace, say: Say) -> int:
         progress=not options.quiet and sys.stderr.isatty(),
     )
     if options.json:
-        asked = {name: getattr(options, name) for name in ECHOED}
         found = result.to_dict()
         if not options.history:
             del found["history"]
-        print_json(asked | {"activation": call(act), "mehler": mehler.__version__} | found)
+        names = ("precision", "certify", "width", "path")
+        print_answer(options, found, act, **{name: getattr(options, name) for name in names})
     else:
         print(in_shell(str(result)))
     if result.interrupted:

@@ -8,23 +8,10 @@ import sys
 from . import options as shared
 from . import writing
 from .reading import points, say_norms, the_activation
-from .writing import BAD, OK, Say, call, in_shell, print_json
+from .writing import BAD, OK, Say, in_shell, print_answer
 
 NAME = "plan"
 TEXT = "What min-eig will do and take, method by method, before it does."
-ECHOED = (
-    "data",
-    "rows",
-    "normalize",
-    "kernel",
-    "depth",
-    "weight_var",
-    "bias_var",
-    "tol",
-    "precision",
-    "certify",
-    "threads",
-)
 
 
 def add(sub: argparse.ArgumentParser) -> None:
@@ -44,9 +31,9 @@ def run(options: argparse.Namespace, say: Say) -> int:
     say_norms(X, options.normalize, say)
     found = mehler.plan(X, act, **shared.asked(options), path=options.path)
     if options.json:
-        asked = {name: getattr(options, name) for name in ECHOED}
-        asked |= {"activation": call(act), "mehler": mehler.__version__}
-        print_json(asked | found.to_dict())
+        names = ("tol", "precision", "certify", "path")
+        asked = {name: getattr(options, name) for name in names}
+        print_answer(options, found.to_dict(), act, **asked)
     elif found.method is not None:
         print(in_shell(str(found)))
     else:

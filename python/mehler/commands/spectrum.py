@@ -7,7 +7,7 @@ import sys
 
 from . import options as shared
 from .reading import points, say_norms, the_activation
-from .writing import INTERRUPTED, OK, Say, call, in_shell, print_json
+from .writing import INTERRUPTED, OK, Say, in_shell, print_answer
 
 NAME = "spectrum"
 TEXT = "All eigenvalues of a kernel matrix: counts with bands, log-determinant, traces."
@@ -57,13 +57,7 @@ def run(options: argparse.Namespace, say: Say) -> int:
         X, act, **asked, rng=options.seed, progress=not options.quiet and sys.stderr.isatty()
     )
     if options.json:
-        said = {"kind" if k == "kernel" else k: v for k, v in asked.items()}
-        said.pop("method")
-        print_json(
-            {"data": options.data, "activation": call(act), "seed": options.seed}
-            | said
-            | found.to_dict()
-        )
+        print_answer(options, found.to_dict(), act)
     else:
         print(in_shell(str(found)))
     if options.plot is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import options as shared
 from .reading import numbers, points, say_norms, the_activations
-from .writing import INTERRUPTED, OK, UNRESOLVED, Say, in_shell, print_json
+from .writing import INTERRUPTED, OK, UNRESOLVED, Say, in_shell, print_answer
 
 NAME = "sweep"
 TEXT = "Smallest eigenvalue for every activation, depth, variance, width and size."
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace, say: Say) -> int:
         found.to_csv(options.csv)
         say(f"wrote {options.csv}")
     if options.json:
-        print_json({"data": options.data, "mehler": mehler.__version__} | asked | found.to_dict())
+        print_answer(options, found.to_dict(), **asked)
     else:
         print(in_shell(str(found)))
     if found.interrupted:

@@ -30,6 +30,8 @@ IN_SHELL = (  # the library's words in messages, as options
     (r", or None\b", ""),
 )
 
+SHARED = ("data", "rows", "normalize", "kernel", "depth", "weight_var", "bias_var", "seed", "threads", "max_memory", "time_limit")  # fmt: skip
+
 Say = Callable[[str], None]
 
 
@@ -63,6 +65,33 @@ def silent(line: str) -> None:
 def print_json(value: Any) -> None:
     """JSON on stdout."""
     print(json.dumps(plain(value), indent=2, allow_nan=False))
+
+
+def print_answer(options: Any, found: dict[str, Any], act: Any = None, **asked: Any) -> None:
+    """JSON of a command on stdout: who made it, what was asked, under the names of the options, what was found.
+
+    ``kernel`` is the word of the option everywhere, ``kernel_call`` the call of the library that makes the kernel. Where an
+    option and a finding share a name (``method``), the finding is what was taken.
+
+    Parameters
+    ----------
+    options
+        Of the command; those that several commands share are taken from here.
+    found
+        What its result says of itself.
+    act
+        The activation, where there is one.
+    **asked
+        What else was asked.
+    """
+    from .. import __version__
+
+    head: dict[str, Any] = {"mehler": __version__}
+    head |= {name: getattr(options, name) for name in SHARED if hasattr(options, name)}
+    if act is not None or hasattr(options, "activation"):
+        head["activation"] = None if act is None else call(act)
+    found = {"kernel_call" if name == "kernel" else name: value for name, value in found.items()}
+    print_json(head | asked | found)
 
 
 def plain(value: Any) -> Any:
