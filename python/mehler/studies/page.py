@@ -40,7 +40,12 @@ p { margin: .6rem 0; max-width: 44rem; }
 nav ul { list-style: none; padding: 0; margin: 1rem 0 0; display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; }
 a { color: var(--mark); }
 figure { margin: 1.3rem 0; }
-.scroll { overflow-x: auto; -webkit-overflow-scrolling: touch; }
+.scroll { overflow-x: auto; -webkit-overflow-scrolling: touch; background: /* a shadow where there is more; its cover scrolls along */
+  linear-gradient(to right, #fff 35%, #fff0) 0 0 / 2.5rem 100% no-repeat local,
+  linear-gradient(to left, #fff 35%, #fff0) 100% 0 / 2.5rem 100% no-repeat local,
+  linear-gradient(to right, #0006, #0000) 0 0 / .9rem 100% no-repeat scroll,
+  linear-gradient(to left, #0006, #0000) 100% 0 / .9rem 100% no-repeat scroll; }
+.scroll img { mix-blend-mode: multiply; } /* white paper lets the shadow through */
 figure img { display: block; width: 100%; height: auto; }
 figure img.wide { min-width: 33rem; }
 figcaption, .note { color: var(--soft); font-size: .9rem; max-width: 44rem; margin: .4rem 0 0; }
