@@ -408,6 +408,9 @@ def test_time_is_over_in_the_fill(method):
         result = mh.min_eig(LONG, method=method, time_limit=1e-3, threads=1)
     assert (result.status, result.interrupted) == ("budget-limited", False)
     assert 0.0 <= result.lower <= result.upper < math.inf
+    assert result.message.endswith(
+        "only bounds; pass a larger time_limit (plan says what it takes)"
+    )
 
 
 @pytest.mark.parametrize("method", ["lanczos", "preconditioned"])
@@ -453,6 +456,17 @@ def test_eigsh_ends_when_time_is_over():
     assert result.status == "budget-limited"
     assert result.value >= 1.0 - 1e-9
     assert result.upper >= 1.0
+    reached = f"residual {result.residual / result.value:.1e} of the value, tol=1e-12"
+    assert result.message.endswith(f"{reached}; pass a larger time_limit")
+
+
+def test_what_a_file_holds_is_not_asked_for_again(tmp_path):
+    X, where = sphere(3000, 8), tmp_path / "tiles"
+    with pytest.warns(mh.ConvergenceWarning, match="the same call goes on from the file at path"):
+        mh.min_eig(
+            X, method="lanczos", path=where, max_memory="8MB", time_limit=1.0,
+            callback=lambda s: time.sleep(1.1 * where.exists()),
+        )  # fmt: skip
 
 
 def test_an_answer_in_time_is_an_answer():

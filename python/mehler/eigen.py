@@ -57,7 +57,7 @@ from .solvers import (
     shift_invert,
     sparse_inverse,
 )
-from .solvers.outcome import Task, ended, replace, unknown
+from .solvers.outcome import Task, ended, in_time, replace, unknown
 
 if TYPE_CHECKING:
     from .distributed import Dask
@@ -247,6 +247,7 @@ def min_eig(
             callback=callback,
             start=start,
         )
+        result = in_time(result, planned=False)
         _warn(result)
         return result
     seed, seconds = seed_from(rng), duration(time_limit)
@@ -268,6 +269,7 @@ def min_eig(
     )
     report = Reporter(progress, callback, asked.scale, seconds, start)
     result = answered(asked, X, method, normalize, seed, report, workers=workers)
+    result = in_time(result, planned=True, path=asked.path)
     _warn(result)
     return result
 
@@ -491,7 +493,7 @@ def eigsh(
             raise ValueError(f"k must satisfy 1 <= k <= n; got k={k} for n={K.shape[0]}.")
         with Reporter(progress, callback, 1.0, seconds, start) as report:
             task = Task(tol, count, seed, limit, report, start)
-            result = factored.eigsh(K, k, which, task, certify)
+            result = in_time(factored.eigsh(K, k, which, task, certify), planned=False)
         _warn(result)
         return result
     op, exact, n, dtype, nbytes, array = as_operator(K)
@@ -562,6 +564,7 @@ def eigsh(
                 result = certificate.certified_operator(result, K, array, task, certify, nbytes)
         except KeyboardInterrupt:  # between pieces of work
             result = ended(task) or unknown(n, None, None, task, method)
+    result = in_time(result, planned=False)
     _warn(result)
     return result
 

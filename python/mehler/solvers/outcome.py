@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -237,6 +238,28 @@ def unknown(
         upper = diagonal_bound(ker, points)
     nbytes = 0 if points is None else points.nbytes
     return nothing(task, n, method, "while filling", upper=upper, ker=ker, nbytes=nbytes)
+
+
+def in_time(result: EigenResult, planned: bool, path: str | None = None) -> EigenResult:
+    """The result; where its time was over, the message also says what was reached, and how to go on.
+
+    planned: whether ``plan`` can say how long it takes; path: where files may be that a later call takes up.
+    """
+    if result.status != "budget-limited" or not result.message.startswith("stopped by time_limit="):
+        return result
+    if not math.isfinite(result.value):
+        reached = "no value yet, only bounds"
+    elif math.isfinite(result.residual) and result.value != 0.0:
+        reached = (
+            f"residual {result.residual / abs(result.value):.1e} of the value, tol={result.tol:g}"
+        )
+    else:
+        reached = "an estimate"
+    how = "pass a larger time_limit" + (" (plan says what it takes)" if planned else "")
+    files = [] if path is None else [path, f"{path}.factor", f"{path}.proof"]
+    if any(os.path.exists(name) for name in files):
+        how = "the same call goes on from the file at path"
+    return replace(result, message=f"{result.message}: {reached}; {how}")
 
 
 def ended(task: Task) -> EigenResult | None:
