@@ -38,10 +38,11 @@ from ..operators.gram import Gram, core_diagonal, gram, relative_error
 from ..operators.packed import SINGLE
 from ..question import kernel_of
 from . import inertia
-from .interval import Interval
+from .functions import LINE
+from .interval import Interval, half
 from .probes import EPS, Probes
 from .result import SpectralDensity
-from .traces import NOTHING, Within, convex
+from .traces import NOTHING
 
 METHODS = ("auto", "dense", "quadrature")
 DENSE_UP_TO = 2000  # all eigenvalues cost less than what else there is
@@ -352,13 +353,7 @@ def _with_trace(rough: SpectralDensity) -> SpectralDensity:
     """The same, with the trace by the probes where K has no diagonal."""
     import dataclasses
 
-    assert rough.probes is not None
-    a, b = rough._ends
-    rest = convex(rough.probes, lambda x: x, Within(a, b, rough._slip, math.nan), rough.level)
-    known = float(np.sum(rough.low)) + float(np.sum(rough.high))
-    error = float(np.sum(rough.low_error)) + float(np.sum(rough.high_error))
-    trace = Interval(known + rest.lower - error, known + rest.value, known + rest.upper + error)
-    return dataclasses.replace(rough, trace=trace)
+    return dataclasses.replace(rough, trace=rough._sum(LINE, half(rough.level)))
 
 
 def _end(task: _Task, k: int, which: str, seed: int) -> tuple[Array, Array, Array, int, str]:

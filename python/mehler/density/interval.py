@@ -38,3 +38,8 @@ class Interval(NamedTuple):
         )
         digits = max(3, min(10, digits))
         return f"{self.value:.{digits}g}  [{self.lower:.{digits}g}, {self.upper:.{digits}g}]"
+
+
+def half(level: float) -> float:
+    """The level of one of two intervals that hold together with ``level``."""
+    return 0.5 * (1.0 + level)

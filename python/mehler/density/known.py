@@ -15,6 +15,7 @@ import numpy as np
 
 from .._arrays import Array, as_array
 from . import traces
+from .functions import Function, Slip
 from .interval import Interval
 from .probes import Probes
 
@@ -67,7 +68,7 @@ class Known:
                 at = np.clip(np.searchsorted(known, x), 1, max(len(known) - 1, 1))
                 near = known[np.minimum(at, len(known) - 1)], known[at - 1]
                 d = np.minimum(np.abs(x - near[0]), np.abs(x - near[1]))
-                out = out + 2.0 * r * r / (d + np.sqrt(d * d + 4.0 * r * r))
+                out = out + _coupled(r, d)
         return np.asarray(out)
 
     def _points(self, x: Any) -> Array:
@@ -116,26 +117,49 @@ class Known:
         upper = np.minimum(upper, np.append(self.counted, self.n)[after])
         return lower, np.clip(value + 0.5 * N * (below + above), lower, upper), upper
 
-    def _sum(self, f: Any, pole: float, falling: bool = True) -> Interval:
+    def _slip_of_all(self) -> Slip:
+        """Where the rest lies, and a line above ``_slip``: constant but for the residuals of ``high``, whose part is convex."""
+        a, b = self._ends
+        d, gradient = self.floor + (self.coupling[0] if len(self.low) else 0.0), 0.0
+        if len(self.high) and self.coupling[1] > 0.0:
+            r, distance = self.coupling[1], float(self.high[0]) - a
+            far = _coupled(r, np.array([max(distance, 0.0)]))[0]
+            d += float(far)
+            if distance > 4.0 * r:  # from there to r at high[0]
+                gradient = (r - float(far)) / distance
+            else:
+                d += r
+        most = d + gradient * (b - a)
+        # the eigenvalues of K lie in [a, b], those of B within their slip of it
+        return Slip(a - d, b + 2.0 * most, d - gradient * a, gradient)
+
+    def _sum(self, f: Function, level: float | None = None) -> Interval:
         """sum_i f(lambda_i): of the known values between the ends of their errors, of the rest by the probes."""
         lower = value = upper = 0.0
         for values, errors in ((self.low, self.low_error), (self.high, self.high_error)):
             if not len(values):
                 continue
-            if float(np.min(values - errors)) <= pole:
+            if float(np.min(values - errors)) <= f.pole:
                 return traces.NOTHING
-            ends = f(values - errors), f(values + errors)
-            least, most = np.minimum(*ends), np.maximum(*ends)
-            if not falling:  # x^2, whose least may lie inside
-                least = np.where(np.abs(values) <= errors, 0.0, least)
-            lower += float(np.sum(least))
-            upper += float(np.sum(most))
+            ends = f(values - errors), f(values + errors)  # convex: greatest at one of them
+            inside = f(np.clip(f.turn(0.0), values - errors, values + errors))
+            lower += float(np.sum(inside))
+            upper += float(np.sum(np.maximum(*ends)))
             value += float(np.sum(f(values)))
         if self.probes is None:
             return Interval(lower, value, upper)
-        a, b = self._ends
         rest = self.trace.value - float(np.sum(self.low)) - float(np.sum(self.high))
         known = self.trace.lower == self.trace.upper
-        within = traces.Within(a, b, self._slip, rest if known else math.nan)
-        found = traces.convex(self.probes, f, within, self.level, pole)
+        found = traces.interval_of(
+            self.probes,
+            f,
+            self._slip_of_all(),
+            rest if known else math.nan,
+            self.level if level is None else level,
+        )
         return Interval(lower + found.lower, value + found.value, upper + found.upper)
+
+
+def _coupled(r: float, d: Array) -> Array:
+    """How far a coupling of norm r moves an eigenvalue at a distance d from those that it couples to."""
+    return np.asarray(2.0 * r * r / (d + np.sqrt(d * d + 4.0 * r * r)))

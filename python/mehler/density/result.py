@@ -12,7 +12,8 @@ import numpy as np
 from .._arrays import Array, integer, size_text
 from ..result import plain
 from . import counts, traces
-from .interval import Interval
+from .functions import SQUARE, Inverse, MinusLog
+from .interval import Interval, half
 from .known import Known
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class SpectralDensity(Known):
     floor
         Rounding of K and of its products, as an absolute error of an eigenvalue. Smaller ones have no known sign.
     trace
-        Of K: exact to rounding where the diagonal is known, else an interval.
+        Of K: exact to rounding where the diagonal is known, else an interval, which fails half as often as others may.
     semidefinite
         Whether K is positive semidefinite by its making, as a kernel matrix is.
     level
@@ -218,7 +219,7 @@ class SpectralDensity(Known):
             Holds with probability ``level``; infinite where an eigenvalue may be zero within rounding.
         """
         s = _number(ridge, "ridge")
-        found = self._sum(lambda x: -np.log(x + s), -s)
+        found = self._sum(MinusLog(s))
         return Interval(-found.upper, -found.value, -found.lower)
 
     def trace_inverse(self, ridge: float = 0.0) -> Interval:
@@ -235,7 +236,7 @@ class SpectralDensity(Known):
             Holds with probability ``level``; infinite where an eigenvalue may be zero within rounding.
         """
         s = _number(ridge, "ridge")
-        return self._sum(lambda x: 1.0 / (x + s), -s)
+        return self._sum(Inverse(s))
 
     def degrees_of_freedom(self, ridge: float) -> Interval:
         """tr K (K + ridge I)^-1 = sum_i lambda_i / (lambda_i + ridge), of ridge regression.
@@ -254,19 +255,23 @@ class SpectralDensity(Known):
         if not s > 0.0:
             raise ValueError(f"ridge must be above 0; got {ridge!r}.")
         # ridge / (x + ridge), by which each eigenvalue falls short of one
-        short = self._sum(lambda x: s / (x + s), -s)
+        short = self._sum(Inverse(s, weight=s))
         return Interval(self.n - short.upper, self.n - short.value, self.n - short.lower)
 
     @property
     def frobenius_squared(self) -> Interval:
         """|K|_F^2 = sum_i lambda_i^2."""
-        found = self._sum(lambda x: x * x, -math.inf, False)
+        return self._squares(self.level)
+
+    def _squares(self, level: float) -> Interval:
+        found = self._sum(SQUARE, level)
         return Interval(max(found.lower, 0.0), found.value, found.upper)
 
     @property
     def effective_rank(self) -> Interval:
         """(tr K)^2 / |K|_F^2: n for a multiple of the identity, 1 for rank one."""
-        t, f = self.trace, self.frobenius_squared
+        t = self.trace
+        f = self._squares(self.level if t.lower == t.upper else half(self.level))
         if not (t.lower > 0.0 and f.lower > 0.0 and math.isfinite(f.upper)):
             return traces.NOTHING
         return Interval(t.lower**2 / f.upper, t.value**2 / f.value, t.upper**2 / f.lower)

@@ -7,116 +7,113 @@ Boucheron, Lugosi and Massart 2013, section 2.4), each with probability at least
     Z <= 2 sqrt(M Q t) + 2 t (max r - rbar),     -Z <= 2 sqrt(M Q t) + 2 t (rbar - min r),     Q = sum_i (r_i - rbar)^2
     y = sqrt(M Q) <= sqrt(w t) + sqrt(w t + W),  W = sum_m v_m^T (r(B) - c)^2 v_m,  w = max (r - c)^2
 
-the last from the lower tail of W, for any fixed c. Nothing is estimated and then believed: t = log(3 / (1 - level)).
-Slope s and centre c are those of the first probe, by least squares, and the other probes measure: they are independent
-of it. The slope helps where the trace is known, from which the mean of s x follows; else it is zero.
+the last from the lower tail of W, for any fixed c. Slope s and centre c are those of the first probe, by least squares, and
+the other probes measure: they are independent of it. The slope helps where the trace is known, from which the mean of s x
+follows; else it is zero.
 
-Sum over spectrum: v^T f v = |v|^2 int f dmu lies between the Gauss rule and the Gauss-Radau rule with a node at a
-(``probes``), for a completely monotone f. Of (r - c)^2 the larger of the two is taken, and their difference added.
+Eigenvalues slip by rounding and residuals: the lower bound is one of a function below f, the upper one of a function above it
+(``functions``), each with its own Z and W, four tails in all: t = log(4 / (1 - level)).
+
+Sums over the spectrum: v^T f v = |v|^2 int f dmu lies between the Gauss rule and the Gauss-Radau rule with a node at a (``probes``).
+W needs an upper bound: (r - c)^2 is a sum of bracketed functions, so that the Gauss-Radau rule of it falls short of the integral by no more than
+what the two rules differ by for those with a negative coefficient. Nothing is estimated and then believed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from .._arrays import Array
+from .functions import Function, Slip
 from .interval import Interval
 from .probes import Probes
 
-GRID = 2001  # points for the least of a convex function
 NOTHING = Interval(-math.inf, math.nan, math.inf)
-Function = Callable[[Array], Array]
+Rule = tuple[Array, Array]
 
 
-@dataclass(frozen=True)
-class Within:
-    """Where the spectrum of B lies, and what is known of it.
+def interval_of(probes: Probes, f: Function, slip: Slip, trace: float, level: float) -> Interval:
+    """The sum of f over eigenvalues that are within ``slip`` of those of B.
 
-    Attributes
+    Parameters
     ----------
-    low, high
-        a and b; infinite where it is not known.
+    probes
+        At least two.
+    f
+        Of what.
     slip
-        How far an eigenvalue at x may be from one of B, of the same shape as x.
+        Eigenvalues of B lie in [slip.low, slip.high].
     trace
         tr B; NaN where it is not known.
+    level
+        Probability, at least, with which the interval holds.
     """
-
-    low: float
-    high: float
-    slip: Function
-    trace: float
-
-
-def convex(
-    probes: Probes, f: Function, within: Within, level: float, pole: float = -math.inf
-) -> Interval:
-    """tr f(B) of a completely monotone f, or a polynomial of degree 2 or less (convex), defined above ``pole``."""
-    a, b, slip = within.low, within.high, within.slip
+    a, b = slip.low, slip.high
     if not (math.isfinite(a) and math.isfinite(b)):
         return NOTHING
-    if a - float(slip(np.array([a]))[0]) <= pole:
+    below, above = f.between(slip)
+    if a <= above.pole:
         return NOTHING
-    N, mean_x = probes.order, within.trace / probes.order
-
-    x, w = probes.gauss(0)
-    x = np.clip(x, a, b)
+    N, mean_x = probes.order, trace / probes.order
+    x, w = _within(probes.gauss(0), a, b)
     w = w / np.sum(w)
-    slope, spread = 0.0, float(w @ (x - w @ x) ** 2)
-    if math.isfinite(mean_x) and spread > 0.0:
-        slope = float((w * (x - w @ x)) @ f(x)) / spread
-    r: Function = lambda z: f(z) - slope * z
-    c = float(w @ r(x))
-    t = math.log(3.0 / (1.0 - level))
+    x0, slope = float(w @ x), 0.0
+    reach = float(np.max(np.abs(x - x0)))
+    if math.isfinite(mean_x) and reach > 0.0:
+        u = (x - x0) / reach
+        slope = float((w * u) @ f(x)) / float(w @ u**2) / reach
+    t = math.log(4.0 / (1.0 - level))
+    rules = [
+        (_within(probes.gauss(m), a, b), _within(probes.radau(m, a), a, b))
+        for m in range(1, len(probes))
+    ]
 
-    S = G = H = X = W = 0.0
-    for m in range(1, len(probes)):
-        (x, w), (z, v) = probes.gauss(m), probes.radau(m, a)
-        x, z = np.maximum(x, a), np.maximum(z, a)  # rounding alone takes them below
-        S += float(np.sum(w))
-        X += float(w @ x)
-        one, other = float(w @ f(x)), float(v @ f(z))
-        G += min(one, other) - _change(f, x, w, slip, +1.0)
-        H += max(one, other) + _change(f, z, v, slip, -1.0)
-        one, other = float(w @ (r(x) - c) ** 2), float(v @ (r(z) - c) ** 2)
-        W += max(one, other) + abs(one - other)
-    lower, upper = (G - slope * X) / S, (H - slope * X) / S
-
-    top = max(float(r(np.array([a]))[0]), float(r(np.array([b]))[0]))  # r is convex
-    least = _least(r, a, b, pole)
-    widest = max(top - c, c - least) ** 2
-    y = math.sqrt(widest * t) + math.sqrt(widest * t + W)
-    low, high = least, top
-    for _ in range(2):  # the second time with what the first has shown of rbar
-        low, high = (
-            max(least, lower - (2.0 * y * math.sqrt(t) + 2.0 * t * (top - low)) / S),
-            min(top, upper + (2.0 * y * math.sqrt(t) + 2.0 * t * (high - least)) / S),
-        )
+    S = sum(float(np.sum(w)) for (_, w), _ in rules)
+    X = sum(float(w @ x) for (x, w), _ in rules)
+    G = sum(float(w @ below(x)) for (x, w), _ in rules) - slope * X
+    H = sum(float(w @ above(x)) for _, (x, w) in rules) - slope * X
+    low, high = _range(below, slope, a, b)[0], _range(above, slope, a, b)[1]
+    if S > 2.0 * t:  # else the range is all that is known: few probes in few dimensions
+        y, (_, top) = _spread(below, slope, slip, (x, w), rules, t), _range(below, slope, a, b)
+        low = max(low, (G - 2.0 * y * math.sqrt(t) - 2.0 * t * top) / (S - 2.0 * t))
+        y, (least, _) = _spread(above, slope, slip, (x, w), rules, t), _range(above, slope, a, b)
+        high = min(high, (H + 2.0 * y * math.sqrt(t) - 2.0 * t * least) / (S - 2.0 * t))
     back = slope * mean_x if slope else 0.0
-    middle = min(max(0.5 * (lower + upper), low), high)
+    middle = min(max(0.5 * (G + H) / S, low), high)
     return Interval(N * (low + back), N * (middle + back), N * (high + back))
 
 
-def _change(f: Function, x: Array, w: Array, slip: Function, side: float) -> float:
-    """How much int f dmu may be off, since eigenvalues may be by ``slip``."""
-    return float(w @ np.abs(f(x + side * slip(x)) - f(x)))
+def _within(rule: Rule, a: float, b: float) -> Rule:
+    """Rounding alone, which is less than the slip, takes nodes outside."""
+    return np.clip(rule[0], a, b), rule[1]
 
 
-def _least(r: Function, a: float, b: float, pole: float) -> float:
-    """A lower bound of a convex function on [a, b], close: from its values and the chords beside the least of them."""
-    if b <= a:
-        return float(r(np.array([a]))[0])
-    origin = pole if math.isfinite(pole) else a - 1e-3 * (b - a)
-    if not a - origin > 0.0:  # a and b are neighbouring doubles, or nearly
-        ends = r(np.array([a, b]))
-        return float(2.0 * np.min(ends) - np.max(ends))
-    x = origin + np.geomspace(a - origin, b - origin, GRID)
-    x[0], x[-1] = a, b
-    y = r(x)
-    i = int(np.argmin(y))
-    around = y[max(i - 1, 0) : i + 2]
-    return float(y[i] - (np.max(around) - y[i]))
+def _range(f: Function, slope: float, a: float, b: float) -> tuple[float, float]:
+    """Least and greatest value of r = f - slope x, which is convex, on [a, b]."""
+    at = np.array([a, min(max(f.turn(slope), a), b), b])
+    r = f(at) - slope * at
+    return float(np.min(r)), float(np.max(r))
+
+
+def _spread(
+    f: Function, slope: float, slip: Slip, first: Rule, rules: list[tuple[Rule, Rule]], t: float
+) -> float:
+    """An upper bound of y, which fails with probability e^-t."""
+    a, b = slip.low, slip.high
+    x, w = first
+    c = float(w @ (f(x) - slope * x))
+    low, high = _range(f, slope, a, b)
+    widest = max(
+        high - c, c - low
+    )  # the unit of what follows: squares of squares leave the range of doubles
+    if not widest > 0.0:
+        return 0.0
+    W = 0.0
+    parts = [(-weight, phi) for weight, phi in f.parts(slope, c, b) if weight < 0.0]
+    for (x, w), (z, v) in rules:
+        W += float(v @ ((f(z) - slope * z - c) / widest) ** 2)
+        for k, phi in parts:
+            W += k / widest * (max(float(v @ phi(z)) - float(w @ phi(x)), 0.0) / widest)
+    return widest * (math.sqrt(t) + math.sqrt(t + W))
