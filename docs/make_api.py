@@ -144,10 +144,16 @@ def parts(thing: object) -> tuple[str, str, str]:
     return " ".join(summary.split()), rest.strip(), examples.strip()
 
 
+def own(public: type) -> dict[str, object]:
+    """Members of a class that this package defines, those of its bases as well."""
+    bases = [base for base in public.__mro__ if base.__module__.startswith("mehler.")]
+    return {name: member for base in reversed(bases) for name, member in vars(base).items()}
+
+
 def members(public: type) -> list[str]:
     """A line for each method and property that is called by name."""
     lines = []
-    for name, member in vars(public).items():
+    for name, member in own(public).items():
         function = getattr(member, "__func__", member)
         if name.startswith("_") or not (
             inspect.isfunction(function) or isinstance(member, property)

@@ -97,7 +97,8 @@ def public_functions() -> dict[str, Callable[..., Any]]:
         if inspect.isfunction(thing):
             found[public] = thing
         if inspect.isclass(thing):
-            for method, member in vars(thing).items():
+            bases = [base for base in thing.__mro__ if base.__module__.startswith("mehler.")]
+            for method, member in ((m, f) for base in bases for m, f in vars(base).items()):
                 plain = member.__func__ if isinstance(member, staticmethod) else member
                 named = not method.startswith("_") or method in ("__call__", "__matmul__")
                 if named and inspect.isfunction(plain):

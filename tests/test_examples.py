@@ -45,7 +45,9 @@ def methods() -> list[str]:
         f"{public}.{name}"
         for public in mehler.__all__
         if inspect.isclass(getattr(mehler, public))
-        for name, member in vars(getattr(mehler, public)).items()
+        for base in getattr(mehler, public).__mro__
+        if base.__module__.startswith("mehler.")
+        for name, member in vars(base).items()
         if not name.startswith("_") and inspect.isfunction(getattr(member, "__func__", member))
     ]
 

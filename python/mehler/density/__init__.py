@@ -1,7 +1,8 @@
 """The whole spectrum: counts of eigenvalues on a logarithmic axis, traces of functions, each with an interval.
 
-``ask.py`` what :func:`spectrum` is asked, ``probes.py`` what random vectors saw, ``counts.py`` what that says of
-counts, ``traces.py`` of traces of functions and ``functions.py`` of which, ``result.py`` the answer, ``picture.py`` its picture.
+Asked: ``ask`` (the arguments), ``task`` (the matrix), ``dense`` (every eigenvalue), ``quadrature`` (``ends`` one by one, ``probes`` of the rest).
+Said by chance: ``counts`` (a law of counts), ``traces`` (intervals of traces) and ``functions`` (of what); without it: ``inertia``.
+Answered: ``result``, of ``known`` (the fields), ``counted`` and ``summed`` (what is asked of them); ``picture``.
 """
 
 from .ask import spectrum

@@ -1,14 +1,12 @@
 """``spectrum``: the whole spectrum of a symmetric matrix, from products with blocks of vectors.
 
-exact ends (eigsh)  ->  probes on what is beside them (stochastic Lanczos quadrature)  ->  SpectralDensity
-all eigenvalues (LAPACK) where n is small
+``quadrature``  exact ends (eigsh)  ->  probes on what is beside them (stochastic Lanczos quadrature)  ->  SpectralDensity
+``dense``       all eigenvalues (LAPACK), where n is small
 """
 
 from __future__ import annotations
 
-import math
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,10 +17,8 @@ from .._arrays import (
     Array,
     as_array,
     as_points,
-    beyond,
     choice,
     duration,
-    enough,
     generator_from,
     integer,
     memory_limit,
@@ -30,23 +26,16 @@ from .._arrays import (
 )
 from .._progress import Reporter, State
 from ..activations import Activation
-from ..errors import ConvergenceWarning, PrecisionWarning
 from ..kernels import Kernel
-from ..operators.feature_matrix import FeatureGram
-from ..operators.foreign import as_operator, check_size, columns
-from ..operators.gram import Gram, core_diagonal, gram, relative_error
-from ..operators.packed import SINGLE
+from ..operators.foreign import as_operator
+from ..operators.gram import gram
 from ..question import kernel_of
-from . import inertia
-from .functions import LINE
-from .interval import Interval, half
-from .probes import EPS, Probes
+from . import dense, quadrature
 from .result import SpectralDensity
-from .traces import NOTHING
+from .task import Task
 
 METHODS = ("auto", "dense", "quadrature")
 DENSE_UP_TO = 2000  # all eigenvalues cost less than what else there is
-TIGHT = 1e-8  # relative accuracy of the ends
 Callback = Callable[[State], Any]
 
 
@@ -158,7 +147,7 @@ def spectrum(
             if activation is not None:
                 ker = kernel_of(activation, kernel, depth, weight_var, bias_var)
                 X = as_points(K)
-                work = _work(len(X), probes, steps, wanted, count)
+                work = quadrature.bytes_for(len(X), probes, steps, wanted, count)
                 stop = _stops(report)
                 K = gram(
                     X, ker, max_memory=max(limit - work, 1), threads=count, normalize=normalize,
@@ -170,246 +159,19 @@ def spectrum(
             limit -= held
             op, _, n, _, _, array = as_operator(K)
             if method == "auto":
-                method = "dense" if n <= DENSE_UP_TO and _dense_bytes(n) <= limit else "quadrature"
-            task = _Task(K, op, array, n, count, limit, held, level, start, report)
+                method = (
+                    "dense" if n <= DENSE_UP_TO and dense.bytes_for(n) <= limit else "quadrature"
+                )
+            task = Task(K, op, array, n, count, limit, held, level, start, report)
             if method == "dense" or n <= 3:
-                return _dense(task)
-            return _quadrature(task, probes, steps, wanted, at, generator)
+                return dense.every_one(task)
+            return quadrature.by_products(task, probes, steps, wanted, at, generator)
         except _core.Interrupted:
             raise KeyboardInterrupt(report.why or "interrupted") from None
         except KeyboardInterrupt:
             if report.stopped:  # while filling
                 raise KeyboardInterrupt(report.why) from None
             raise
-
-
-class _Task:
-    """The matrix, and what limits the work."""
-
-    def __init__(
-        self, K: Any, op: _core.Operator, array: Array | None, n: int, threads: int, limit: int, held: int,
-        level: float, start: float, report: Reporter,
-    ) -> None:  # fmt: skip
-        self.K, self.op, self.array, self.n = K, op, array, n
-        self.threads, self.limit, self.level, self.start, self.report = (
-            threads,
-            limit,
-            level,
-            start,
-            report,
-        )
-        self.held = held  # bytes of K, where it is made here: part of max_memory
-        self.semidefinite = isinstance(K, (Gram, FeatureGram))
-
-    def trace(self) -> float:
-        """tr K; NaN where there is no diagonal."""
-        if self.array is not None:
-            return float(math.fsum(np.diagonal(self.array)))
-        if hasattr(self.K, "diagonal"):
-            return float(math.fsum(np.asarray(self.K.diagonal(), dtype=np.float64)))
-        return math.nan
-
-    def entries(self) -> float:
-        """What the stored matrix may be off, as an error of an eigenvalue, in its usual size."""
-        K = self.K
-        if not isinstance(K, Gram):
-            return 0.0
-        top = float(np.max(core_diagonal(K._points, K.kernel)))
-        error = 2.0 * math.sqrt(self.n) * relative_error(K._points, K.kernel) * top
-        if K.kind in SINGLE:
-            from ..solvers.iterative import single_error
-
-            error += single_error(K, self.threads)
-        return error
-
-    def floor(self, size: float) -> float:
-        """Rounding of K and of products, with a largest eigenvalue of this size."""
-        return float(4.0 * math.sqrt(self.n) * EPS * size + self.entries())
-
-
-def _dense_bytes(n: int) -> int:
-    return 3 * 8 * n * n
-
-
-def _dense(task: _Task) -> SpectralDensity:
-    """Every eigenvalue; LAPACK is backward stable, its error of the usual size sqrt(n) eps |K|."""
-    n, K = task.n, task.K
-    need = _dense_bytes(n)
-    if need > task.limit:
-        raise MemoryError(
-            f"method='dense' at n={n} takes {beyond(need + task.held, task.limit + task.held)}; use method='quadrature', or "
-            f"max_memory={enough(need + task.held)!r}."
-        )
-    products, A = 0, task.array
-    if A is None and isinstance(K, Gram):
-        A = np.asarray(K.toarray(), dtype=np.float64)
-    elif A is None:
-        A, products = columns(task.op, n, task.threads), n
-    check_size(float(np.max(np.abs(A))))
-    values: Array = np.asarray(np.linalg.eigvalsh(A), dtype=np.float64)
-    floor = task.floor(float(np.max(np.abs(values))))
-    error = np.full(n, floor)
-    total = float(math.fsum(np.diagonal(A)))
-    none = np.zeros(0)
-    return SpectralDensity(
-        n, values, none, error, none, None, floor, Interval(total, total, total), task.semidefinite, 1.0,
-        (0.0, 0.0), task.threads, none, none, "dense", products, 0, time.perf_counter() - task.start, need,
-    )  # fmt: skip
-
-
-def _quadrature(
-    task: _Task,
-    probes: int,
-    steps: int,
-    wanted: tuple[int, int],
-    at: Array,
-    generator: np.random.Generator,
-) -> SpectralDensity:
-    """Exact ends, then probes on what is beside them."""
-    n = task.n
-    _check_entries(task, at)
-    least = max(n // 4, 1)
-    low_count, high_count = min(wanted[0], least), min(wanted[1], least)
-    left = n - low_count - high_count
-    steps = min(steps, left)
-    work = _work(n, probes, steps, (low_count, high_count), task.threads)
-    if work > task.limit:
-        raise MemoryError(
-            f"{probes} probes of {steps} steps at n={n} take {beyond(work + task.held, task.limit + task.held)}; ask for fewer, or use "
-            f"max_memory={enough(work + task.held)!r}."
-        )
-    seeds = generator.integers(0, 2**63 - 1, size=2)
-    said: list[str] = []
-    products = 0
-    found = []
-    for which, k in (("LA", high_count), ("SA", low_count)):
-        values, vectors, residuals, made, note = _end(task, k, which, int(seeds[0]))
-        products += made
-        found.append((values, vectors, residuals))
-        if note:
-            said.append(note)
-    (high, U, high_residual), (low, V, low_residual) = found
-    deflated = np.asfortranarray(np.hstack([V, U]))
-    if deflated.shape[1]:
-        deflated = np.asfortranarray(np.linalg.qr(deflated)[0])
-    seen = _core.quadrature(
-        task.op, deflated, probes, steps, int(seeds[1]), task.threads, task.report.ask
-    )
-    if seen["stopped"] and seen["steps"] < 2:
-        raise KeyboardInterrupt(task.report.why or "interrupted before the second step")
-    if seen["stopped"]:
-        why = task.report.why or "interrupted"
-        said.append(f"{why} after {seen['steps']} of {steps} steps: bands are wider")
-    seen_by = Probes(
-        n - deflated.shape[1], seen["squares"], seen["alpha"], seen["beta"], tuple(seen["lengths"])
-    )
-    size = float(max(abs(seen_by.lowest()), abs(seen_by.highest()), *map(abs, (*high, *low))))
-    check_size(size)
-    floor = task.floor(size)
-    at = np.sort(np.concatenate([at - 2.0 * floor, at + 2.0 * floor]))  # a count is right to floor
-    counted = _counted(task, at)
-    rough = SpectralDensity(
-        n, low, high, low_residual + floor, high_residual + floor, seen_by, floor, _exact(task.trace()),
-        task.semidefinite, task.level, (float(np.linalg.norm(low_residual)), float(np.linalg.norm(high_residual))),
-        task.threads, at, counted, "quadrature", products + probes * seen["steps"], seen["steps"], time.perf_counter() - task.start,
-        _core.quadrature_bytes(n, probes, steps) + deflated.nbytes, "; ".join(said), bool(seen["interrupted"]),
-    )  # fmt: skip
-    if said:
-        warnings.warn(rough.message, ConvergenceWarning, stacklevel=3)
-    return rough if math.isfinite(rough.trace.value) else _with_trace(rough)
-
-
-def _check_entries(task: _Task, at: Array) -> None:
-    """Whether there is a matrix to factor, and room."""
-    if not len(at):
-        return
-    n = task.n
-    if task.array is None and not isinstance(task.K, Gram):
-        raise TypeError(
-            "counts at thresholds factor K, which needs its entries: a Gram operator or a dense array; got "
-            f"{type(task.K).__name__}. Leave out thresholds and take count_below."
-        )
-    need = inertia.bytes_for(n, task.array is not None)
-    if need > task.limit:
-        raise MemoryError(
-            f"a factor of K - t I at n={n} takes {beyond(need + task.held, task.limit + task.held)}; leave out thresholds, or use "
-            f"max_memory={enough(need + task.held)!r}."
-        )
-
-
-def _counted(task: _Task, at: Array) -> Array:
-    """How many eigenvalues lie below each threshold, by inertia."""
-    if not len(at):
-        return at
-    A = task.array if task.array is not None else np.asarray(task.K.toarray(), dtype=np.float64)
-    return inertia.counts_below(A, at)
-
-
-def _exact(trace: float) -> Interval:
-    return Interval(trace, trace, trace) if math.isfinite(trace) else NOTHING
-
-
-def _with_trace(rough: SpectralDensity) -> SpectralDensity:
-    """The same, with the trace by the probes where K has no diagonal."""
-    import dataclasses
-
-    return dataclasses.replace(rough, trace=rough._sum(LINE, half(rough.level)))
-
-
-def _end(task: _Task, k: int, which: str, seed: int) -> tuple[Array, Array, Array, int, str]:
-    """k eigenpairs of one end, ascending, as far as they are right to what the probes need."""
-    n = task.n
-    nothing = np.zeros(0), np.zeros((n, 0)), np.zeros(0), 0, ""
-    if k == 0:
-        return nothing
-    from ..eigen import eigsh
-
-    report, passed = task.report, time.perf_counter() - task.start
-    remaining = None  # half of what is left: the probes need some
-    if report.time_limit is not None:
-        remaining = max(0.5 * (report.time_limit - passed), 1e-3)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.simplefilter("ignore", PrecisionWarning)
-        found = eigsh(
-            task.K, k, which, tol=TIGHT, certify="none", max_memory=task.limit, time_limit=remaining,
-            threads=task.threads, rng=seed, progress=report.progress, callback=report.callback,
-        )  # fmt: skip
-    if found.interrupted or (report.callback is not None and "by the callback" in found.message):
-        raise KeyboardInterrupt(found.message or "interrupted")
-    side = "lowest" if which == "SA" else "highest"
-    solves = found.method.startswith(("shift-invert", "dense"))  # no products with K
-    made = 0 if solves else found.applications * (1 if n <= 200 else max(2, min(k, 4)))
-    if found.vectors is None or not np.isfinite(found.values).all():
-        return (*nothing[:3], made, f"the {side} eigenvalues are not known: {found.message}")
-    values, vectors, residuals = found.values, found.vectors, found.residuals
-    good = residuals <= np.maximum(1e-6 * np.abs(values), 16.0 * found.floor)
-    keep = int(np.argmin(good)) if not good.all() else len(values)
-    note = "" if keep == k else f"only {keep} of {k} {side} eigenvalues are known: {found.message}"
-    chosen = _once(vectors[:, :keep])
-    if len(chosen) < keep:  # where a gap may be left, the others are left to the probes
-        note = f"only {len(chosen)} of {k} {side} eigenvalues are known: others came twice"
-    order = chosen[np.argsort(values[chosen], kind="stable")]
-    return values[order], vectors[:, order], residuals[order], made, note
-
-
-def _once(V: Array) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Columns that are orthogonal to those before: an eigenvector that was found twice is one."""
-    kept: list[int] = []
-    for j in range(V.shape[1]):
-        if not kept or float(np.max(np.abs(V[:, kept].T @ V[:, j]))) < 1e-3:
-            kept.append(j)
-    return np.array(kept, dtype=np.int64)
-
-
-def _work(n: int, probes: int, steps: int, ends: tuple[int, int], threads: int) -> int:
-    """Bytes beside K: of the ends first, then of the probes, with the vectors that are kept."""
-    from ..solvers import room
-
-    kept = 8 * n * sum(ends)
-    least = [_core.quadrature_bytes(n, probes, steps)]
-    least += [room.needed(n, k, max(2, min(k, 4)), False, threads) for k in ends if k]
-    return max(least) + kept
 
 
 def _stops(report: Reporter) -> Callback | None:

@@ -42,6 +42,31 @@ class Known:
     counted: Array = field(repr=False)
 
     @property
+    def smallest(self) -> Interval:
+        """lambda_min; no estimate where rounding hides it."""
+        if not len(self.low):
+            least = 0.0 if self.semidefinite else -math.inf
+            seen = math.inf if self.probes is None else self.probes.lowest() + self.floor
+            return Interval(least, math.nan, seen)
+        value, error = float(self.low[0]), float(self.low_error[0])
+        least = max(value - error, 0.0) if self.semidefinite else value - error
+        hidden = abs(value) <= self.floor and error > 0.0
+        return Interval(least, math.nan if hidden else value, value + error)
+
+    @property
+    def largest(self) -> Interval:
+        """lambda_max."""
+        known, errors = (
+            (self.high, self.high_error) if len(self.high) else (self.low, self.low_error)
+        )
+        if not len(self.high) and self.probes is not None:
+            most = self.trace.upper if self.semidefinite else math.inf
+            return Interval(self.probes.highest() - self.floor, math.nan, most)
+        return Interval(
+            float(known[-1] - errors[-1]), float(known[-1]), float(known[-1] + errors[-1])
+        )
+
+    @property
     def _ends(self) -> tuple[float, float]:
         """a <= what is between ``low`` and ``high`` <= b."""
         a = 0.0 if self.semidefinite else -math.inf

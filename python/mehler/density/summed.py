@@ -1,0 +1,115 @@
+"""Sums over all eigenvalues, each with an interval, and what follows from them and from both ends."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from . import traces
+from .functions import SQUARE, Inverse, MinusLog
+from .interval import Interval, half
+from .known import Known
+
+
+@dataclass(frozen=True, eq=False)
+class Summed(Known):
+    """What is asked of sum_i f(lambda_i), and the ratios that follow."""
+
+    def logdet(self, ridge: float = 0.0) -> Interval:
+        """log det(K + ridge I) = sum_i log(lambda_i + ridge).
+
+        Parameters
+        ----------
+        ridge
+            Added to the diagonal.
+
+        Returns
+        -------
+        Interval
+            Holds with probability ``level``; infinite where an eigenvalue may be zero within rounding.
+        """
+        s = _number(ridge, "ridge")
+        found = self._sum(MinusLog(s))
+        return Interval(-found.upper, -found.value, -found.lower)
+
+    def trace_inverse(self, ridge: float = 0.0) -> Interval:
+        """tr (K + ridge I)^-1 = sum_i 1 / (lambda_i + ridge).
+
+        Parameters
+        ----------
+        ridge
+            Added to the diagonal.
+
+        Returns
+        -------
+        Interval
+            Holds with probability ``level``; infinite where an eigenvalue may be zero within rounding.
+        """
+        s = _number(ridge, "ridge")
+        return self._sum(Inverse(s))
+
+    def degrees_of_freedom(self, ridge: float) -> Interval:
+        """tr K (K + ridge I)^-1 = sum_i lambda_i / (lambda_i + ridge), of ridge regression.
+
+        Parameters
+        ----------
+        ridge
+            Above zero.
+
+        Returns
+        -------
+        Interval
+            Holds with probability ``level``.
+        """
+        s = _number(ridge, "ridge")
+        if not s > 0.0:
+            raise ValueError(f"ridge must be above 0; got {ridge!r}.")
+        # ridge / (x + ridge), by which each eigenvalue falls short of one
+        short = self._sum(Inverse(s, weight=s))
+        return Interval(self.n - short.upper, self.n - short.value, self.n - short.lower)
+
+    @property
+    def frobenius_squared(self) -> Interval:
+        """|K|_F^2 = sum_i lambda_i^2."""
+        return self._squares(self.level)
+
+    def _squares(self, level: float) -> Interval:
+        found = self._sum(SQUARE, level)
+        return Interval(max(found.lower, 0.0), found.value, found.upper)
+
+    @property
+    def effective_rank(self) -> Interval:
+        """(tr K)^2 / |K|_F^2: n for a multiple of the identity, 1 for rank one."""
+        t = self.trace
+        f = self._squares(self.level if t.lower == t.upper else half(self.level))
+        if not (t.lower > 0.0 and f.lower > 0.0 and math.isfinite(f.upper)):
+            return traces.NOTHING
+        return Interval(t.lower**2 / f.upper, t.value**2 / f.value, t.upper**2 / f.lower)
+
+    @property
+    def intrinsic_dimension(self) -> Interval:
+        """tr K / lambda_max."""
+        t, top = self.trace, self.largest
+        if not (t.lower > 0.0 and top.lower > 0.0 and math.isfinite(top.upper)):
+            return traces.NOTHING
+        return Interval(t.lower / top.upper, t.value / top.value, t.upper / top.lower)
+
+    @property
+    def condition(self) -> Interval:
+        """lambda_max / lambda_min; no upper bound where lambda_min may be zero within rounding."""
+        small, large = self.smallest, self.largest
+        if not small.upper > 0.0:
+            return traces.NOTHING
+        upper = large.upper / small.lower if small.lower > 0.0 else math.inf
+        value = large.value / small.value if small.value > self.floor else math.nan
+        return Interval(large.lower / small.upper, value, upper)
+
+
+def _number(x: Any, name: str) -> float:
+    if isinstance(x, (str, bytes, bool)):
+        raise TypeError(f"{name} must be a number; got {x!r}.")
+    value = float(x)
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite; got {x!r}.")
+    return value

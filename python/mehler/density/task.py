@@ -1,0 +1,60 @@
+"""The matrix of a spectrum, and what limits the work on it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from .._arrays import Array
+from .._progress import Reporter
+from ..operators.feature_matrix import FeatureGram
+from ..operators.gram import Gram, core_diagonal, relative_error
+from ..operators.packed import SINGLE
+from .probes import EPS
+
+
+class Task:
+    """The matrix, and what limits the work."""
+
+    def __init__(
+        self, K: Any, op: _core.Operator, array: Array | None, n: int, threads: int, limit: int, held: int,
+        level: float, start: float, report: Reporter,
+    ) -> None:  # fmt: skip
+        self.K, self.op, self.array, self.n = K, op, array, n
+        self.threads, self.limit, self.level, self.start, self.report = (
+            threads,
+            limit,
+            level,
+            start,
+            report,
+        )
+        self.held = held  # bytes of K, where it is made here: part of max_memory
+        self.semidefinite = isinstance(K, (Gram, FeatureGram))
+
+    def trace(self) -> float:
+        """tr K; NaN where there is no diagonal."""
+        if self.array is not None:
+            return float(math.fsum(np.diagonal(self.array)))
+        if hasattr(self.K, "diagonal"):
+            return float(math.fsum(np.asarray(self.K.diagonal(), dtype=np.float64)))
+        return math.nan
+
+    def entries(self) -> float:
+        """What the stored matrix may be off, as an error of an eigenvalue, in its usual size."""
+        K = self.K
+        if not isinstance(K, Gram):
+            return 0.0
+        top = float(np.max(core_diagonal(K._points, K.kernel)))
+        error = 2.0 * math.sqrt(self.n) * relative_error(K._points, K.kernel) * top
+        if K.kind in SINGLE:
+            from ..solvers.iterative import single_error
+
+            error += single_error(K, self.threads)
+        return error
+
+    def floor(self, size: float) -> float:
+        """Rounding of K and of products, with a largest eigenvalue of this size."""
+        return float(4.0 * math.sqrt(self.n) * EPS * size + self.entries())
