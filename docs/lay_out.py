@@ -116,6 +116,11 @@ def entry(name: str) -> str:
     if isinstance(thing, type) and issubclass(thing, BaseException):
         kind = "exception"
     members = "   :members:\n" if kind == "class" else ""
+    if (
+        isinstance(thing, type)
+        and not (called := make_api.named(thing)).keys() <= vars(thing).keys()
+    ):
+        members = f"   :members: {', '.join(called)}\n"  # those of its bases have to be named
     return f"{title}\n{'=' * len(title)}\n\n.. auto{kind}:: mehler.{name}\n{members}"
 
 

@@ -150,15 +150,23 @@ def own(public: type) -> dict[str, object]:
     return {name: member for base in reversed(bases) for name, member in vars(base).items()}
 
 
+def named(public: type) -> dict[str, object]:
+    """Methods and properties that are called by name."""
+    return {
+        name: member
+        for name, member in own(public).items()
+        if not name.startswith("_")
+        and (
+            inspect.isfunction(getattr(member, "__func__", member)) or isinstance(member, property)
+        )
+    }
+
+
 def members(public: type) -> list[str]:
     """A line for each method and property that is called by name."""
     lines = []
-    for name, member in own(public).items():
+    for name, member in named(public).items():
         function = getattr(member, "__func__", member)
-        if name.startswith("_") or not (
-            inspect.isfunction(function) or isinstance(member, property)
-        ):
-            continue
         call = f".{name}" if isinstance(member, property) else signature(f".{name}", function)
         call = " ".join(call.split())
         lines.append(f"| `{call}` | {prose(parts(member)[0])} |")
