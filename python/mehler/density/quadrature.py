@@ -47,7 +47,7 @@ def by_products(
         )
     seeds = generator.integers(0, 2**63 - 1, size=2)
     said: list[str] = []
-    products = 0
+    products = task.measured()
     found = []
     for which, k in (("LA", high_count), ("SA", low_count)):
         values, vectors, residuals, made, note = end_of(task, k, which, int(seeds[0]))

@@ -32,6 +32,7 @@ class Task:
             report,
         )
         self.held = held  # bytes of K, where it is made here: part of max_memory
+        self.noise = 0.0  # of products of one's own
         self.semidefinite = isinstance(K, (Gram, FeatureGram))
 
     def trace(self) -> float:
@@ -55,6 +56,38 @@ class Task:
             error += single_error(K, self.threads)
         return error
 
+    def measured(self) -> int:
+        """Sees how exact products of one's own are, from four of them, which it returns: those of a sum less their sum.
+
+        Raises
+        ------
+        ValueError
+            The products are not those of a symmetric matrix.
+        """
+        if self.array is not None or isinstance(self.K, (Gram, FeatureGram)):
+            return 0
+        g = np.random.default_rng(0)
+        V = g.standard_normal((self.n, 2)) / math.sqrt(self.n)
+        KV = self.op.multiply(np.asfortranarray(V), self.threads)
+        size = float(np.linalg.norm(KV[:, 0]))
+        if not 0.0 < size < math.inf:
+            return 2  # zero, or NaN, which the probes refuse
+        c = KV[:, 0] / size  # leans to the largest eigenvalues
+        W = np.column_stack([c, V.sum(axis=1) + c])
+        KW = self.op.multiply(np.asfortranarray(W), self.threads)
+        self.noise = 2.0 * float(np.linalg.norm(KV.sum(axis=1) + KW[:, 0] - KW[:, 1]))
+        for x, Kx, y, Ky in (
+            (V[:, 0], KV[:, 0], V[:, 1], KV[:, 1]),
+            (c, KW[:, 0], V[:, 1], KV[:, 1]),
+        ):
+            odd, most = abs(float(x @ Ky - y @ Kx)), float(np.linalg.norm(KW[:, 0]))
+            if odd > 1e-5 * most + self.noise:
+                raise ValueError(
+                    "K must be symmetric; for two vectors x and y, x . K y and y . K x differ by "
+                    f"{odd:.2e}, with |K y| = {most:.2e}. Pass (K + K.T) / 2."
+                )
+        return 4
+
     def floor(self, size: float) -> float:
         """Rounding of K and of products, with a largest eigenvalue of this size."""
-        return float(4.0 * math.sqrt(self.n) * EPS * size + self.entries())
+        return float(4.0 * math.sqrt(self.n) * EPS * size + self.entries() + self.noise)
