@@ -1,6 +1,7 @@
 // Solvers. Results are dictionaries; the Python layer makes them values.
 #include <pybind11/eigen.h>
 
+#include "bindings/files.hpp"
 #include "bindings/nouns.hpp"
 #include "bindings/operators.hpp"
 #include "solve/cluster.hpp"
@@ -132,18 +133,31 @@ py::dict finish(const Make& make, const EigenOptions& eigen_options, const Opera
 py::dict lanczos(const Operator& fast, const Operator& exact, Index wanted, Index block,
                  Index most_basis, double tol, double goal, double floor, double floor_relative,
                  double below, std::uint64_t seed, bool largest, Index most_applications,
-                 double error, double window, Index rounds, int threads, py::object ask) {
+                 double error, double window, Index rounds, int threads, py::object ask,
+                 const std::optional<std::tuple<std::string, std::string, Index>>& journal) {
     PythonMonitor monitor{std::move(ask)};
+    std::unique_ptr<Journal> steps;
+    if (journal) {
+        const auto& [path, key, most] = *journal;
+        const Index n = fast.size();
+        steps = std::make_unique<Journal>(
+            path, JournalIdentity{n, std::min(block, n), wanted, largest, seed, digest(key)}, most);
+    }
+    Journal* first = steps.get(); // it is of the first run, not of one on the rest of a matrix
     const Negated minus_fast(fast), minus_exact(exact);
     const Operator& A = largest ? static_cast<const Operator&>(minus_fast) : fast;
     const Operator& A_exact = largest ? static_cast<const Operator&>(minus_exact) : exact;
     const auto make = [&](const Operator& K, const EigenOptions& o) {
-        return std::unique_ptr<Eigensolver>(new Lanczos(K, o, monitor.monitor));
+        return std::unique_ptr<Eigensolver>(
+            new Lanczos(K, o, monitor.monitor, std::exchange(first, nullptr)));
     };
     const EigenOptions o{wanted,         block, most_basis, tol,     floor,
                          floor_relative, below, seed,       threads, most_applications};
-    return finish(make, o, A, A_exact, error, window, goal, rounds, threads, largest ? -1.0 : 1.0,
-                  monitor);
+    py::dict found = finish(make, o, A, A_exact, error, window, goal, rounds, threads,
+                            largest ? -1.0 : 1.0, monitor);
+    found["replayed"] = steps ? steps->replayed : 0;
+    found["journal"] = steps ? steps->word : "";
+    return found;
 }
 
 py::dict davidson(const Operator& fast, const Operator& exact, const Operator& inverse,
@@ -203,7 +217,9 @@ void bind_solve(py::module_& m) {
           py::arg("block"), py::arg("most_basis"), py::arg("tol"), py::arg("goal"),
           py::arg("floor"), py::arg("floor_relative"), py::arg("below"), py::arg("seed"),
           py::arg("largest"), py::arg("most_applications"), py::arg("error"), py::arg("window"),
-          py::arg("rounds"), py::arg("threads"), py::arg("ask") = py::none());
+          py::arg("rounds"), py::arg("threads"), py::arg("ask") = py::none(),
+          py::arg("journal") = py::none());
+    m.def("remove_journal", &Journal::remove, py::arg("path"));
     m.def("davidson", &davidson, py::arg("fast"), py::arg("exact"), py::arg("inverse"),
           py::arg("wanted"), py::arg("block"), py::arg("most_basis"), py::arg("tol"),
           py::arg("goal"), py::arg("floor"), py::arg("floor_relative"), py::arg("below"),

@@ -90,6 +90,8 @@ protected:
         }
         return done;
     }
+    Index drawn() const { return drawn_; } // columns of random numbers used so far
+    void drawn(Index count) { drawn_ = count; }
     void randomise(double* w) {
         const Index stream = drawn_++;
         for (Index i = 0; i < n_; ++i)

@@ -11,14 +11,17 @@
 #pragma once
 #include "solve/band.hpp"
 #include "solve/eigensolver.hpp"
+#include "solve/journal.hpp"
 #include "solve/thick_restart.hpp"
 
 namespace mehler {
 
 class Lanczos final : public Eigensolver {
 public:
-    Lanczos(const Operator& K, const EigenOptions& options, Monitor& monitor)
-        : Eigensolver(K, options, monitor),
+    // journal: steps that an earlier run has left, and where those of this one go; may be null.
+    Lanczos(const Operator& K, const EigenOptions& options, Monitor& monitor,
+            Journal* journal = nullptr)
+        : Eigensolver(K, options, monitor), journal_(journal),
           most_(options.most_basis >= n_ ? round_up(n_, b_) : options.most_basis / b_ * b_),
           basis_(n_, options.threads, monitor), T_(b_, most_ + b_) {}
 
@@ -100,8 +103,33 @@ private:
         basis_.append(Q_.data(), b_);
     }
 
-    // One product, the three-term recurrence, then one pass against the whole basis.
+    // The next block, from the journal or from a product.
     void expand() {
+        Matrix A, B;
+        Index used = 0;
+        const bool known = journal_ && journal_->next(k_, used, A, B, W_);
+        if (known) {
+            ++applications; // of the run that left it
+            drawn(used);
+            extend(A);
+        } else {
+            A = multiply();
+            extend(A);
+            B = orthonormalise(W_, basis_, scale_);
+            if (journal_)
+                journal_->append(k_, drawn(), A, B, W_);
+        }
+        k_ += b_;
+        couple(B);
+        std::swap(Q_, W_);
+        basis_.append(Q_.data(), b_);
+        if (known)
+            monitor_.check();
+    }
+
+    // One product, the three-term recurrence, then one pass against the whole basis; the diagonal
+    // block of T.
+    Matrix multiply() {
         K_.apply(Q_.data(), W_.data(), b_, options_.threads, monitor_);
         ++applications;
         const Index j = k_; // columns [j, j + b) of the basis are Q_j
@@ -113,7 +141,12 @@ private:
         near_part.bottomRows(b_) = -A;
         basis_.add(near_part, W_.data(), j > 0 ? j - b_ : j);
         const Matrix H = basis_.orthogonalise(W_.data(), b_);
-        const Matrix diagonal = A + H.bottomRows(b_);
+        return A + H.bottomRows(b_);
+    }
+
+    // T gets its next diagonal block.
+    void extend(const Matrix& diagonal) {
+        const Index j = k_;
         T_.grow(j + b_);
         for (Index c = 0; c < b_; ++c)
             for (Index r = c; r < b_; ++r)
@@ -122,11 +155,6 @@ private:
             for (Index c = n_ - j; c < b_; ++c)
                 T_.at(j + c, j + c) = 2.0 * T_.norm();
         scale_ = std::max(scale_, diagonal.norm());
-        const Matrix B = orthonormalise(W_, basis_, scale_);
-        k_ = j + b_;
-        couple(B);
-        std::swap(Q_, W_);
-        basis_.append(Q_.data(), b_);
     }
 
     // The basis is full: what is worth most of it stays, and the invariant with it. An interruption
@@ -181,6 +209,7 @@ private:
 
     static constexpr Index most_low = 400, most_high = 200; // more would cost more than they save
 
+    Journal* const journal_;
     const Index most_;
     Basis basis_;
     Band T_;

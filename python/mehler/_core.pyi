@@ -546,7 +546,9 @@ def lanczos(
     rounds: int,
     threads: int,
     ask: _Ask = None,
+    journal: tuple[str, bytes, int] | None = None,
 ) -> dict[str, Any]: ...
+def remove_journal(path: str) -> None: ...
 def quadrature(
     K: Operator,
     V: _Array,

@@ -37,6 +37,7 @@ from .certificates import deflated as deflated_certificate
 from .certificates import factorisation as certificate
 from .errors import ConvergenceWarning, PrecisionWarning
 from .kernels import Kernel
+from .operators.disk import Journal
 from .operators.feature_matrix import FeatureGram
 from .operators.foreign import as_operator, columns
 from .operators.gram import Gram, core_points, dask_of
@@ -157,7 +158,8 @@ def min_eig(
         in every product (storage 'disk' of :func:`gram`); for 'shift-invert' the factor, in ``path``.factor; for
         certify='rigorous' the factor of the proof, in ``path``.proof, until it is there. 8 or 4 bytes for
         each of n^2 / 2 entries. No file is made where memory suffices. Killed at any moment, the same call
-        goes on from the file, which stays: see docs/disk.md and docs/out-of-core.md.
+        goes on from the file, which stays, and 'lanczos' from the last product, which is in ``path``.lanczos
+        until the solve ends: see docs/disk.md and docs/out-of-core.md.
     time_limit
         Seconds, from the call on, after which the work ends with what is known, status
         'budget-limited'; kept to within about a second, except in LAPACK (the dense route) and in
@@ -166,7 +168,8 @@ def min_eig(
         Number of threads; default OpenMP's, asked at call time. The result does not depend on it.
     rng
         Seed or Generator for the starting block, landmarks, and the order of points in a sparse
-        inverse; with ``width``, for the weights.
+        inverse; with ``width``, for the weights. With ``path``, None is a seed of 0: a call that is repeated
+        goes on where it was.
     progress
         True: a progress bar on stderr.
     callback
@@ -250,7 +253,8 @@ def min_eig(
         result = in_time(result, planned=False)
         _warn(result)
         return result
-    seed, seconds = seed_from(rng), duration(time_limit)
+    seed = seed_from(0 if rng is None and path is not None else rng)
+    seconds = duration(time_limit)
     asked = posed(
         X,
         activation,
@@ -437,7 +441,8 @@ def eigsh(
     max_memory
         As in :func:`min_eig`, beside K, which is there already.
     time_limit, threads, rng, progress, callback
-        As in :func:`min_eig`.
+        As in :func:`min_eig`. Of a Gram operator on disk rng None is a seed of 0, and 'lanczos' goes on where a
+        call before was killed.
 
     Returns
     -------
@@ -484,7 +489,9 @@ def eigsh(
         "certify", certify, EIGSH_CERTIFICATES, {"preconditioned": of_points, "theory": of_points}
     )
     tol = tolerance(tol)
-    count, seed, limit = thread_count(threads), seed_from(rng), memory_limit(max_memory)
+    on_disk = isinstance(K, Gram) and K.storage == "disk"
+    count, limit = thread_count(threads), memory_limit(max_memory)
+    seed = seed_from(0 if rng is None and on_disk else rng)
     seconds = duration(time_limit)
     of_factor = isinstance(K, FeatureGram) and K.storage == "factor" and method == "auto"
     if of_factor and certify != "rigorous":
@@ -548,18 +555,26 @@ def eigsh(
                 error = iterative.single_error(K, count) if dtype == "float32" else 0.0
 
                 def on(
-                    op: _core.Operator, exact: _core.Operator, wanted: int, task: Task
+                    op: _core.Operator,
+                    exact: _core.Operator,
+                    wanted: int,
+                    task: Task,
+                    journal: Journal | None = None,
                 ) -> EigenResult:
                     return iterative.solve(
                         op, exact, n, wanted, largest, task, block, dtype, nbytes, name,
-                        error=error, inverse=inverse,
+                        error=error, inverse=inverse, journal=journal,
                     )  # fmt: skip
 
                 def again(V: Array, size: float, wanted: int, task: Task) -> EigenResult:
                     rest, more = _core.Deflated(op, V, size), _core.Deflated(exact, V, size)
                     return on(rest, more, wanted, task)
 
-                result = copies.complete(on(op, exact, k, task), again, exact, largest, task)
+                journal = K.journal if isinstance(K, Gram) and inverse is None else None
+                first = on(op, exact, k, task, journal)
+                result = copies.complete(first, again, exact, largest, task)
+                if journal is not None:
+                    journal.end(result)
             if not largest:
                 result = certificate.certified_operator(result, K, array, task, certify, nbytes)
         except KeyboardInterrupt:  # between pieces of work

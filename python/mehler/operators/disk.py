@@ -1,4 +1,7 @@
-"""Packed tiles in a file (cpp/disk/tile_file.hpp), and what says whose they are.
+"""Packed tiles in a file: what says whose they are, and the journal of a solve beside them.
+
+    FILE            the tiles, with checksums and progress (cpp/disk/tile_file.hpp)
+    FILE.lanczos    what Lanczos has learnt from products so far (cpp/solve/journal.hpp); gone once a solve has ended
 
 Entries are decided by the unit vectors and norms of the points and by what the kernel compiles to: a digest of either
 stands in the file, which is refused for anything else.
@@ -9,13 +12,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .. import _core
 from .._arrays import free_memory
+from .._build import version
 from ..kernels import Kernel
+from ..result import EigenResult
 from .layered import layered
 
 Disk = _core.Disk64 | _core.Disk32 | _core.DiskFixed32
@@ -51,8 +57,8 @@ def opened(
     threads: int,
     ask: _core._Ask,
     top: float,
-) -> Disk:
-    """The tiles at ``path``: those that are there, and the others computed now.
+) -> tuple[Disk, Journal]:
+    """The tiles at ``path``: those that are there, and the others computed now; and the journal beside them.
 
     Parameters
     ----------
@@ -72,7 +78,10 @@ def opened(
     # A file that memory has room for is read through the system's cache, where it stays from product to
     # product. A longer one would push itself out before it is read again: it goes around the cache.
     tiles.direct(tiles.on_disk > 0.8 * free_memory())
-    return tiles
+    # Restarts and rounding may be others in another version: its steps do not continue these.
+    key = b"".join(digests) + f"{kind}, mehler {version()}".encode()
+    steps = hashlib.blake2b(key, digest_size=32).digest()
+    return tiles, Journal(path + ".lanczos", steps, max(tiles.on_disk, 1 << 24))
 
 
 def points_digest(points: _core.Points) -> bytes:
@@ -114,3 +123,31 @@ def _feed(sum: Any, value: Any) -> None:
             _feed(sum, getattr(value, field.name))
     else:
         raise TypeError(f"no digest of {type(value).__name__}")
+
+
+@dataclass(frozen=True)
+class Journal:
+    """Where Lanczos on tiles in a file keeps what products have taught it (cpp/solve/journal.hpp).
+
+    Attributes
+    ----------
+    path
+        FILE.lanczos.
+    digest
+        32 bytes that belong to the tiles and to this version of the program.
+    most
+        Bytes that it may grow to: as many as the tiles take.
+    """
+
+    path: str
+    digest: bytes
+    most: int
+
+    def arguments(self) -> tuple[str, bytes, int]:
+        """As the core takes it."""
+        return self.path, self.digest, self.most
+
+    def end(self, result: EigenResult) -> None:
+        """The solve has ended: its steps are not needed any more, unless more time would lead further."""
+        if result.status != "budget-limited":
+            _core.remove_journal(self.path)

@@ -101,6 +101,7 @@ class Gram:
         self._points = points
         self._array: np.ndarray[Any, Any] | None = None
         self.pairs: dict[str, Any] | None = None
+        self._journal: disk.Journal | None = None
         profile, count = kernel.h.compiled, thread_count(threads)
         self.op: _core.Operator
         if storage == "packed":
@@ -112,7 +113,7 @@ class Gram:
         elif storage == "disk":
             assert path is not None
             top = float(np.max(core_diagonal(points, kernel)))
-            tiles = disk.opened(points, kernel, dtype, path, count, ask, top)
+            tiles, self._journal = disk.opened(points, kernel, dtype, path, count, ask, top)
             self.op, self.pairs = tiles, tiles.pairs()
         elif storage == "dense":
             self._array, self.pairs = _core.dense_gram(points, profile, dtype, count, ask)
@@ -151,6 +152,13 @@ class Gram:
                 f"the operator on {self.path!r} is closed; call gram again with its path."
             )
         return self.op
+
+    @property
+    def journal(self) -> disk.Journal | None:
+        """Where a solve keeps what it has learnt, of tiles on disk."""
+        if self.storage == "disk":
+            self.tiles  # noqa: B018  (refuses what is closed)
+        return self._journal
 
     def close(self) -> None:
         """Let go of what is not in this process's memory; also at the end of a ``with`` block.

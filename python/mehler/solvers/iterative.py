@@ -17,7 +17,7 @@ from .._arrays import Array, beyond, enough, size_text
 from ..certificates.structure import zero_of
 from ..distributed.operator import DaskGram
 from ..kernels import Kernel
-from ..operators.disk import DISK
+from ..operators.disk import DISK, Journal
 from ..operators.foreign import check_size
 from ..operators.gram import Gram
 from ..operators.layered import refuse
@@ -97,6 +97,7 @@ def points_route(
         plan = [("dask", t) for t in workers.fitting(n, points.d, ladder)]
     result: EigenResult | None = None
     inverse: preconditioners.Preconditioner | None = None
+    journals: list[Journal] = []
     for step, (storage, dtype) in enumerate(plan):
         last = step == len(plan) - 1
         try:
@@ -109,6 +110,8 @@ def points_route(
                 if file is not None and step > 0:
                     file += "." + dtype
                 K = Gram(points, n, ker, storage, dtype, task.threads, task.report.ask, path=file)
+            if K.journal is not None:
+                journals.append(K.journal)
             if step == 0:
                 pairs = K.pairs
                 zero = None if pairs is None else zero_of(pairs, A, points, ker, task.given)
@@ -135,6 +138,8 @@ def points_route(
             result = ended(task)
             break
     assert result is not None
+    for journal in journals:
+        journal.end(result)
     return with_theory(result, task, ker, points, pairs, certify)
 
 
@@ -166,7 +171,14 @@ def _on(
         below=-math.inf if last else 10.0 * noise,
         earlier=max((r.applications for r in task.known), default=0),
         inverse=inverse,
+        journal=K.journal,
     )
+
+
+def gone_on(replayed: int, word: str) -> str:
+    """What there is to say of the steps that an earlier run has left."""
+    earlier = f"{replayed} of the block products are those of an earlier run" if replayed else ""
+    return "; ".join(filter(None, (earlier, word)))
 
 
 def solve(
@@ -187,6 +199,7 @@ def solve(
     below: float = -math.inf,
     earlier: int = 0,
     inverse: preconditioners.Preconditioner | None = None,
+    journal: Journal | None = None,
 ) -> EigenResult:
     """The k smallest (or largest) pairs: a solver on ``op``, then the float64 residual.
 
@@ -208,6 +221,8 @@ def solve(
         Products made before.
     inverse
         An approximate inverse of K: generalised Davidson instead of block Lanczos.
+    journal
+        Where Lanczos goes on from, should it have been killed, and keeps what it learns.
     """
     if block is None:
         block = 1 if n <= 200 else max(room.BLOCK, min(k, 4))
@@ -239,6 +254,7 @@ def solve(
         found = _core.lanczos(
             op, exact, k, block, most, tol, goal, floor, relative, below, task.seed, largest,
             max(MOST_PRODUCTS, 20 * k), error, window, rounds, task.threads, task.report.ask,
+            None if journal is None else journal.arguments(),
         )  # fmt: skip
     else:
         found = _core.davidson(
@@ -317,6 +333,8 @@ def solve(
         message = (
             "K v - value v is larger than the recurrence says; is K symmetric and always the same?"
         )
+    if journal is not None and inverse is None:
+        message = "; ".join(filter(None, (message, gone_on(found["replayed"], found["journal"]))))
     return result_of(
         task,
         values=values,

@@ -1,0 +1,265 @@
+"""A Lanczos solve on tiles in a file goes on where a kill has ended it, to the same bits."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mehler as mh
+from mehler.operators.disk import Journal
+from mehler.solvers import room
+
+N, D, PAGE = 1000, 40, 4096
+LEAST = room.needed(N, 1, 2, True, 1)  # memory for a basis of 64 vectors: restarts
+
+
+def record(block: int) -> int:
+    """Bytes of what a product leaves (cpp/solve/journal.hpp)."""
+    return 8 * (3 + 2 * block**2 + N * block)
+
+
+@pytest.fixture(scope="module")
+def X() -> np.ndarray:
+    return mh.generate("sphere-random", n=N, d=D, rng=3)
+
+
+@pytest.fixture(scope="module")
+def truth(X: np.ndarray) -> np.ndarray:
+    return np.linalg.eigvalsh(mh.gradient_kernel("relu")(X))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "t"
+
+
+def solve(X: np.ndarray, path: Path, kernel: object = "relu", **more: object) -> mh.EigenResult:
+    asked = dict(method="lanczos", certify="none", threads=1) | more
+    with mh.gram(X, kernel, storage="disk", path=path, dtype="float32") as K:
+        return mh.eigsh(K, **asked)
+
+
+def same(a: mh.EigenResult, b: mh.EigenResult) -> bool:
+    """Bit for bit, with all that led there."""
+    arrays = all(
+        np.array_equal(getattr(a, name), getattr(b, name))
+        for name in ("values", "vectors", "residuals")
+    )
+    return arrays and a.history == b.history and a.applications == b.applications
+
+
+def kept(result: mh.EigenResult) -> int:
+    """Products of an earlier run, as the message says."""
+    count, _, rest = result.message.partition(" ")
+    assert rest.startswith("of the block products are those of an earlier run")
+    return int(count)
+
+
+@pytest.fixture
+def journal(X: np.ndarray, path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What a run with restarts leaves, here where journals stay."""
+    monkeypatch.setattr(Journal, "end", lambda *_: None)
+    solve(X, path, max_memory=LEAST)
+    return Path(f"{path}.lanczos")
+
+
+SOLVE = """
+import sys, numpy as np, mehler as mh
+X = np.load(sys.argv[1])
+with mh.gram(X, "relu", storage="disk", path=sys.argv[2], dtype="float32") as K:
+    mh.eigsh(K, k=int(sys.argv[3]), method="lanczos", certify="none", threads=1)
+"""
+
+
+@pytest.mark.parametrize(("k", "kills"), [(1, (0, 4, 11)), (3, (11,))])
+def test_killed_and_killed_again_it_ends_as_one_run(
+    X: np.ndarray, truth: np.ndarray, tmp_path: Path, path: Path, k: int, kills: tuple[int, ...]
+) -> None:
+    np.save(tmp_path / "X.npy", X)
+    once = solve(X, tmp_path / "other", k=k)
+    assert not (tmp_path / "other.lanczos").exists()  # the solve has ended
+    assert not once.message
+    journal, seen = Path(f"{path}.lanczos"), 0
+    for least in kills:
+        child = subprocess.Popen(
+            [sys.executable, "-c", SOLVE, str(tmp_path / "X.npy"), str(path), str(k)]
+        )
+        begun = time.monotonic()
+        while not journal.exists() or journal.stat().st_size < PAGE + least * record(max(2, k)):
+            assert child.poll() is None, "the child has ended before it was to be killed"
+            assert time.monotonic() - begun < 100.0
+            time.sleep(0.0005)
+        child.send_signal(signal.SIGKILL)
+        assert child.wait() == -signal.SIGKILL
+        left = max(0, journal.stat().st_size - PAGE) // record(max(2, k))
+        assert left >= max(seen, least)  # a run that goes on keeps what there was
+        seen = left
+    result = solve(X, path, k=k, threads=2 if k == 1 else 1)
+    assert result.resolved and kept(result) == seen >= 11
+    assert same(result, once)
+    assert np.allclose(result.values, truth[:k], rtol=2e-6)
+    assert not journal.exists()
+
+
+def test_cut_anywhere_it_goes_on_from_the_last_whole_step(
+    X: np.ndarray, truth: np.ndarray, path: Path, journal: Path
+) -> None:
+    """A kill in mid-write leaves a journal that ends anywhere: in its header, or in a record."""
+    whole = journal.read_bytes()
+    size, steps = record(2), (len(whole) - PAGE) // record(2)
+    assert len(whole) == PAGE + steps * size and steps > 60  # beyond the first restart
+    once = solve(X, path, max_memory=LEAST)
+    assert kept(once) == steps and once.resolved
+    assert abs(once.value - truth[0]) <= 1e-6 * truth[0]
+    for end, left in (
+        (0, 0),
+        (5, 0),  # of the magic
+        (60, 0),
+        (PAGE, 0),
+        (PAGE + size - 1, 0),
+        (PAGE + size, 1),
+        (PAGE + 31 * size + size // 2, 31),
+        (PAGE + 50 * size + 1, 50),
+        (len(whole) - 8, steps - 1),
+    ):
+        journal.write_bytes(whole[:end])
+        again = solve(X, path, max_memory=LEAST)
+        assert same(again, once)
+        assert kept(again) == left if left else "of an earlier run" not in again.message
+        torn = end > PAGE and (end - PAGE) % size
+        assert (f"steps after the first {left} in {journal} were cut" in again.message) == bool(
+            torn
+        )
+        assert journal.read_bytes() == whole  # the same steps to the same bits
+
+
+def test_altered_steps_are_made_again(X: np.ndarray, path: Path, journal: Path) -> None:
+    whole, size = journal.read_bytes(), record(2)
+    once = solve(X, path, max_memory=LEAST)
+    first, second = (whole[PAGE + i * size : PAGE + (i + 1) * size] for i in (20, 21))
+    altered = bytearray(whole)
+    altered[PAGE + 20 * size + 999] ^= 1
+    swapped = whole.replace(first + second, second + first)
+    repeated = whole.replace(first + second, first + first)
+    for wrong, left in ((bytes(altered), 20), (swapped, 20), (repeated, 21)):
+        journal.write_bytes(wrong)
+        again = solve(X, path, max_memory=LEAST)
+        assert same(again, once) and kept(again) == left
+        assert f"steps after the first {left} in {journal} were cut, altered" in again.message
+        assert journal.read_bytes() == whole
+
+
+def test_steps_of_another_solve_are_begun_again(
+    X: np.ndarray, truth: np.ndarray, path: Path, journal: Path
+) -> None:
+    whole = journal.read_bytes()
+    for more, word, value in (
+        (dict(rng=1), "from another start (rng)", truth[0]),
+        (dict(which="LA"), "of other pairs or blocks", truth[-1]),
+        (dict(k=2), "of other pairs or blocks", truth[0]),
+        (dict(block=3), "of other pairs or blocks", truth[0]),
+    ):
+        journal.write_bytes(whole)
+        r = solve(X, path, **more)
+        assert r.message == f"the steps in {journal} were {word}: begun again" and r.resolved
+        assert abs(r.value - value) <= 1e-6 * value
+    relu = mh.gradient_kernel("relu")
+    for points, kernel in ((X[::-1], relu), (X, mh.ntk("relu"))):  # tiles that were made anew
+        path.unlink()
+        journal.write_bytes(whole)
+        r = solve(points, path, kernel)
+        assert "of other points, or another kernel, dtype or version: begun again" in r.message
+        value = np.linalg.eigvalsh(kernel(points))[0]
+        assert abs(r.value - value) <= 1e-6 * value
+
+
+def test_of_another_version_they_are_begun_again(
+    X: np.ndarray, path: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = solve(X, path, max_memory=LEAST)
+    monkeypatch.setattr("mehler.operators.disk.version", lambda: "another")
+    again = solve(X, path, max_memory=LEAST)
+    assert "dtype or version: begun again" in again.message and same(again, once)
+
+
+def test_another_tolerance_or_bound_takes_what_serves_it(
+    X: np.ndarray, truth: np.ndarray, path: Path, journal: Path
+) -> None:
+    """Steps are the same whatever the tolerance, and up to the first restart whatever the memory."""
+    steps = (journal.stat().st_size - PAGE) // record(2)
+    finer = solve(X, path, max_memory=LEAST, tol=1e-10)
+    assert kept(finer) == steps and finer.resolved
+    journal.unlink()
+    assert same(finer, solve(X, path, max_memory=LEAST, tol=1e-10))
+    roomy = solve(X, path, tol=1e-10)
+    assert 25 <= kept(roomy) <= 40 and "another max_memory" in roomy.message
+    journal.unlink()
+    assert same(roomy, solve(X, path, tol=1e-10))
+    for r in (finer, roomy):
+        assert abs(r.value - truth[0]) <= 1e-9 * truth[0]
+
+
+def test_out_of_time_the_next_call_goes_on(X: np.ndarray, path: Path) -> None:
+    once = solve(X, path)
+    count = iter(range(10**6))
+    with pytest.warns(mh.ConvergenceWarning):
+        short = solve(X, path, callback=lambda state: state.phase == "lanczos" and next(count) > 0)
+    assert short.status == "budget-limited" and Path(f"{path}.lanczos").exists()
+    again = solve(X, path)
+    assert kept(again) > 0 and same(again, once)
+    assert not Path(f"{path}.lanczos").exists()
+
+
+def test_a_file_of_something_else_is_refused(X: np.ndarray, path: Path) -> None:
+    mine = Path(f"{path}.lanczos")
+    mine.write_text("a text of mine")
+    with pytest.raises(ValueError, match=r"found a file that is something else\. Move it\."):
+        solve(X, path)
+    assert mine.read_text() == "a text of mine"
+
+
+def test_where_no_journal_can_be_kept_the_solve_goes_on(X: np.ndarray, path: Path) -> None:
+    once, mine = solve(X, path), Path(f"{path}.lanczos")
+    with mine.open("wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        r = solve(X, path)
+    assert r.message == f"no steps are kept in {mine}: another solve is using it" and same(r, once)
+    assert mine.exists()  # it is not this solve's to remove
+    mine.unlink()
+    mine.mkdir()
+    r = solve(X, path)
+    assert r.message.endswith(os.strerror(errno.EISDIR)) and same(r, once)
+
+
+FULL = """
+import resource, sys, numpy as np, mehler as mh
+with mh.gram(np.load(sys.argv[1]), "relu", storage="disk", path=sys.argv[2], dtype="float32") as K:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+    r = mh.eigsh(K, method="lanczos", certify="none", threads=1)
+    assert r.resolved and "it cannot be written" in r.message, r.message
+    print(r.value.hex())
+"""
+
+
+def test_a_disk_that_is_full_ends_the_journal_and_not_the_solve(
+    X: np.ndarray, tmp_path: Path, path: Path
+) -> None:
+    np.save(tmp_path / "X.npy", X)
+    once = solve(X, path)
+    ran = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / "X.npy"), str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert float.fromhex(ran.stdout) == once.value
+    assert not Path(f"{path}.lanczos").exists()
