@@ -78,10 +78,8 @@ def opened(
     # A file that memory has room for is read through the system's cache, where it stays from product to
     # product. A longer one would push itself out before it is read again: it goes around the cache.
     tiles.direct(tiles.on_disk > 0.8 * free_memory())
-    # Restarts and rounding may be others in another version: its steps do not continue these.
-    key = b"".join(digests) + f"{kind}, mehler {version()}".encode()
-    steps = hashlib.blake2b(key, digest_size=32).digest()
-    return tiles, Journal(path + ".lanczos", steps, max(tiles.on_disk, 1 << 24))
+    matrix = b"".join(digests) + kind.encode()
+    return tiles, Journal(path + ".lanczos", matrix, max(tiles.on_disk, 1 << 24))
 
 
 def points_digest(points: _core.Points) -> bytes:
@@ -133,19 +131,21 @@ class Journal:
     ----------
     path
         FILE.lanczos.
-    digest
-        32 bytes that belong to the tiles and to this version of the program.
+    matrix
+        What says whose the tiles are.
     most
         Bytes that it may grow to: as many as the tiles take.
     """
 
     path: str
-    digest: bytes
+    matrix: bytes
     most: int
 
     def arguments(self) -> tuple[str, bytes, int]:
-        """As the core takes it."""
-        return self.path, self.digest, self.most
+        """As the core takes it; its digest is of the tiles and of this version of the program."""
+        # Restarts and rounding may be others in another version: its steps do not continue these.
+        key = self.matrix + f", mehler {version()}".encode()
+        return self.path, hashlib.blake2b(key, digest_size=32).digest(), self.most
 
     def end(self, result: EigenResult) -> None:
         """The solve has ended: its steps are not needed any more, unless more time would lead further."""

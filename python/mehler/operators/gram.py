@@ -155,9 +155,10 @@ class Gram:
 
     @property
     def journal(self) -> disk.Journal | None:
-        """Where a solve keeps what it has learnt, of tiles on disk."""
-        if self.storage == "disk":
-            self.tiles  # noqa: B018  (refuses what is closed)
+        """Where a solve keeps what it has learnt, of tiles on disk; None of other storages."""
+        if self.storage != "disk":
+            return None
+        self.tiles  # noqa: B018  (refuses what is closed)
         return self._journal
 
     def close(self) -> None:
