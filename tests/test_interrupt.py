@@ -461,11 +461,15 @@ def test_eigsh_ends_when_time_is_over():
 
 
 def test_what_a_file_holds_is_not_asked_for_again(tmp_path):
-    X, where = sphere(3000, 8), tmp_path / "tiles"
+    where = tmp_path / "K"
+
+    def slow(s):  # time is over once the file of the factor is there
+        time.sleep(1.1 * (tmp_path / "K.factor").exists())
+
     with pytest.warns(mh.ConvergenceWarning, match="the same call goes on from the file at path"):
         mh.min_eig(
-            X, method="lanczos", path=where, max_memory="8MB", time_limit=1.0,
-            callback=lambda s: time.sleep(1.1 * where.exists()),
+            sphere(3000, 8), method="shift-invert", precision="double", path=where,
+            max_memory="30MB", time_limit=1.0, callback=slow,
         )  # fmt: skip
 
 
