@@ -96,11 +96,11 @@ void bind_sparse(py::module_& m) {
     py::class_<Identity, Operator, std::shared_ptr<Identity>>(m, "Identity")
         .def(py::init<Index>(), py::arg("n"));
     py::class_<LowRankChange, Operator, std::shared_ptr<LowRankChange>>(m, "LowRankChange")
-        .def(py::init([](const Shared& A, double scale, double shift, Matrix G, Matrix M) {
+        .def(py::init([](const Shared& A, double scale, double shift,
+                         const Eigen::Ref<const Matrix>& G, Matrix M) {
                  if (G.rows() != A->size() || M.rows() != G.cols() || M.cols() != G.cols())
                      throw py::value_error("G must have the shape (n, r), M (r, r)");
-                 return std::make_shared<LowRankChange>(A, scale, shift, std::move(G),
-                                                        std::move(M));
+                 return std::make_shared<LowRankChange>(A, scale, shift, G, std::move(M));
              }),
              py::arg("A"), py::arg("scale"), py::arg("shift"), py::arg("G"), py::arg("M"),
              py::keep_alive<1, 2>());

@@ -1,103 +1,33 @@
-// An orthonormal basis that grows, and the two passes that keep it so.
-//
-// Rows are cut into chunks of fixed length, columns into slabs, which are allocated as the basis
-// grows. A chunk of a slab holds its columns side by side, so that a pass over the whole basis is
-// one sequential stream; sums over chunks are added in their order, so results do not depend on the
-// number of threads. Blocks that are not in the basis are plain (n,
-// b), columns contiguous.
+// An orthonormal basis that grows, with threads and a monitor of its own.
 #pragma once
-#include <Eigen/Dense>
-#include <array>
-#include <cmath>
-
-#include "core/parallel.hpp"
-#include "core/simd.hpp"
+#include "solve/columns.hpp"
 
 namespace mehler {
 
-using Matrix = Eigen::MatrixXd;
-using Vector = Eigen::VectorXd;
-
 class Basis {
 public:
-    static constexpr Index chunk = 512; // rows; a multiple of any vector width
-    static constexpr Index slab = 32;   // columns
+    static constexpr Index chunk = Columns::chunk, slab = Columns::slab;
 
-    Basis(Index n, int threads, Monitor& monitor)
-        : n_(n), chunks_((n + chunk - 1) / chunk), threads_(threads), monitor_(&monitor) {}
+    Basis(Index n, int threads, Monitor& monitor) : Q_(n), threads_(threads), monitor_(&monitor) {}
 
-    Index rows() const { return n_; }
-    Index columns() const { return k_; }
-    Index bytes() const { return 8 * static_cast<Index>(slabs_.size()) * chunks_ * slab * chunk; }
+    Index rows() const { return Q_.rows(); }
+    Index columns() const { return Q_.columns(); }
+    Index bytes() const { return Q_.bytes(); }
     void watch(Monitor& monitor) { monitor_ = &monitor; }
-    void drop(Index k) { k_ = k; } // keep the first k columns
+    void drop(Index k) { Q_.drop(k); } // keep the first k columns
 
     // The b columns of W join.
-    void append(const double* W, Index b) {
-        while (static_cast<Index>(slabs_.size()) * slab < k_ + b)
-            slabs_.emplace_back(chunks_ * slab * chunk);
-        each_chunk([&](Index c) {
-            for (Index j = 0; j < b; ++j) {
-                double* to = at(c, k_ + j);
-                const Index rows = rows_of(c);
-                std::copy(W + j * n_ + c * chunk, W + j * n_ + c * chunk + rows, to);
-                std::fill(to + rows, to + chunk, 0.0);
-            }
-        });
-        k_ += b;
-    }
-
+    void append(const double* W, Index b) { Q_.append(W, b, threads_, *monitor_); }
     // Q becomes Q S.
-    void rotate(const Matrix& S) {
-        each_chunk([&](Index c) {
-            Matrix rotated = Matrix::Zero(chunk, S.cols());
-            for (Index j = 0; j < k_; j += slab)
-                rotated.noalias() +=
-                    Eigen::Map<const Matrix>(at(c, j), chunk, std::min(slab, k_ - j)) *
-                    S.middleRows(j, std::min(slab, k_ - j));
-            for (Index j = 0; j < S.cols(); ++j)
-                std::copy_n(rotated.col(j).data(), chunk, at(c, j));
-        });
-        k_ = S.cols();
-    }
-
-    // H = Q^t W over columns [from, columns())
+    void rotate(const Matrix& S) { Q_.rotate(S, threads_, *monitor_); }
+    // Q^t W over columns [from, columns())
     Matrix inner(const double* W, Index b, Index from = 0) const {
-        const Index k = k_ - from;
-        std::vector<Matrix> parts(static_cast<std::size_t>(chunks_));
-        each_chunk([&](Index c) {
-            Matrix& H = parts[static_cast<std::size_t>(c)];
-            H.setZero(k, b);
-            const Buffer<double> w = fetch(W, b, c);
-            for (Index j = 0; j < k; ++j)
-                for (Index i = 0; i < b; ++i)
-                    H(j, i) = dot(at(c, from + j), w.data() + i * chunk);
-        });
-        Matrix H = Matrix::Zero(k, b);
-        for (const Matrix& part : parts)
-            H += part;
-        return H;
+        return Q_.inner(W, b, from, threads_, *monitor_);
     }
-
     // W += Q H over columns [from, from + H.rows())
     void add(const Matrix& H, double* W, Index from = 0) const {
-        const Index k = H.rows();
-        each_chunk([&](Index c) {
-            Buffer<double> w = fetch(W, H.cols(), c);
-            Index j = 0;
-            for (; j + 2 <= k; j += 2)
-                for (Index i = 0; i < H.cols(); ++i)
-                    axpys<2>(&H(j, i), {at(c, from + j), at(c, from + j + 1)},
-                             w.data() + i * chunk);
-            for (; j < k; ++j)
-                for (Index i = 0; i < H.cols(); ++i)
-                    axpys<1>(&H(j, i), {at(c, from + j)}, w.data() + i * chunk);
-            for (Index i = 0; i < H.cols(); ++i)
-                std::copy(w.data() + i * chunk, w.data() + i * chunk + rows_of(c),
-                          W + i * n_ + c * chunk);
-        });
+        Q_.add(H, W, from, threads_, *monitor_);
     }
-
     // W loses what it has in the basis, once; the coefficients are returned.
     Matrix orthogonalise(double* W, Index b, Index from = 0) const {
         Matrix H = inner(W, b, from);
@@ -106,59 +36,9 @@ public:
     }
 
 private:
-    static constexpr int lanes = Simd<double>::lanes;
-    using V = Vec<double>;
-
-    double* at(Index c, Index column) {
-        return slabs_[static_cast<std::size_t>(column / slab)].data() +
-               (c * slab + column % slab) * chunk;
-    }
-    const double* at(Index c, Index column) const {
-        return slabs_[static_cast<std::size_t>(column / slab)].data() +
-               (c * slab + column % slab) * chunk;
-    }
-    Index rows_of(Index c) const { return std::min(chunk, n_ - c * chunk); }
-    // Chunk c of the columns of W, padded with zeros.
-    Buffer<double> fetch(const double* W, Index b, Index c) const {
-        Buffer<double> w(b * chunk);
-        const Index rows = rows_of(c);
-        for (Index i = 0; i < b; ++i) {
-            std::copy(W + i * n_ + c * chunk, W + i * n_ + c * chunk + rows, w.data() + i * chunk);
-            std::fill(w.data() + i * chunk + rows, w.data() + (i + 1) * chunk, 0.0);
-        }
-        return w;
-    }
-    template <class Work>
-    void each_chunk(const Work& work) const {
-        parallel_for(chunks_, threads_, *monitor_, work);
-    }
-
-    // One column at a time: a column stays in the nearest cache for all of W, and memory is one
-    // stream.
-    static double dot(const double* q, const double* w) {
-        V acc[4] = {};
-        for (Index l = 0; l < chunk; l += 4 * lanes)
-            for (int v = 0; v < 4; ++v)
-                acc[v] += load(q + l + v * lanes) * load(w + l + v * lanes);
-        return sum<double>((acc[0] + acc[1]) + (acc[2] + acc[3]));
-    }
-    template <int R> // R columns at once: one load and store of w for all
-    static void axpys(const double* h, std::array<const double*, R> q, double* w) {
-        V s[R];
-        for (int r = 0; r < R; ++r)
-            s[r] = splat(h[r]);
-        for (Index l = 0; l < chunk; l += lanes) {
-            V t = load(w + l);
-            for (int r = 0; r < R; ++r)
-                t += load(q[static_cast<std::size_t>(r)] + l) * s[r];
-            store(w + l, t);
-        }
-    }
-
-    Index n_, chunks_, k_ = 0;
+    Columns Q_;
     int threads_;
     Monitor* monitor_;
-    std::vector<Buffer<double>> slabs_;
 };
 
 // Entry (i, column) of a Gaussian matrix that belongs to a seed: splitmix64 of the index,

@@ -1,12 +1,11 @@
 // Operators made of operators: products in a row, and low-rank changes.
 #pragma once
-#include <Eigen/Core>
 #include <algorithm>
 #include <memory>
 #include <vector>
 
 #include "core/operator.hpp"
-#include "core/parallel.hpp"
+#include "solve/columns.hpp"
 
 namespace mehler {
 
@@ -18,10 +17,10 @@ public:
     Index size() const override { return factors_.front()->size(); }
     Index bytes() const override { return 0; } // those of its factors are counted there
     void apply(const double* V, double* Y, Index b, int threads, Monitor& monitor) const override {
-        Eigen::MatrixXd in = Eigen::Map<const Eigen::MatrixXd>(V, size(), b), out(size(), b);
+        Matrix in = Eigen::Map<const Matrix>(V, size(), b), out(size(), b);
         for (std::size_t k = factors_.size(); k-- > 0; std::swap(in, out))
             factors_[k]->apply(in.data(), out.data(), b, threads, monitor);
-        Eigen::Map<Eigen::MatrixXd>(Y, size(), b) = in;
+        Eigen::Map<Matrix>(Y, size(), b) = in;
     }
 
 private:
@@ -46,45 +45,32 @@ private:
 //   (A^-1 + C^t C)^-1 = A - G (I + C G)^-1 G^t,       G = A C^t          (Woodbury)
 //   the inverse of A^-1 on the complement of V = A - G (V^t G)^-1 G^t,   G = A V
 //
-// Rows of G are cut into chunks: sums over them have a fixed order.
+// A product streams G twice, whatever the number of vectors.
 class LowRankChange final : public Operator {
 public:
-    using Matrix = Eigen::MatrixXd;
-    LowRankChange(std::shared_ptr<const Operator> A, double scale, double shift, Matrix G, Matrix M)
-        : A_(std::move(A)), scale_(scale), shift_(shift), G_(std::move(G)), M_(std::move(M)) {}
+    LowRankChange(std::shared_ptr<const Operator> A, double scale, double shift,
+                  const Eigen::Ref<const Matrix>& G, Matrix M)
+        : A_(std::move(A)), scale_(scale), shift_(shift),
+          G_(G.rows(), std::max(G.cols(), Index(1))), M_(std::move(M)) {
+        Monitor quiet;
+        G_.append(G.data(), G.cols(), 1, quiet);
+    }
     Index size() const override { return A_->size(); }
-    Index bytes() const override { return 8 * (G_.size() + M_.size()); }
+    Index bytes() const override { return G_.bytes() + 8 * M_.size(); }
     void apply(const double* V, double* Y, Index b, int threads, Monitor& monitor) const override {
         A_->apply(V, Y, b, threads, monitor);
-        const Index n = size(), chunks = (n + chunk - 1) / chunk;
-        const Eigen::Map<const Matrix> in(V, n, b);
-        Eigen::Map<Matrix> out(Y, n, b);
-        std::vector<Matrix> parts(static_cast<std::size_t>(chunks));
-        parallel_for(chunks, threads, monitor, [&](Index c) {
-            const Index from = c * chunk, rows = std::min(chunk, n - from);
-            parts[static_cast<std::size_t>(c)].noalias() =
-                G_.middleRows(from, rows).transpose() * in.middleRows(from, rows);
-        });
-        Matrix inner = Matrix::Zero(G_.cols(), b);
-        for (const Matrix& part : parts)
-            inner += part;
-        const Matrix H = M_ * inner;
-        parallel_for(chunks, threads, monitor, [&](Index c) {
-            const Index from = c * chunk, rows = std::min(chunk, n - from);
-            auto part = out.middleRows(from, rows);
-            if (scale_ != 1.0)
-                part *= scale_;
-            if (shift_ != 0.0)
-                part += shift_ * in.middleRows(from, rows);
-            part.noalias() += G_.middleRows(from, rows) * H;
-        });
+        const Matrix H = M_ * G_.inner(V, b, 0, threads, monitor);
+        if (scale_ != 1.0 || shift_ != 0.0)
+            for (Index i = 0; i < size() * b; ++i)
+                Y[i] = scale_ * Y[i] + shift_ * V[i];
+        G_.add(H, Y, 0, threads, monitor);
     }
 
 private:
-    static constexpr Index chunk = 4096;
     std::shared_ptr<const Operator> A_;
     const double scale_, shift_;
-    const Matrix G_, M_;
+    Columns G_;
+    const Matrix M_;
 };
 
 } // namespace mehler
