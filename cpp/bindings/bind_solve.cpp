@@ -82,14 +82,21 @@ const char* name(End end) {
     return "";
 }
 
+// Where refinement ends: tol, most and rounding of its options.
+struct Goal {
+    double tol, most, rounding;
+};
+
 // An eigensolver on `fast`, then the residual by `exact`, refined when they differ. make(K,
 // options): the same solver on another matrix.
 template <class Make>
 py::dict finish(const Make& make, const EigenOptions& eigen_options, const Operator& fast,
-                const Operator& exact, double error, double window, double goal, Index rounds,
+                const Operator& exact, double error, double window, const Goal& goal, Index rounds,
                 int threads, double sign, PythonMonitor& monitor) {
     RefineOptions options;
-    options.tol = goal;
+    options.tol = goal.tol;
+    options.most = goal.most;
+    options.rounding = goal.rounding;
     options.error = error;
     options.rounds = rounds;
     options.threads = threads;
@@ -134,14 +141,16 @@ py::dict lanczos(const Operator& fast, const Operator& exact, Index wanted, Inde
                  Index most_basis, double tol, double goal, double floor, double floor_relative,
                  double below, std::uint64_t seed, bool largest, Index most_applications,
                  double error, double window, Index rounds, int threads, py::object ask,
-                 const std::optional<std::tuple<std::string, std::string, Index>>& journal) {
+                 const std::optional<std::tuple<std::string, std::string, Index>>& journal,
+                 double most, double rounding) {
     PythonMonitor monitor{std::move(ask)};
     std::unique_ptr<Journal> steps;
     if (journal) {
-        const auto& [path, key, most] = *journal;
+        const auto& [path, key, bytes] = *journal;
         const Index n = fast.size();
         steps = std::make_unique<Journal>(
-            path, JournalIdentity{n, std::min(block, n), wanted, largest, seed, digest(key)}, most);
+            path, JournalIdentity{n, std::min(block, n), wanted, largest, seed, digest(key)},
+            bytes);
     }
     Journal* first = steps.get(); // it is of the first run, not of one on the rest of a matrix
     const Negated minus_fast(fast), minus_exact(exact);
@@ -153,8 +162,8 @@ py::dict lanczos(const Operator& fast, const Operator& exact, Index wanted, Inde
     };
     const EigenOptions o{wanted,         block, most_basis, tol,     floor,
                          floor_relative, below, seed,       threads, most_applications};
-    py::dict found = finish(make, o, A, A_exact, error, window, goal, rounds, threads,
-                            largest ? -1.0 : 1.0, monitor);
+    py::dict found = finish(make, o, A, A_exact, error, window, Goal{goal, most, rounding}, rounds,
+                            threads, largest ? -1.0 : 1.0, monitor);
     found["replayed"] = steps ? steps->replayed : 0;
     found["journal"] = steps ? steps->word : "";
     return found;
@@ -164,14 +173,15 @@ py::dict davidson(const Operator& fast, const Operator& exact, const Operator& i
                   Index wanted, Index block, Index most_basis, double tol, double goal,
                   double floor, double floor_relative, double below, std::uint64_t seed,
                   Index most_applications, double error, double window, Index rounds, int threads,
-                  py::object ask) {
+                  py::object ask, double most, double rounding) {
     PythonMonitor monitor{std::move(ask)};
     const auto make = [&](const Operator& K, const EigenOptions& o) {
         return std::unique_ptr<Eigensolver>(new Davidson(K, inverse, o, monitor.monitor));
     };
     const EigenOptions o{wanted,         block, most_basis, tol,     floor,
                          floor_relative, below, seed,       threads, most_applications};
-    return finish(make, o, fast, exact, error, window, goal, rounds, threads, 1.0, monitor);
+    return finish(make, o, fast, exact, error, window, Goal{goal, most, rounding}, rounds, threads,
+                  1.0, monitor);
 }
 
 // The Woodbury inverse over an array (chunks, r, chunk) that Python keeps.
@@ -205,6 +215,7 @@ std::shared_ptr<Made> deflated(const Of& of, Matrix V, More... more) {
 } // namespace
 
 void bind_solve(py::module_& m) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
     py::class_<CallableOperator, Operator, std::shared_ptr<CallableOperator>>(m, "CallableOperator")
         .def(py::init<py::object, Index>(), py::arg("product"), py::arg("n"));
     py::class_<Deflated, Operator, std::shared_ptr<Deflated>>(m, "Deflated")
@@ -218,13 +229,14 @@ void bind_solve(py::module_& m) {
           py::arg("floor"), py::arg("floor_relative"), py::arg("below"), py::arg("seed"),
           py::arg("largest"), py::arg("most_applications"), py::arg("error"), py::arg("window"),
           py::arg("rounds"), py::arg("threads"), py::arg("ask") = py::none(),
-          py::arg("journal") = py::none());
+          py::arg("journal") = py::none(), py::arg("most") = infinity, py::arg("rounding") = 0.0);
     m.def("remove_journal", &Journal::remove, py::arg("path"));
     m.def("davidson", &davidson, py::arg("fast"), py::arg("exact"), py::arg("inverse"),
           py::arg("wanted"), py::arg("block"), py::arg("most_basis"), py::arg("tol"),
           py::arg("goal"), py::arg("floor"), py::arg("floor_relative"), py::arg("below"),
           py::arg("seed"), py::arg("most_applications"), py::arg("error"), py::arg("window"),
-          py::arg("rounds"), py::arg("threads"), py::arg("ask") = py::none());
+          py::arg("rounds"), py::arg("threads"), py::arg("ask") = py::none(),
+          py::arg("most") = infinity, py::arg("rounding") = 0.0);
     py::class_<Woodbury, Operator, std::shared_ptr<Woodbury>>(m, "Woodbury")
         .def(py::init(&woodbury), py::arg("C"), py::arg("n"), py::arg("M"), py::arg("tau"),
              py::arg("scale"), py::arg("threads"), py::arg("ask") = py::none(),

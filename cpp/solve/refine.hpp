@@ -15,7 +15,9 @@
 namespace mehler {
 
 struct RefineOptions {
-    double tol = 1e-6, floor = 0.0;                         // goal: |r| <= max(tol |theta|, floor)
+    double tol = 1e-6, floor = 0.0; // goal: |r| <= max(tol |theta|, floor) ...
+    // ... and, where that can be, |r| + eps |K| + rounding <= most |theta|.
+    double most = std::numeric_limits<double>::infinity(), rounding = 0.0;
     double error = std::numeric_limits<double>::infinity(); // |fast - exact|, at most
     Index rounds = 6, inner = 400;
     int threads = 1;
@@ -68,9 +70,15 @@ public:
     bool stopped = false;
 
 private:
-    double goal(Index i) const {
-        return std::max(options_.tol * std::fabs(values[i]), options_.floor);
+    double goal(double theta) const {
+        const double size = std::fabs(theta), tol = options_.tol * size;
+        const double rounding =
+            options_.rounding + std::numeric_limits<double>::epsilon() * solver_.norm;
+        const double left = 0.95 * (options_.most * size - rounding);
+        // Where rounding leaves next to nothing, no residual is small enough.
+        return std::max(left >= 0.1 * tol ? std::min(tol, left) : tol, options_.floor);
     }
+    double goal(Index i) const { return goal(values[i]); }
     bool good(Index i) const { return residuals[i] <= goal(i); }
     bool good() const {
         for (Index i = 0; i < values.size(); ++i)
@@ -137,7 +145,7 @@ private:
             theta[i] = v.dot(r);
             r -= theta[i] * v;
             size[i] = r.norm() + unknown[i];
-            if (!(size[i] <= std::max(options_.tol * std::fabs(theta[i]), options_.floor)))
+            if (!(size[i] <= goal(theta[i])))
                 return false;
         }
         next = next * sizes.cwiseInverse().asDiagonal();

@@ -547,6 +547,8 @@ def lanczos(
     threads: int,
     ask: _Ask = None,
     journal: tuple[str, bytes, int] | None = None,
+    most: float = ...,
+    rounding: float = 0.0,
 ) -> dict[str, Any]: ...
 def remove_journal(path: str) -> None: ...
 def quadrature(
@@ -581,6 +583,8 @@ def davidson(
     rounds: int,
     threads: int,
     ask: _Ask = None,
+    most: float = ...,
+    rounding: float = 0.0,
 ) -> dict[str, Any]: ...
 
 class Woodbury(Operator):

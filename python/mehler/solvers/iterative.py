@@ -249,17 +249,19 @@ def solve(
         # what rounding leaves of a residual; more, where it has passed through an approximate inverse
         relative = 0.5 * EPS if inverse is None else 16.0 * EPS
     rounds = 8 if single else 1
+    proving = rounding_of(n, 0.0, entry_error)  # of tol, what refinement leaves for the core's own rounding
     window = reach(dtype, error, n) if single else 0.0  # rounding may have changed their order
     if inverse is None:
         found = _core.lanczos(
             op, exact, k, block, most, tol, goal, floor, relative, below, task.seed, largest,
             max(MOST_PRODUCTS, 20 * k), error, window, rounds, task.threads, task.report.ask,
-            None if journal is None else journal.arguments(),
+            None if journal is None else journal.arguments(), task.tol, proving,
         )  # fmt: skip
     else:
         found = _core.davidson(
             op, exact, inverse.inverse, k, block, min(most, DAVIDSON_BASIS) // 2, tol, goal, floor, relative,
             below, task.seed, max(inverse.patience, 40 * k), error, window, rounds, task.threads, task.report.ask,
+            task.tol, proving,
         )  # fmt: skip
     check_size(found["norm"])
     history = [(earlier + a, v, r) for a, v, r in found["history"]]
@@ -371,7 +373,9 @@ def inverse_of(K: Any, k: int, task: Task) -> preconditioners.Preconditioner | N
     refuse(K._points, "method='preconditioned'")
     d = task.seen(K.kernel, K._points).d
     low_rank = preconditioners.choose(K.kernel, n, d)
-    block = 4 if low_rank == "sparse" else 1 if n <= 200 else max(room.BLOCK, min(k, 4))
+    block = preconditioners.block(low_rank, d)
+    if block is None:
+        block = 1 if n <= 200 else max(room.BLOCK, min(k, 4))
     making = preconditioners.nbytes(low_rank, K.kernel, n, d) + room.work(n, k, block, task.threads)
     using = preconditioners.held(low_rank, K.kernel, n, d)
     using += room.needed(n, k, block, K.kind in SINGLE, task.threads, images=True)
