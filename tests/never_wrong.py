@@ -52,6 +52,20 @@ def random_case(seed: int, most: int) -> Hard:
     )
 
 
+def random_crowd(seed: int, most: int) -> Hard:
+    """More dimensions than a tree serves, a thousand points and more: neighbours and landmarks, any activation."""
+    rng = np.random.default_rng([29, seed])
+    return Hard(
+        activation=str(rng.choice((*ACTIVATIONS, "tanh", "swish", "gelu"))),
+        n=int(np.exp(rng.uniform(np.log(1000), np.log(most)))),
+        d=int(np.exp(rng.uniform(np.log(9), np.log(100)))),
+        near=int(rng.integers(0, 6)),
+        opposite=int(rng.integers(0, 6)),
+        angle=float(10.0 ** rng.uniform(-5, -0.5)),
+        seed=seed,
+    )
+
+
 class Spread(NamedTuple):
     """Points whose norms differ about as much as decides between two formats of four bytes an entry: 8 times."""
 

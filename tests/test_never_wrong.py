@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from never_wrong import random_case, random_spread, wrong
+from never_wrong import random_case, random_crowd, random_spread, wrong
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -27,3 +27,13 @@ def test_resolved_is_the_smallest_where_formats_meet():
     found = [one for case, _ in answers for one in case]
     assert not found, "\n".join(found)
     assert sum(resolved for _, resolved in answers) >= 45  # of 50
+
+
+def test_resolved_is_the_smallest_in_many_dimensions():
+    """Blocks of two vectors there: planted pairs make several low eigenvalues close together."""
+    answers = [
+        wrong(random_crowd(seed, most=1600), ("lanczos", "preconditioned")) for seed in range(16)
+    ]
+    found = [one for case, _ in answers for one in case]
+    assert not found, "\n".join(found)
+    assert sum(resolved for _, resolved in answers) >= 24  # of 32

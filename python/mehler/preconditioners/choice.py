@@ -59,6 +59,15 @@ def neighbours(d: int) -> int:
     return min(sparse.neighbours(d), COMPANY) if d > sparse.TREE_UP_TO else sparse.neighbours(d)
 
 
+def block(choice: str, d: int) -> int | None:
+    """Vectors that a block should have; None: as many as Lanczos has.
+
+    In few dimensions a run ends after some ten products, by which a low vector may not have shown among
+    fewer; in many it takes hundreds, of which those with two vectors stream K and those with four compute.
+    """
+    return 4 if choice == "sparse" and d <= sparse.TREE_UP_TO else None
+
+
 def patience(choice: str, n: int) -> int:
     """Block products beyond which plain Lanczos is better."""
     return min(max(300, n // 16), 1200) if choice == "sparse" else 300
@@ -101,9 +110,8 @@ def make(
         parts = sparse.split(
             ker, sight, task.seed, task.threads, task.report.ask, neighbours(sight.d), shift=shift
         )
-        return Preconditioner(
-            parts.inverse, 4, parts.Q.nbytes + parts.C.nbytes, parts.words, patient
-        )
+        held = parts.Q.nbytes + parts.C.nbytes
+        return Preconditioner(parts.inverse, block(choice, sight.d), held, parts.words, patient)
     inverse = _low_rank(choice, ker, points, task, shift)
     return Preconditioner(inverse, None, inverse.nbytes, f"{choice} part", patient)
 
