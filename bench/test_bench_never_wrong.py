@@ -16,7 +16,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from never_wrong import METHODS, random_case, random_crowd, wrong
 
 
-
 @pytest.mark.slow
 @pytest.mark.benchmark(group="never wrong")
 @pytest.mark.parametrize(

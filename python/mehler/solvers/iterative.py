@@ -249,7 +249,9 @@ def solve(
         # what rounding leaves of a residual; more, where it has passed through an approximate inverse
         relative = 0.5 * EPS if inverse is None else 16.0 * EPS
     rounds = 8 if single else 1
-    proving = rounding_of(n, 0.0, entry_error)  # of tol, what refinement leaves for the core's own rounding
+    proving = rounding_of(
+        n, 0.0, entry_error
+    )  # of tol, what refinement leaves for the core's own rounding
     window = reach(dtype, error, n) if single else 0.0  # rounding may have changed their order
     if inverse is None:
         found = _core.lanczos(
