@@ -174,7 +174,7 @@ def _rung(problem: Problem, storage: str, dtype: str) -> Rung:
         law = sparse_steps
     lost = dtype in SINGLE and lanczos.beyond_single(problem, dtype)
     steps = GIVEN_UP if lost else law(problem)
-    most = float(preconditioners.patience(choice, n))
+    most = float(preconditioners.patience(choice, n, problem.span))
     exhausted = steps >= most or (problem.out_of_reach and not lost)
     if exhausted:
         steps = min(most, n / BLOCK)

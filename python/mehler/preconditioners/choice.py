@@ -68,9 +68,10 @@ def block(choice: str, d: int) -> int | None:
     return 4 if choice == "sparse" and d <= sparse.TREE_UP_TO else None
 
 
-def patience(choice: str, n: int) -> int:
+def patience(choice: str, n: int, d: int) -> int:
     """Block products beyond which plain Lanczos is better."""
-    return min(max(300, n // 16), 1200) if choice == "sparse" else 300
+    vectors = min(max(1200, n // 4), 4800) if choice == "sparse" else 600
+    return vectors // (block(choice, d) or 2)
 
 
 def nbytes(choice: str, ker: Kernel, n: int, d: int) -> int:
@@ -104,7 +105,7 @@ def make(
     choice: str, ker: Kernel, points: _core.Points, task: Any, shift: float = 0.0
 ) -> Preconditioner:
     """The preconditioner of K + shift I; task gives seed, threads and report."""
-    patient = patience(choice, len(points.norms()))
+    patient = patience(choice, len(points.norms()), task.seen(ker, points).d)
     if choice == "sparse":
         sight = task.seen(ker, points)
         parts = sparse.split(
