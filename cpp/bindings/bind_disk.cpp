@@ -78,6 +78,10 @@ void bind_disk(py::module_& m) {
             if (p)
                 std::rethrow_exception(p);
         } catch (const FileError& error) {
+            if (error.code == 0) {
+                PyErr_SetString(PyExc_ValueError, error.what());
+                return;
+            }
             const py::object made = py::reinterpret_borrow<py::object>(PyExc_OSError)(
                 error.code, error.what(), error.path);
             PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(made.ptr())), made.ptr());

@@ -93,19 +93,6 @@ py::object factor_file(const std::string& path) {
 } // namespace
 
 void bind_disk_factor(py::module_& m) {
-    py::register_exception_translator([](std::exception_ptr p) {
-        try {
-            if (p)
-                std::rethrow_exception(p);
-        } catch (const FactorFileError& error) {
-            if (error.code == 0) {
-                PyErr_SetString(PyExc_ValueError, error.what());
-                return;
-            }
-            const py::tuple args = py::make_tuple(error.code, error.what(), error.path);
-            PyErr_SetObject(PyExc_OSError, args.ptr());
-        }
-    });
     py::class_<Survey, std::shared_ptr<Survey>>(m, "Survey")
         .def(py::init(
                  [](const HeldPoints& X, std::shared_ptr<Profile> h, int threads, py::object ask) {

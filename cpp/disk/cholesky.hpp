@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "disk/commit.hpp"
+#include "disk/read_ahead.hpp"
 #include "gram/cholesky.hpp"
 #include "gram/survey.hpp"
 
@@ -130,7 +131,7 @@ public:
         std::vector<Block> blocks;
         for (const Part& p : parts)
             blocks.push_back(block_of(p));
-        ReadAhead ahead(file_->file(), std::move(blocks), slots_.data(), slot_bytes());
+        ReadAhead ahead(*file_, std::move(blocks), slots_.data(), slot_bytes());
         for (std::size_t i = 0; i < parts.size(); ++i) {
             const T* tiles = reinterpret_cast<const T*>(ahead.next(monitor));
             if (i < down)
@@ -199,20 +200,19 @@ private:
                 blocks.push_back(block_of(parts.back()));
             }
         monitor.phase("verify", static_cast<Index>(parts.size()));
-        ReadAhead ahead(file_->file(), blocks, slots_.data(), slot_bytes());
-        WordSum sum;
-        for (std::size_t i = 0; i < parts.size(); ++i) {
-            sum.add(ahead.next(monitor), blocks[i].bytes);
+        ReadAhead ahead(*file_, blocks, slots_.data(), slot_bytes());
+        std::uint64_t sum = 0;
+        for (const Part& p : parts) {
+            sum = file_->sum(p.J, p.first, p.end, ahead.next(monitor), sum);
             monitor.done.fetch_add(1, std::memory_order_relaxed);
-            if (parts[i].end < tiling_.panels)
+            if (p.end < tiling_.panels)
                 continue;
-            if (sum.value() != file_->sum(parts[i].J))
-                throw FactorFileError(
-                    EIO, path_,
-                    path_ + ": column " + std::to_string(parts[i].J) +
-                        " of tiles is not what was written, by its checksum: the file "
-                        "was altered, or the disk fails; remove it to begin again.");
-            sum = WordSum();
+            if (sum != file_->sum(p.J))
+                throw FileError(EIO, path_,
+                                path_ + ": column " + std::to_string(p.J) +
+                                    " of tiles is not what was written, by its checksum: the file "
+                                    "was altered, or the disk fails; remove it to begin again.");
+            sum = 0;
         }
     }
 
@@ -247,7 +247,7 @@ private:
             }
         T* const heads = panel.data + (panel_bytes(a, panel.end) / static_cast<Index>(sizeof(T)) -
                                        (panel.end - a) * tiling_.edge * tiling_.edge);
-        ReadAhead ahead(file_->file(), std::move(blocks), slots_.data(), slot_bytes());
+        ReadAhead ahead(*file_, std::move(blocks), slots_.data(), slot_bytes());
         std::vector<std::pair<Index, Index>> pieces;
         for (const Part& p : parts) {
             T* const tiles = reinterpret_cast<T*>(const_cast<char*>(ahead.next(monitor)));
@@ -301,12 +301,12 @@ private:
         for (Index J = panel.first; J < panel.end; ++J) {
             const char* data = reinterpret_cast<const char*>(panel.tile(J, J));
             const Index bytes = file_->bytes(J);
-            for (Index at = 0; at < bytes; at += BlockFile::piece) {
-                file_->file().write(file_->offset(J, J) + at,
-                                    std::min(BlockFile::piece, bytes - at), data + at);
+            for (Index at = 0; at < bytes; at += File::piece) {
+                file_->write(data + at, std::min(File::piece, bytes - at),
+                             file_->offset(J, J) + at);
                 monitor.check();
             }
-            sums.push_back(word_sum(data, bytes));
+            sums.push_back(file_->sum(J, J, tiling_.panels, data, 0));
             written_ += bytes;
         }
         return sums;

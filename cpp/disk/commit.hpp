@@ -1,6 +1,9 @@
 // Columns of a factor that have been written wait for the disk in a thread of their own, while the
 // next ones are made: then they are recorded as done.
 #pragma once
+#include <thread>
+
+#include "core/monitor.hpp"
 #include "disk/factor_file.hpp"
 
 namespace mehler {
@@ -25,10 +28,10 @@ public:
                 const Index last = first + static_cast<Index>(sums.size()) - 1;
                 const Index from = file_.offset(first, first);
                 const Index bytes = file_.offset(last, last) + file_.bytes(last) - from;
-                if (file_.file().settle(from, bytes, stop_)) {
+                if (file_.sync(from, bytes, stop_)) {
                     for (Index J = first; J <= last; ++J)
                         file_.record(J, sums[static_cast<std::size_t>(J - first)]);
-                    file_.file().settle();
+                    file_.sync();
                 }
             } catch (...) {
                 failure_ = std::current_exception();

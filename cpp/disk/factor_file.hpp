@@ -10,8 +10,8 @@
 #include <array>
 #include <bit>
 
-#include "disk/read_ahead.hpp"
-#include "disk/word_sum.hpp"
+#include "core/checksum.hpp"
+#include "core/file.hpp"
 #include "gram/factor_tiling.hpp"
 
 namespace mehler {
@@ -27,36 +27,50 @@ struct FactorKey {
 class FactorFile {
 public:
     // The columns of tiling that are done, by what their checksums are.
-    FactorFile(std::string path, const FactorKey& key)
-        : file_(std::move(path)), key_(key), tiling_(key.n, key.edge) {
+    FactorFile(const std::string& path, const FactorKey& key)
+        : file_(held(path)), key_(key), tiling_(key.n, key.edge) {
         const Index before = file_.size();
         if (before > 0) {
             const Header found = header(file_);
             if (found.key.digest != key.digest || found.key.n != key.n)
-                throw FactorFileError(0, file_.path(),
-                                      file_.path() + " holds the factor of another matrix (n=" +
-                                          std::to_string(found.key.n) +
-                                          "): other points or another kernel; remove it, or pass "
-                                          "another path.");
+                throw FileError(0, file_.path(),
+                                file_.path() + " holds the factor of another matrix (n=" +
+                                    std::to_string(found.key.n) +
+                                    "): other points or another kernel; remove it, or pass "
+                                    "another path.");
             // The same matrix, whose factor at another shift or in another precision was given up.
             if (found == Header(key)) {
                 resume();
                 return;
             }
-            file_.clear();
+            file_.cut(0);
         }
         try {
             const Header mine(key);
-            file_.write(0, sizeof mine, &mine);
+            file_.write(&mine, sizeof mine, 0);
             file_.reserve(end());
-            file_.settle();
+            file_.sync();
         } catch (...) {
-            file_.remove();
+            File::remove(path);
             throw;
         }
     }
 
-    const BlockFile& file() const { return file_; }
+    // Bytes [at, at + count), all of them.
+    void read(void* to, Index count, Index at) const {
+        const Index got = file_.read(to, count, at);
+        if (got < count)
+            throw FileError(EIO, file_.path(),
+                            file_.path() + " was truncated: it ends at byte " +
+                                std::to_string(at + got) + ", and " + std::to_string(count - got) +
+                                " more were written; remove it to begin again.");
+    }
+    void write(const void* from, Index count, Index at) const { file_.write(from, count, at); }
+    // Waits until bytes [at, at + count) are on the disk; false: given up, `stop` was set.
+    bool sync(Index at, Index count, const std::atomic<bool>& stop) const {
+        return file_.sync(at, count, stop);
+    }
+    void sync() const { file_.sync(); }
     Index done() const { return static_cast<Index>(sums_.size()); } // columns
 
     // Bytes of column J, and where tile (I, J) begins.
@@ -67,19 +81,30 @@ public:
         return data() + tiling_.column_offset(I, J) * key_.width;
     }
     std::uint64_t sum(Index J) const { return sums_[static_cast<std::size_t>(J)]; }
+    // The checksum of column J's tiles [first, end) behind those whose checksum is `before`.
+    std::uint64_t sum(Index J, Index first, Index end, const char* tiles,
+                      std::uint64_t before) const {
+        for (Index I = first; I < end; ++I) {
+            const Index some = tiling_.rows(I) * tiling_.rows(J) * key_.width;
+            before = Checksum::of(tiles, some, before);
+            tiles += some;
+        }
+        return before;
+    }
 
     // Column J, the first that is not done, is on the disk.
     void record(Index J, std::uint64_t sum) {
         const Record mine(J, sum);
-        file_.write(place(J), sizeof mine, &mine);
+        file_.write(&mine, sizeof mine, place(J));
         sums_.push_back(sum);
     }
 
     // Whose factor the file holds, how far; false where there is no file, or an empty one.
     static bool look(const std::string& path, FactorKey& key, Index& done) {
-        if (::access(path.c_str(), F_OK) != 0)
+        if (!File::exists(path))
             return false;
-        const BlockFile file(path, true);
+        const File file(path, File::Access::read);
+        check(file, "it cannot be opened");
         if (file.size() == 0)
             return false;
         key = header(file).key;
@@ -92,14 +117,14 @@ private:
 
     struct Header {
         std::array<char, 8> name{'m', 'e', 'h', 'l', 'e', 'r', ' ', 'L'};
-        Index version = 1;
+        Index version = 2;
         FactorKey key{};
         std::uint64_t sum = 0;
 
         Header() = default;
         explicit Header(const FactorKey& key_) : key(key_) { sum = of(); }
         std::uint64_t of() const {
-            return word_sum(this, static_cast<Index>(offsetof(Header, sum)));
+            return Checksum::of(this, static_cast<Index>(offsetof(Header, sum)));
         }
         bool operator==(const Header& o) const { return std::memcmp(this, &o, sizeof o) == 0; }
     };
@@ -109,9 +134,26 @@ private:
         Record() = default;
         Record(Index column_, std::uint64_t sum_) : column(column_), sum(sum_) { own = of(); }
         std::uint64_t of() const {
-            return word_sum(this, static_cast<Index>(offsetof(Record, own)));
+            return Checksum::of(this, static_cast<Index>(offsetof(Record, own)));
         }
     };
+
+    static void check(const File& file, const std::string& what) {
+        if (!file.open())
+            file.fail(file.code(), what);
+        if (!file.regular())
+            throw FileError(0, file.path(),
+                            file.path() + " is not a regular file; pass another path.");
+    }
+    // Made where there is none; one process at a time has it.
+    static File held(const std::string& path) {
+        File file(path, File::Access::create);
+        check(file, "it has to be opened for reading and writing");
+        if (!file.lock(File::Lock::alone))
+            file.fail(EWOULDBLOCK,
+                      "another process, or another factor of this one, uses it; pass another path");
+        return file;
+    }
 
     static Index place(Index J) { return first_record + J * static_cast<Index>(sizeof(Record)); }
     Index data() const { return round_up(place(tiling_.panels), page); }
@@ -120,24 +162,25 @@ private:
         return offset(last, last) + bytes(last);
     }
 
-    static Header header(const BlockFile& file) {
+    static Header header(const File& file) {
         Header found;
         if (file.size() >= static_cast<Index>(sizeof found))
-            file.read(0, sizeof found, &found);
-        if (found.name != Header().name || found.sum != found.of() || found.version != 1)
-            throw FactorFileError(0, file.path(),
-                                  file.path() +
-                                      " is not a factor that this version wrote, or its header was "
-                                      "altered; remove it, or pass another path.");
+            file.read(&found, sizeof found, 0);
+        if (found.name != Header().name || found.sum != found.of() ||
+            found.version != Header().version)
+            throw FileError(0, file.path(),
+                            file.path() +
+                                " is not a factor that this version wrote, or its header was "
+                                "altered; remove it, or pass another path.");
         return found;
     }
-    static std::vector<std::uint64_t> records(const BlockFile& file, const FactorTiling& tiling) {
+    static std::vector<std::uint64_t> records(const File& file, const FactorTiling& tiling) {
         std::vector<std::uint64_t> sums;
         for (Index J = 0; J < tiling.panels; ++J) {
             Record r;
             if (file.size() < place(J + 1))
                 break;
-            file.read(place(J), sizeof r, &r);
+            file.read(&r, sizeof r, place(J));
             if (r.column != J || r.own != r.of())
                 break;
             sums.push_back(r.sum);
@@ -147,15 +190,15 @@ private:
     void resume() {
         sums_ = records(file_, tiling_);
         if (!sums_.empty() && file_.size() < end())
-            throw FactorFileError(EIO, file_.path(),
-                                  file_.path() + " was truncated: it has " +
-                                      std::to_string(file_.size()) + " bytes of " +
-                                      std::to_string(end()) + "; remove it to begin again.");
+            throw FileError(EIO, file_.path(),
+                            file_.path() + " was truncated: it has " +
+                                std::to_string(file_.size()) + " bytes of " +
+                                std::to_string(end()) + "; remove it to begin again.");
         if (file_.size() < end()) // left before its space was taken
             file_.reserve(end());
     }
 
-    BlockFile file_;
+    File file_;
     const FactorKey key_;
     const FactorTiling tiling_;
     std::vector<std::uint64_t> sums_;

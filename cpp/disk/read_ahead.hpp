@@ -4,7 +4,8 @@
 #include <exception>
 #include <mutex>
 
-#include "disk/block_file.hpp"
+#include "core/monitor.hpp"
+#include "disk/factor_file.hpp"
 
 namespace mehler {
 
@@ -17,7 +18,7 @@ public:
     static constexpr Index slots = 3; // one worked on, one waiting, one being read
 
     // `space` holds `slots` blocks of at most `most` bytes; it and the file outlive this.
-    ReadAhead(const BlockFile& file, std::vector<Block> blocks, char* space, Index most)
+    ReadAhead(const FactorFile& file, std::vector<Block> blocks, char* space, Index most)
         : file_(file), blocks_(std::move(blocks)), space_(space), most_(most),
           thread_([this] { read(); }) {}
     ReadAhead(const ReadAhead&) = delete;
@@ -60,9 +61,8 @@ private:
                         return;
                 }
                 const Block& b = blocks_[static_cast<std::size_t>(i)];
-                for (Index at = 0; at < b.bytes; at += BlockFile::piece) {
-                    file_.read(b.offset + at, std::min(BlockFile::piece, b.bytes - at),
-                               slot(i) + at);
+                for (Index at = 0; at < b.bytes; at += File::piece) {
+                    file_.read(slot(i) + at, std::min(File::piece, b.bytes - at), b.offset + at);
                     const std::lock_guard lock(mutex_);
                     if (over_)
                         return;
@@ -82,7 +82,7 @@ private:
         }
     }
 
-    const BlockFile& file_;
+    const FactorFile& file_;
     const std::vector<Block> blocks_;
     char* const space_;
     const Index most_;

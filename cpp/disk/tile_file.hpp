@@ -43,8 +43,8 @@ public:
               {'M', 'E', 'H', 'L', 'T', 'I', 'L', 'E'}, format, 0x0102030405060708, identity, 0},
           file_(open(path)) {
         expected_.sum = Checksum::of(&expected_, offsetof(Header, sum));
-        const bool alone = file_.lock(LOCK_EX);
-        if (!alone && !file_.lock(LOCK_SH))
+        const bool alone = file_.lock(File::Lock::alone);
+        if (!alone && !file_.lock(File::Lock::shared))
             busy();
         sums_.assign(static_cast<std::size_t>(identity.tiles), 0);
         const Index size = file_.size();
@@ -56,7 +56,7 @@ public:
         if (!fresh)
             load(size);
         if (complete() && alone)
-            file_.lock(LOCK_SH); // others may read too
+            file_.lock(File::Lock::shared); // others may read too
         else if (!complete() && !alone)
             busy();
         else if (!complete() && !writable_)
@@ -75,7 +75,7 @@ public:
     Index table_bytes() const { return round_up(8 * identity().tiles, page); }
     const std::vector<unsigned char>& note() const { return note_; } // what commit() was given last
     // Read by others from now on.
-    void finish() const { file_.lock(LOCK_SH); }
+    void finish() { file_.lock(File::Lock::shared); }
 
     // Tiles [first, first + count) lie at `at` (bytes) of the data.
     void put(Index first, Index count, const void* tiles, Index bytes, Index at,
@@ -104,9 +104,9 @@ public:
 
     // Around the page cache from now on, where the file system can; whole pages only then.
     void go_direct(bool wanted) {
-        direct_ = File(path(), wanted ? O_RDONLY | File::past_cache : O_RDONLY);
+        direct_ = File(path(), File::Access::read, wanted);
         if (wanted && !direct_.open())
-            direct_ = File(path(), O_RDONLY);
+            direct_ = File(path(), File::Access::read);
     }
     // Bytes [at, at + count) of the data: whole pages, into a buffer that begins on one.
     void read(void* to, Index count, Index at) const {
@@ -152,8 +152,8 @@ private:
     Index data() const { return table() + table_bytes(); }
 
     File open(const std::string& path) {
-        const bool was = ::access(path.c_str(), F_OK) == 0;
-        File file(path, O_RDWR | O_CREAT);
+        const bool was = File::exists(path);
+        File file(path, File::Access::create);
         created_ = file.open() && !was;
         if (file.open())
             return file;
@@ -163,7 +163,7 @@ private:
                       "it, as in path='" +
                           path + "/tiles.mehler'");
         if (file.code() == EACCES || file.code() == EROFS || file.code() == EPERM) {
-            File reading(path, O_RDONLY);
+            File reading(path, File::Access::read);
             if (reading.open()) {
                 writable_ = false;
                 return reading;
@@ -288,7 +288,7 @@ private:
             file_.reserve(total());
         } catch (...) {
             if (created_) // leave nothing behind
-                ::unlink(path().c_str());
+                File::remove(path());
             throw;
         }
     }

@@ -37,9 +37,10 @@ public:
 
     // most: bytes that it may grow to.
     Journal(const std::string& path, const JournalIdentity& of, Index most)
-        : n_(of.n), b_(of.block), most_(most), file_(path, O_RDWR | O_CREAT) {
-        if (!file_.open() || !file_.lock(LOCK_EX)) {
-            give_up(file_.open() ? "another solve is using it" : std::strerror(file_.code()));
+        : n_(of.n), b_(of.block), most_(most), file_(path, File::Access::create) {
+        if (!file_.open() || !file_.lock(File::Lock::alone)) {
+            give_up(file_.open() ? std::string("another solve is using it")
+                                 : File::words(file_.code()));
             return;
         }
         Header header{{'M', 'E', 'H', 'L', 'S', 'T', 'E', 'P'}, format, 0x0102030405060708, of, 0};
@@ -115,9 +116,9 @@ public:
 
     // The file goes, unless a solve is using it.
     static void remove(const std::string& path) {
-        const File file(path, O_RDWR);
-        if (file.open() && file.lock(LOCK_EX))
-            ::unlink(path.c_str());
+        File file(path, File::Access::write);
+        if (file.open() && file.lock(File::Lock::alone))
+            File::remove(path);
     }
 
     Index replayed = 0; // steps that were there
