@@ -97,6 +97,10 @@ inline int room(Handle, const std::string& path, Index& bytes) {
 // keep others from the bytes themselves: the one taken lies beyond every file.
 inline int lock(Handle handle, Lock wanted, Lock had) {
     constexpr Index beyond = Index{1} << 62;
+    const auto take = [&](DWORD how) {
+        OVERLAPPED where = place(beyond);
+        return LockFileEx(handle, how | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &where) ? 0 : last();
+    };
     const auto give_up = [&] {
         OVERLAPPED where = place(beyond);
         UnlockFileEx(handle, 0, 1, 0, &where);
@@ -105,10 +109,12 @@ inline int lock(Handle handle, Lock wanted, Lock had) {
         return 0;
     if (had == Lock::shared)
         give_up(); // one cannot be made of the other
-    OVERLAPPED where = place(beyond);
-    const DWORD how = wanted == Lock::alone ? LOCKFILE_EXCLUSIVE_LOCK : 0;
-    if (!LockFileEx(handle, how | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &where))
-        return last();
+    const int code = take(wanted == Lock::alone ? LOCKFILE_EXCLUSIVE_LOCK : 0);
+    if (code != 0) {
+        if (had == Lock::shared)
+            take(0);
+        return code;
+    }
     if (had == Lock::alone)
         give_up(); // of two on the same byte the exclusive one goes first
     return 0;
