@@ -38,7 +38,7 @@ def problem(cell: tuple[int, int, str], certify: str = "none") -> Problem:
         X = Case("sphere", n, d).points()
         ker = mh.gradient_kernel(activation)
         points = core_points(X, ker, 1)
-        _problems[cell, certify] = problem_of(X, points, ker, "auto", TOL, certify, LIMIT)
+        _problems[cell, certify] = problem_of(X, points, ker, "auto", TOL, certify, LIMIT, 1)
     return _problems[cell, certify]
 
 

@@ -517,7 +517,7 @@ def eigsh(
         )
     needs = {
         "dense": dense.bytes_for(n, there=array is not None),
-        "shift-invert": min(cholesky.sizes(n, k, 0).values()),
+        "shift-invert": min(cholesky.sizes(n, k, 0, count).values()),
         "lanczos": room.needed(n, k, block or max(2, min(k, 4)), dtype == "float32", count),
     }
     if method == "auto":
@@ -525,7 +525,7 @@ def eigsh(
         if n <= dense.UP_TO and needs["dense"] <= limit:
             method = "dense"
         elif dense.UP_TO < n <= FACTOR_UP_TO and isinstance(K, Gram) and not largest and K.held:
-            if cholesky.fits(n, 0, "auto", limit):
+            if cholesky.fits(n, 0, "auto", limit, count):
                 method = "shift-invert"
     if certify == "rigorous":
         least = needs.get(method, needs["lanczos"])

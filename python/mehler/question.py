@@ -77,6 +77,7 @@ class Question:
             self.tol,
             self.certify,
             self.limit,
+            self.threads,
             self.copied,
             self.path is not None,
         )

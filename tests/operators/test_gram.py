@@ -166,13 +166,14 @@ def test_the_frobenius_norm_is_that_of_the_array(n, dtype):
 
 def test_sizes_are_64_bit():
     n = 60_000  # n^2 > 2^31
-    packed = storage_bytes(n, "packed", "float64")
+    packed = storage_bytes(n, "packed", "float64", 1)
     assert 8 * n * n / 2 < packed < 1.01 * 8 * n * n / 2
-    assert storage_bytes(n, "packed", "float32") == packed // 2
+    assert storage_bytes(n, "packed", "float32", 1) == packed // 2
     for m in (1, 255, 256, 1000):
         for storage in ("packed", "matrix-free"):
-            K = mh.gram(sphere(m, 3), "relu", storage=storage)
-            assert K.nbytes == storage_bytes(m, storage, "float64")
+            for threads in (1, 3):
+                K = mh.gram(sphere(m, 3), "relu", storage=storage, threads=threads)
+                assert K.nbytes == storage_bytes(m, storage, "float64", threads)
 
 
 def test_beyond_46341_matrix_free():

@@ -29,7 +29,7 @@ GB = 10**9
 def asked(X, name="relu", precision="auto", certify="none", limit=100 * GB):
     ker = mh.gradient_kernel(name)
     points = core_points(X, ker, 1)
-    return problem_of(X, points, ker, precision, 1e-6, certify, limit)
+    return problem_of(X, points, ker, precision, 1e-6, certify, limit, 1)
 
 
 @pytest.fixture(autouse=True)

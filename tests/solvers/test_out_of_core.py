@@ -20,7 +20,8 @@ import pytest
 
 import mehler as mh
 from mehler import _core
-from mehler.operators.gram import core_points
+from mehler._arrays import thread_count
+from mehler.operators.gram import core_points, storage_bytes
 from mehler.solvers import cholesky, out_of_core
 from spectra import sphere
 from test_eigen import check
@@ -158,8 +159,9 @@ def test_sigkill_and_resume(tmp_path):
 def least(n, d, dtype):
     """The smallest max_memory that a factor in a file takes."""
     points = core_points(sphere(n, d), RELU, 1)
-    held = points.nbytes + _core.Recomputed(points, RELU.h.compiled).nbytes
-    return cholesky.in_file(n, cholesky.sizes(n, 1, held), dtype)
+    threads = thread_count(None)
+    held = points.nbytes + storage_bytes(n, "matrix-free", "float64", threads)
+    return cholesky.in_file(n, cholesky.sizes(n, 1, held, threads), dtype)
 
 
 @pytest.mark.parametrize(

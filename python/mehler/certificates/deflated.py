@@ -75,7 +75,7 @@ def possible(ker: Kernel, n: int) -> bool:
 def nbytes(ker: Kernel, n: int, d: int, storage: str, threads: int) -> int:
     """Bytes at most: the split, K in float64, the bases of the runs."""
     bases = budget.vectors(n, MOST_BASIS + 8 * MOST_VECTORS) + budget.product(n, threads)
-    return sparse.nbytes(ker, n, d) + storage_bytes(n, storage, "float64") + bases
+    return sparse.nbytes(ker, n, d) + storage_bytes(n, storage, "float64", threads) + bases
 
 
 def storage_for(ker: Kernel, n: int, d: int, held: int, threads: int, limit: int) -> str | None:

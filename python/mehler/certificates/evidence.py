@@ -46,7 +46,7 @@ def nbytes(n: int, threads: int) -> int:
     factor = certificate.nbytes(n, 0, threads)
     if n <= dense.UP_TO:
         return max(factor, dense.bytes_for(n))
-    return max(factor, min(cholesky.sizes(n, 1, 0).values()))
+    return max(factor, min(cholesky.sizes(n, 1, 0, threads).values()))
 
 
 def of(K: Any, array: Array | None, held: int, task: Task) -> Evidence:

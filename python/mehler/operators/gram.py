@@ -186,7 +186,9 @@ class Gram:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory that the storage takes."""
+        """Bytes of memory that the storage takes; of tiles that are not stored there, what ``threads`` threads work in."""
+        if isinstance(self.op, (_core.Recomputed, *disk.DISK)):
+            return storage_bytes(self.shape[0], self.storage, self.kind, thread_count(self.threads))
         return int(self._array.nbytes if self._array is not None else self.op.nbytes)
 
     @property
@@ -375,8 +377,8 @@ def relative_error(points: _core.Points, kernel: Kernel) -> float:
     return kernel.error / float(kernel.h.ends[0]) if kernel.h.ends[0] else 0.0
 
 
-def storage_bytes(n: int, storage: str, dtype: str) -> int:
-    """Bytes that a storage will take for n points."""
+def storage_bytes(n: int, storage: str, dtype: str, threads: int) -> int:
+    """Bytes that a storage will take for n points, with what so many threads compute tiles in."""
     size = BYTES[dtype]
     if storage == "dense":
         return n * n * (8 if size == 8 else 12)
@@ -387,8 +389,8 @@ def storage_bytes(n: int, storage: str, dtype: str) -> int:
         height, width = -(-last // 2) * 2, (panels - 1) * TILE + -(-last // 16) * 16
         return size * (full + height * width)
     if storage == "disk":
-        return disk.bytes_for(n, dtype, thread_count(None))
-    return 2 * TILE * TILE * 8 * thread_count(None)
+        return disk.bytes_for(n, dtype, threads)
+    return 2 * TILE * TILE * 8 * threads
 
 
 def gram(
@@ -487,27 +489,27 @@ def gram(
     assert isinstance(storage, str)
     A = as_points(X)
     n = len(A)
-    limit = memory_limit(max_memory)
+    count, limit = thread_count(threads), memory_limit(max_memory)
     place = None if path is None else disk.as_path(path)
     if storage == "auto":
         storage = "matrix-free" if place is None else "disk"
-        if storage_bytes(n, "packed", dtype) <= limit:
+        if storage_bytes(n, "packed", dtype, count) <= limit:
             storage = "packed"
     elif storage == "disk" and place is None:
         raise ValueError("storage='disk' needs path=, a file for the tiles; got path=None.")
     elif storage != "disk" and place is not None:
         raise ValueError(f"path= belongs to storage='disk' or 'auto'; got storage={storage!r}.")
-    need = storage_bytes(n, storage, dtype)
+    need = storage_bytes(n, storage, dtype, count)
     if need > limit:
         fits = [
-            f"storage={s!r}, dtype={t!r} takes {size_text(storage_bytes(n, s, t))}"
+            f"storage={s!r}, dtype={t!r} takes {size_text(storage_bytes(n, s, t, count))}"
             for s, t in (
                 ("packed", "float64"),
                 ("packed", "float32"),
                 ("disk", dtype),
                 ("matrix-free", "float64"),
             )
-            if storage_bytes(n, s, t) <= limit
+            if storage_bytes(n, s, t, count) <= limit
         ]
         raise MemoryError(
             f"{storage} {dtype} of n={n} takes {size_text(need)}, more than max_memory="

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .._arrays import thread_count
 from ..operators.gram import storage_bytes
 from ..operators.packed import SINGLE
 from ..solvers import iterative, room
@@ -27,19 +26,22 @@ RESTARTS = 1.5  # times as many, where the basis is shorter than that
 FILL, PRODUCT, BASIS, FIXED, STEP = 1.6, 1.5, 2.2, 3.4e-3, 8.5e-5
 
 
-def _needed(problem: Problem) -> int:
-    return room.beside(problem.n, problem.held)
+def needed(problem: Problem) -> int:
+    """Bytes beside the matrix."""
+    return room.beside(problem.n, problem.held, problem.threads)
 
 
 def refusal(problem: Problem) -> Refusal | None:
     """Unless the matrix, or tiles of it, and a basis fit."""
-    return refused(problem, _needed(problem), "the matrix and a basis")
+    return refused(problem, needed(problem), "the matrix and a basis")
 
 
-def refused(problem: Problem, needed: int, what: str) -> Refusal | None:
-    """Unless ``needed`` bytes and the smallest storage that ``precision`` allows fit."""
+def refused(problem: Problem, beside: int, what: str) -> Refusal | None:
+    """Unless ``beside`` bytes and the smallest storage that ``precision`` allows fit."""
     try:
-        need = room.least(problem.n, needed, problem.precision, problem.size, problem.disk)
+        need = room.least(
+            problem.n, beside, problem.precision, problem.size, problem.threads, problem.disk
+        )
     except ValueError as out_of_range:
         return Refusal(str(out_of_range))
     return None if need <= problem.limit else Refusal(what, need)
@@ -77,11 +79,12 @@ def cost(problem: Problem) -> Cost:
     n = problem.n
     stages = room.stages(
         n,
-        _needed(problem),
+        needed(problem),
         problem.precision,
         problem.size,
         problem.single,
         problem.limit,
+        problem.threads,
         problem.disk,
     )
     return climb(problem, (_rung(problem, *stage) for stage in stages))
@@ -92,8 +95,8 @@ def _rung(problem: Problem, storage: str, dtype: str) -> Rung:
     lost = dtype in SINGLE and beyond_single(problem, dtype)
     law = GIVEN_UP if lost else ROUNDED if problem.out_of_reach else RESOLVED
     steps = law(problem)
-    taken = storage_bytes(n, storage, dtype) + problem.held
-    free = problem.limit - taken - room.work(n, 1, BLOCK, thread_count(None))
+    taken = storage_bytes(n, storage, dtype, problem.threads) + problem.held
+    free = problem.limit - taken - room.work(n, 1, BLOCK, problem.threads)
     most = room.most_basis(n, free, 1, BLOCK, dtype in SINGLE) / BLOCK
     if steps > most:  # restarts
         steps = min(steps * RESTARTS, float(iterative.MOST_PRODUCTS))
@@ -101,7 +104,7 @@ def _rung(problem: Problem, storage: str, dtype: str) -> Rung:
     single = dtype in SINGLE and not lost
     refining, exact = (CORRECTED[dtype] * REFINING(problem), EXACT) if single else (0.0, 0.0)
     work = spent(pieces(problem, storage, dtype, steps, refining, exact))
-    taken += 8 * n * BLOCK * (int(kept) + 3) + (recomputed(n) if single else 0)
+    taken += 8 * n * BLOCK * (int(kept) + 3) + (recomputed(problem) if single else 0)
     return Rung(work, steps + refining + exact, taken, f"{storage} {dtype}", dtype, lost)
 
 

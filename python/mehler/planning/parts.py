@@ -74,7 +74,7 @@ def filling(problem: Problem, times: float = 1.0) -> Work:
 
 def stored(problem: Problem, storage: str, dtype: str) -> Work:
     """A packed triangle, filled, in memory or on disk."""
-    nbytes = float(storage_bytes(problem.n, "packed", dtype))
+    nbytes = float(storage_bytes(problem.n, "packed", dtype, problem.threads))
     return filling(problem) + (Work(fresh=nbytes) if storage == "packed" else Work(disk=nbytes))
 
 
@@ -86,9 +86,9 @@ def product(problem: Problem, storage: str, dtype: str) -> Work:
     return Work(disk=nbytes) if storage == "disk" else Work(stream=nbytes)
 
 
-def recomputed(n: int) -> int:
+def recomputed(problem: Problem) -> int:
     """Bytes of the tiles of a product whose entries are computed again."""
-    return storage_bytes(n, "matrix-free", "float64")
+    return storage_bytes(problem.n, "matrix-free", "float64", problem.threads)
 
 
 def basis(n: int, steps: float) -> Work:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from .._arrays import thread_count
 from ..certificates import deflated as deflated_certificate
 from ..kernels.parity import SIMPLE
 from ..operators.gram import storage_bytes
@@ -62,8 +61,12 @@ def refusal(problem: Problem) -> Refusal | None:
         return Refusal(parts.UNEQUAL)
     if problem.n < 8:
         return lanczos.refusal(problem)
-    needed = room.beside(problem.n, problem.held) + preconditioner(problem)[2]
-    return lanczos.refused(problem, needed, "the matrix, a basis and a low-rank part")
+    return lanczos.refused(problem, needed(problem), "the matrix, a basis and a low-rank part")
+
+
+def needed(problem: Problem) -> int:
+    """Bytes beside the matrix."""
+    return lanczos.needed(problem) + (preconditioner(problem)[2] if problem.n >= 8 else 0)
 
 
 def sparse_split(problem: Problem, m: int, rank: int) -> Work:
@@ -148,15 +151,15 @@ def cost(problem: Problem) -> Cost:
     n = problem.n
     if n < 8:
         return lanczos.cost(problem)
-    choice, rank, extra = preconditioner(problem)
-    needed = room.beside(n, problem.held) + extra
+    choice, rank, _ = preconditioner(problem)
     stages = room.stages(
         n,
-        needed,
+        needed(problem),
         problem.precision,
         problem.size,
         problem.single,
         problem.limit,
+        problem.threads,
         problem.disk,
     )
     found = climb(problem, (_rung(problem, *stage) for stage in stages))
@@ -186,8 +189,8 @@ def _rung(problem: Problem, storage: str, dtype: str) -> Rung:
         refining = SPARSE_REFINING
     work = spent(pieces(problem, storage, dtype, steps, refining, exact), choice)
     running = preconditioners.held(choice, problem.ker, n, problem.span)
-    running += 16 * n * int(_held(steps)) + (recomputed(n) if single else 0)
-    taken = storage_bytes(n, storage, dtype) + problem.held
+    running += 16 * n * int(_held(steps)) + (recomputed(problem) if single else 0)
+    taken = storage_bytes(n, storage, dtype, problem.threads) + problem.held
     taken += max(extra, running)  # while it is made, and while it is used
     products = steps + refining + exact
     return Rung(work, products, taken, f"{storage} {dtype}", dtype, lost, exhausted)
@@ -224,8 +227,7 @@ def sharpening(problem: Problem) -> Work:
 
 def sharpening_bytes(problem: Problem) -> int:
     """Of all that it holds."""
-    threads = thread_count(None)
-    n, d, held = problem.n, problem.span, problem.held
+    n, d, held, threads = problem.n, problem.span, problem.held, problem.threads
     storage = "packed"
     if problem.certify == "preconditioned":
         found = deflated_certificate.storage_for(problem.ker, n, d, held, threads, problem.limit)

@@ -38,6 +38,8 @@ class Problem:
         As in :func:`min_eig`.
     limit
         Bytes there are.
+    threads
+        That work, each in memory of its own.
     held
         Bytes of the points in the core.
     size
@@ -56,6 +58,7 @@ class Problem:
     tol: float
     certify: str
     limit: int
+    threads: int
     held: int
     size: float
     copied: int
@@ -105,13 +108,15 @@ def problem_of(
     tol: float,
     certify: str,
     limit: int,
+    threads: int,
     copied: int = 0,
     disk: bool = False,
 ) -> Problem:
     """The problem of points, which are in the core already."""
     size = largest_entry(points, ker)
     sight = Sight(ker, points)
-    return Problem(X, ker, precision, tol, certify, limit, points.nbytes, size, copied, sight, disk)
+    held = points.nbytes
+    return Problem(X, ker, precision, tol, certify, limit, threads, held, size, copied, sight, disk)
 
 
 @dataclass(frozen=True)

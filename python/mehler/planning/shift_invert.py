@@ -29,7 +29,7 @@ NEAR, BLOCKS, BLOCK_SOLVES = 0.6, 0.035, 0.1
 
 
 def _sizes(problem: Problem) -> dict[str, int]:
-    return cholesky.sizes(problem.n, 1, problem.held + recomputed(problem.n))
+    return cholesky.sizes(problem.n, 1, problem.held + recomputed(problem), problem.threads)
 
 
 def refusal(problem: Problem) -> Refusal | None:
@@ -101,12 +101,14 @@ def _rung(problem: Problem, dtype: str, last: bool) -> Rung:
     what, factor = dtype, cholesky.factor_bytes(n, dtype)
     if problem.disk and _sizes(problem)[dtype] > problem.limit:
         what, panel = f"{dtype} in a file", cholesky.panel_bytes(n, dtype)
-        free = problem.limit - problem.held - recomputed(n)
+        free = problem.limit - problem.held - recomputed(problem)
         moved = out_of_core.moved(n, dtype, free) * factors
         work += filling(problem) + Work(disk=moved + 2.0 * (solves + extra) * factor)
         factor = max(panel, min(factor, free))
-        return Rung(work, solves + exact, factor + problem.held + recomputed(n), what, dtype, lost)
-    held = factor + problem.held + recomputed(n)
+        return Rung(
+            work, solves + exact, factor + problem.held + recomputed(problem), what, dtype, lost
+        )
+    held = factor + problem.held + recomputed(problem)
     nbytes = held + 8 * n * (BLOCK * int(solves) + 16)
     return Rung(work, solves + exact, nbytes, what, dtype, lost)
 

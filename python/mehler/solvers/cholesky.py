@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 
 from .. import _core
-from .._arrays import thread_count
 from . import budget
 from .outcome import EPS, Task
 
@@ -26,10 +25,10 @@ def factor_bytes(n: int, dtype: str) -> int:
     return int(kind.bytes_for(n))
 
 
-def sizes(n: int, k: int, held: int) -> dict[str, int]:
+def sizes(n: int, k: int, held: int, threads: int) -> dict[str, int]:
     """Bytes by precision of the factor, for k pairs, ``held`` taken already."""
     block = max(2, min(k, 4))
-    room = held + work(n, k, block, thread_count(None))
+    room = held + work(n, k, block, threads)
     least = max(LEAST_BASIS, 2 * k + 8 * block)
     room += budget.basis(n, least + block) + budget.restart(least)
     return {t: factor_bytes(n, t) + room for t in DTYPES}
@@ -77,9 +76,9 @@ def in_single(F: Factor) -> bool:
     return isinstance(F, _core.Cholesky32 | _core.OutOfCore32)
 
 
-def fits(n: int, held: int, precision: str, limit: int) -> bool:
+def fits(n: int, held: int, precision: str, limit: int, threads: int) -> bool:
     """Whether one pair can be had within ``limit`` bytes."""
-    return bool(stages(n, sizes(n, 1, held), precision, limit))
+    return bool(stages(n, sizes(n, 1, held, threads), precision, limit))
 
 
 def factor_at(

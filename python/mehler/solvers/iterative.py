@@ -83,7 +83,7 @@ def points_route(
         Who holds the matrix, where this process does not.
     """
     n = len(A)
-    needed, low_rank = room.beside(n, points.nbytes), "none"
+    needed, low_rank = room.beside(n, points.nbytes, task.threads), "none"
     if method == "preconditioned" and n >= 8:  # below, Lanczos ends after n products anyway
         d = task.seen(ker, points).d
         low_rank = preconditioners.choose(ker, n, d)
@@ -91,7 +91,7 @@ def points_route(
     size = largest_entry(points, ker)
     if workers is None:
         single, disk = single_of(points, ker), task.path is not None
-        plan = room.stages(n, needed, precision, size, single, task.limit, disk)
+        plan = room.stages(n, needed, precision, size, single, task.limit, task.threads, disk)
     else:
         ladder = room.ladder(precision, size, single_of(points, ker))
         plan = [("dask", t) for t in workers.fitting(n, points.d, ladder)]

@@ -179,7 +179,7 @@ class _Rest:
     @staticmethod
     def of(A: Array, points: _core.Points, ker: Kernel, task: Task, keep: Array) -> _Rest | None:
         """None where it does not fit, or is itself too near to singular."""
-        if not cholesky.fits(len(A), 2 * points.nbytes, "double", task.limit):
+        if not cholesky.fits(len(A), 2 * points.nbytes, "double", task.limit, task.threads):
             return None
         few = core_points(A, ker, task.threads)
         given = None if task.given is None else task.given[keep]

@@ -5,7 +5,6 @@ storage(n) + work(n, k, block, threads) + basis(n, columns) <= max_memory
 
 from __future__ import annotations
 
-from .._arrays import thread_count
 from ..operators.gram import storage_bytes
 from . import budget
 
@@ -44,9 +43,9 @@ def most_basis(n: int, free: int, k: int, block: int, single: bool) -> int:
     return int(min(n, max(most, LEAST_BASIS, 2 * k + 8 * block), bound))
 
 
-def beside(n: int, held: int) -> int:
+def beside(n: int, held: int, threads: int) -> int:
     """Bytes beside the matrix: work space, the least basis, and what is held already."""
-    return work(n, 1, BLOCK, thread_count(None)) + least_basis(n, 1, BLOCK, True) + held
+    return work(n, 1, BLOCK, threads) + least_basis(n, 1, BLOCK, True) + held
 
 
 def ladder(precision: str, size: float, single: str) -> list[str]:
@@ -63,7 +62,7 @@ def ladder(precision: str, size: float, single: str) -> list[str]:
 
 
 def _candidates(
-    n: int, needed: int, precision: str, size: float, single: str, disk: bool
+    n: int, needed: int, precision: str, size: float, single: str, threads: int, disk: bool
 ) -> list[tuple[int, str, str]]:
     """(bytes, storage, dtype), in the order in which they are tried.
 
@@ -77,18 +76,18 @@ def _candidates(
         The largest entry of K.
     single
         Which format of four bytes serves K (``operators.packed``).
+    threads
+        That work on tiles which are not stored in memory.
     disk
         Whether there is a file for tiles.
     """
     steps = ladder(precision, size, single)
-    found = [(storage_bytes(n, "packed", t) + needed, "packed", t) for t in steps]
+    found = [("packed", t) for t in steps]
     if disk:
-        found += [(storage_bytes(n, "disk", t) + needed, "disk", t) for t in steps]
+        found += [("disk", t) for t in steps]
     if precision == "auto":  # entries computed again
-        found.append(
-            (storage_bytes(n, "matrix-free", "float64") + needed, "matrix-free", "float64")
-        )
-    return found
+        found.append(("matrix-free", "float64"))
+    return [(storage_bytes(n, s, t, threads) + needed, s, t) for s, t in found]
 
 
 def stages(
@@ -98,6 +97,7 @@ def stages(
     size: float,
     single: str,
     limit: int,
+    threads: int,
     disk: bool = False,
 ) -> list[tuple[str, str]]:
     """(storage, dtype) that fit into ``limit``, in the order in which they are tried; none: [].
@@ -105,12 +105,28 @@ def stages(
     Tiles lie on disk only where memory holds none, entries are computed again in every product only where
     nothing can be stored.
     """
-    tried = _candidates(n, needed, precision, size, single, disk)
+    tried = _candidates(n, needed, precision, size, single, threads, disk)
     fits = [(s, t) for b, s, t in tried if b <= limit]
     of = {storage: [f for f in fits if f[0] == storage] for storage in ("packed", "disk")}
     return of["packed"] or of["disk"] or fits
 
 
-def least(n: int, needed: int, precision: str, size: float, disk: bool = False) -> int:
+def without_file(
+    n: int, needed: int, precision: str, size: float, single: str, limit: int, threads: int
+) -> int:
+    """Bytes with which tiles would lie on disk, where a file is allowed but not even its buffers fit; else 0.
+
+    Entries computed again in every product need less memory than a file of tiles does.
+    """
+    tried = _candidates(n, needed, precision, size, single, threads, True)
+    if {s for b, s, _ in tried if b <= limit} != {"matrix-free"}:
+        return 0
+    return min(b for b, s, _ in tried if s == "disk")
+
+
+def least(
+    n: int, needed: int, precision: str, size: float, threads: int, disk: bool = False
+) -> int:
     """Bytes of the smallest of them."""
-    return min(b for b, _, _ in _candidates(n, needed, precision, size, "float32", disk))
+    tried = _candidates(n, needed, precision, size, "float32", threads, disk)
+    return min(b for b, _, _ in tried)

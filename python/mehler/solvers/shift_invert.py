@@ -19,6 +19,7 @@ from .. import _core
 from .._arrays import Array, beyond, enough
 from ..certificates.structure import zero_of
 from ..kernels import Kernel
+from ..operators.gram import storage_bytes
 from ..operators.many import Filled
 from ..result import EigenResult
 from .cholesky import (
@@ -67,8 +68,8 @@ def points_route(
     n = len(A)
     profile = ker.h.compiled
     exact = _core.Recomputed(points, profile)
-    held = points.nbytes + exact.nbytes
-    needs = sizes(n, 1, held)
+    held = points.nbytes + storage_bytes(n, "matrix-free", "float64", task.threads)
+    needs = sizes(n, 1, held, task.threads)
     precisions = stages(n, needs, precision, task.limit, task.path is not None)
     large = [t for t in precisions if needs[t] > task.limit]
     file: FactorFile | None = None
@@ -158,7 +159,7 @@ def operator_route(
             return kind(dense, shift, task.threads, task.report.ask)
         return kind(K._points, K.kernel.h.compiled, shift, task.threads, task.report.ask)
 
-    needs = sizes(n, k, nbytes)
+    needs = sizes(n, k, nbytes, task.threads)
     precisions = stages(n, needs, "auto", task.limit)
     if not precisions:
         need = min(needs.values()) - task.apart

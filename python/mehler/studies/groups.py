@@ -79,7 +79,7 @@ def shared(question: Question, points: _core.Points, method: str) -> Shared:
     dtype, need = _first(problem, route)
     if dtype is None:
         return alone
-    each = storage_bytes(problem.n, "packed", dtype)
+    each = storage_bytes(problem.n, "packed", dtype, problem.threads)
     return Shared(name, route, dtype, max(int((problem.limit - need) // each), 1))
 
 
@@ -99,16 +99,18 @@ def groups(rows: Iterable[tuple[int, Shared]]) -> Iterator[list[int]]:
 
 def _first(problem: Problem, route: str) -> tuple[str | None, int]:
     """The precision in which a route begins, and what it takes beside the matrices: None where entries are not stored."""
-    n, columns = problem.n, budget.basis(problem.n, COLUMNS)
+    n, threads, columns = problem.n, problem.threads, budget.basis(problem.n, COLUMNS)
     if route == "shift-invert":
-        exact = storage_bytes(n, "matrix-free", "float64")
-        sizes = cholesky.sizes(n, 1, problem.held + exact)
+        exact = storage_bytes(n, "matrix-free", "float64", threads)
+        sizes = cholesky.sizes(n, 1, problem.held + exact, threads)
         dtype = cholesky.stages(n, sizes, problem.precision, problem.limit)[0]
         return dtype, sizes[dtype] + columns
-    beside = room.beside(n, problem.held)
+    beside = room.beside(n, problem.held, threads)
     if route == "preconditioned" and n >= 8:
         rank = preconditioners.choose(problem.ker, n, problem.span)
         beside += preconditioners.nbytes(rank, problem.ker, n, problem.span)
-    found = room.stages(n, beside, problem.precision, problem.size, problem.single, problem.limit)
+    found = room.stages(
+        n, beside, problem.precision, problem.size, problem.single, problem.limit, threads
+    )
     storage, dtype = found[0]
     return (dtype if storage == "packed" else None), beside + columns
