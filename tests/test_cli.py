@@ -14,7 +14,7 @@ import pytest
 
 import mehler as mh
 from mehler.__main__ import main
-from mehler.commands.reading import parse_activation
+from mehler.commands.reading import parameters, the_activation, the_activations
 from mehler.commands.writing import in_shell
 from mehler.question import CERTIFICATES, METHODS
 
@@ -475,8 +475,53 @@ def test_a_process_of_its_own(tmp_path: Path):
         ("elu(alpha=1)", ["alpha=2"], "elu", {"alpha": 2}),
     ],
 )
-def test_parse_activation(text: str, params: list[str], name: str, given: dict[str, object]):
-    assert parse_activation(text, params) == (name, given)
+def test_param_is_what_parentheses_are(text: str, params: list[str], same: str):
+    assert the_activation(text, params) == mh.activation(same)
+
+
+@pytest.mark.parametrize(
+    ("text", "params", "words"),
+    [
+        ("elu(alpha=1)", ["alpha=2"], "'elu' is given 'alpha' twice; give it once."),
+        ("elu", ["alpha=1", "alpha=2"], "--param alpha is given twice; give it once."),
+        ("elu", ["alpha"], "--param takes name=number, as in alpha=0.5; got 'alpha'."),
+        ("elu", ["=2"], "--param takes name=number, as in alpha=0.5; got '=2'."),
+        ("elu", ["alpha='2'"], "--param takes name=number, as in alpha=0.5; got \"alpha='2'\"."),
+        ("elu(", [], "cannot read the activation 'elu('; expected a name, or a name with numbers"),
+    ],
+)
+def test_a_wrong_parameter_is_refused(text: str, params: list[str], words: str, capsys):
+    argv = ["explain", text]
+    for item in params:
+        argv += ["--param", item]
+    assert main(argv) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_list_of_activations():
+    assert the_activations("relu, elu(0.5),polynomial(coefficients=(0,1))") == [
+        "relu",
+        mh.activation("elu", alpha=0.5),
+        mh.activation("polynomial", coefficients=(0, 1)),
+    ]
+    assert parameters([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["min-egi", "x.npy"], "Did you mean 'min-eig'?"),
+        (["min-eig", "x.npy", "--method", "lanczo"], "Did you mean 'lanczos'?"),
+        (["min-eig", "x.npy", "--certify", "rigourous"], "Did you mean 'rigorous'?"),
+        (["plan", "x.npy", "--precision", "extend"], "Did you mean 'extended'?"),
+        (["spectrum", "x.npy", "--kernel", "NNGP"], "Did you mean 'nngp'?"),
+    ],
+)
+def test_a_misspelt_choice_answers_with_the_nearest(argv: list[str], words: str, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(argv)
+    assert stopped.value.code == 2
+    assert words in capsys.readouterr().err
 
 
 def test_describe_normalized(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from . import _core
+from ._words import meant
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -156,11 +157,11 @@ def integer(value: Any, name: str) -> int:
 def choice(
     name: str, value: Any, allowed: tuple[str, ...], elsewhere: Mapping[str, str] | None = None
 ) -> None:
-    """Refuse a value that is not one of the names; ``elsewhere`` says of some others where they belong."""
+    """Refuse a value that is not one of the names, and say which one is near; ``elsewhere`` says of some others where they belong."""
     if not isinstance(value, str) or value not in allowed:
         word = (elsewhere or {}).get(value, "") if isinstance(value, str) else ""
-        more = f" ({word})" if word else ""
-        raise ValueError(f"{name} must be one of {allowed}; got {value!r}{more}.")
+        more = f" ({word})." if word else f".{meant(value, allowed)}"
+        raise ValueError(f"{name} must be one of {allowed}; got {value!r}{more}")
 
 
 def flag(name: str, value: Any) -> bool:

@@ -32,6 +32,7 @@ from ._arrays import (
     tolerance,
 )
 from ._progress import Reporter, State
+from ._words import meant
 from .activations import Activation
 from .certificates import deflated as deflated_certificate
 from .certificates import factorisation as certificate
@@ -67,6 +68,10 @@ EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned")
 EIGSH_CERTIFICATES = ("auto", "rigorous", "none")
 FACTOR_UP_TO = 12_000  # of what eigsh is given: beyond, products cost less than a factor
 STORAGES = ("auto",)  # of min_eig, by name
+OF_GRAM = dict.fromkeys(
+    ("dense", "packed", "matrix-free", "disk"),
+    "of gram, whose operator eigsh takes; min_eig stores K as max_memory and path= allow",
+)
 Callback = Callable[[State], Any]
 
 
@@ -103,8 +108,8 @@ def min_eig(
         layout. Norms other than one (to 1e-12) of activations that are not positively homogeneous take
         precision up to 'double', and 'dense', 'lanczos' or 'shift-invert'.
     activation
-        A name (see :func:`activations`), an :class:`Activation`, a list of them, one a layer, or a kernel made
-        by :func:`gradient_kernel`, :func:`nngp` or :func:`ntk`.
+        A name (see :func:`activations`), also with parameters, as in 'leaky_relu(0.1)', an :class:`Activation`, a
+        list of them, one a layer, or a kernel made by :func:`gradient_kernel`, :func:`nngp` or :func:`ntk`.
     kernel
         'gradient' (train the last hidden layer: at depth 1 the G-matrix), 'nngp' (train the read-out) or
         'ntk' (train everything).
@@ -281,17 +286,19 @@ def min_eig(
 def elsewhere(storage: Any, precision: str, method: str) -> Dask | None:
     """The workers of ``storage``, where it is no name; refuses what they cannot do."""
     if isinstance(storage, str):
-        choice("storage", storage, STORAGES)
+        choice("storage", storage, STORAGES, OF_GRAM)
         return None
     workers = dask_of(storage)
     where = "with storage=mehler.Dask(...), whose workers multiply"
     if method not in ("auto", "lanczos", "preconditioned"):
         raise ValueError(
             f"method must be 'auto', 'lanczos' or 'preconditioned' {where}; got {method!r}."
+            + meant(method, ("lanczos", "preconditioned"))
         )
     if precision not in ("auto", "single", "double"):
         raise ValueError(
             f"precision must be 'auto', 'single' or 'double' {where}; got {precision!r}."
+            + meant(precision, ("single", "double"))
         )
     return workers
 

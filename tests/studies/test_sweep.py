@@ -15,7 +15,6 @@ import pytest
 import mehler as mh
 from mehler import _core
 from mehler.__main__ import main
-from mehler.commands.reading import split_list
 from mehler.operators.gram import core_points
 from mehler.operators.many import filled
 from mehler.studies import groups
@@ -364,12 +363,16 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert "--csv must be the name of a file" in capsys.readouterr().err
 
 
-def test_lists_keep_parentheses():
-    assert split_list("relu, elu(alpha=0.5),polynomial(coefficients=(0,1))") == [
+def test_names_with_parameters_have_one_label():
+    given = ["leaky_relu(0.1)", mh.activation("leaky_relu", negative_slope=0.2), "relu"]
+    table = mh.sweep(np.random.default_rng(0).standard_normal((20, 4)), given, tol=1e-3)
+    assert [row.activation for row in table.rows] == [
+        "leaky_relu(negative_slope=0.1)",
+        "leaky_relu(negative_slope=0.2)",
         "relu",
-        "elu(alpha=0.5)",
-        "polynomial(coefficients=(0,1))",
     ]
+    with pytest.raises(ValueError, match="must not hold a combination twice"):
+        mh.sweep(np.eye(3), ["elu(0.5)", "elu(alpha=0.5)"])
 
 
 def test_points_of_unequal_norm_are_taken_by_each_kernel_for_itself():

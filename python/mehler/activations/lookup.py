@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from .._words import nearest
 from .activation import Activation
+from .notation import parse
 
 ENTRIES: dict[str, Callable[..., Mapping[str, Any]]] = {}
 
@@ -51,14 +52,15 @@ def activations() -> list[str]:
 
 
 def activation(name: str | Activation, **params: Any) -> Activation:
-    """phi, phi', kinks and symmetry of a name, e.g. ``activation("elu", alpha=0.5)``.
+    """phi, phi', kinks and symmetry of a name, e.g. ``activation("elu", alpha=0.5)`` or ``activation("elu(0.5)")``.
 
     Parameters
     ----------
     name
-        A name of :func:`activations` or an alias (swish = silu), or an Activation.
+        A name of :func:`activations` or an alias (swish = silu), also with numbers for its parameters:
+        ``"leaky_relu(0.1)"``, ``"leaky_relu(negative_slope=0.1)"``; or an Activation.
     **params
-        Its parameters.
+        Its parameters, those that are not in ``name``.
 
     Returns
     -------
@@ -68,15 +70,17 @@ def activation(name: str | Activation, **params: Any) -> Activation:
     Raises
     ------
     ValueError
-        Unknown name (the nearest ones are in the message) or a parameter out of range.
+        Unknown name (the nearest ones are in the message), a text that cannot be read, or a parameter out of range.
     TypeError
-        Unknown parameter, or a callable (wrap it with :meth:`Activation.from_function`).
+        Unknown parameter, one that is given twice, or a callable (wrap it with :meth:`Activation.from_function`).
 
     Examples
     --------
     >>> act = mh.activation("elu", alpha=0.5)
     >>> print(act(np.array([-1.0, 2.0])))  # 0.5 (exp(-1) - 1), 2
     [-0.31606028  2.        ]
+    >>> mh.activation("elu(0.5)") == mh.activation("elu(alpha=0.5)") == act
+    True
     >>> mh.activation("swish").name
     'silu'
     >>> mh.activation("rleu")
@@ -96,37 +100,60 @@ def activation(name: str | Activation, **params: Any) -> Activation:
             f"an activation must be a name or an Activation; got {type(name).__name__}. "
             "Wrap a callable with Activation.from_function."
         )
-    word = name.strip().lower().replace("-", "_").replace(" ", "_")
+    bare, values, inside = parse(name)
+    word = bare.lower().replace("-", "_").replace(" ", "_")
     preset: dict[str, Any] = {}
     if word in ALIASES:
         word, preset = ALIASES[word]
     if word not in ENTRIES:
-        near = difflib.get_close_matches(word, [*ENTRIES, *ALIASES], n=3, cutoff=0.5)
+        near = nearest(word, [*ENTRIES, *ALIASES])
         hint = f"Nearest: {', '.join(near)}." if near else f"Known: {', '.join(activations())}."
-        raise ValueError(f"unknown activation {name!r}. {hint}")
+        raise ValueError(f"unknown activation {bare!r}. {hint}")
     entry = ENTRIES[word]
     signature = inspect.signature(entry)
-    unknown = sorted(set(params) - (set(signature.parameters) - set(preset)))
-    if unknown:
-        allowed = ", ".join(p for p in signature.parameters if p not in preset) or "none"
-        raise TypeError(
-            f"{name!r} has no parameter {', '.join(map(repr, unknown))}; its parameters: {allowed}."
-        )
+    free = [p for p in signature.parameters if p not in preset]
+    params = _together(bare, free, values, inside, params)
     missing = [
         p.name
         for p in signature.parameters.values()
         if p.default is p.empty and p.name not in params and p.name not in preset
     ]
     if missing:
-        raise TypeError(f"{name!r} needs the parameter {', '.join(map(repr, missing))}.")
+        raise TypeError(f"{bare!r} needs the parameter {', '.join(map(repr, missing))}.")
     bound = signature.bind(**{**preset, **params})
     bound.apply_defaults()
-    values = {key: _plain(word, key, value) for key, value in bound.arguments.items()}
-    pairs = tuple(values.items())
-    return Activation(name=word, params=pairs, key=(word, pairs), **entry(**values))
+    plain = {
+        key: _plain(word, key, value, "Sequence" in str(signature.parameters[key].annotation))
+        for key, value in bound.arguments.items()
+    }
+    pairs = tuple(plain.items())
+    return Activation(name=word, params=pairs, key=(word, pairs), **entry(**plain))
 
 
-def _plain(name: str, key: str, value: Any) -> Any:
+def _together(
+    name: str,
+    free: Sequence[str],
+    values: Sequence[Any],
+    inside: Mapping[str, Any],
+    params: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Parameters of the text, by place or by name, and those beside it; each is one of ``free``, and given once."""
+    its = f"its parameters: {', '.join(free) or 'none'}"
+    if len(values) > len(free):
+        raise TypeError(f"{name!r} takes {len(free)} in parentheses; got {len(values)}; {its}.")
+    found = dict(zip(free, values, strict=False))
+    for some in (inside, params):
+        twice = sorted(set(found) & set(some))
+        if twice:
+            raise TypeError(f"{name!r} is given {', '.join(map(repr, twice))} twice; give it once.")
+        found |= some
+    unknown = sorted(set(found) - set(free))
+    if unknown:
+        raise TypeError(f"{name!r} has no parameter {', '.join(map(repr, unknown))}; {its}.")
+    return found
+
+
+def _plain(name: str, key: str, value: Any, several: bool) -> Any:
     """A parameter as a finite float, an int, or a tuple of floats."""
     if key in ("q", "k"):
         whole = isinstance(value, (int, float, np.integer, np.floating))
@@ -134,6 +161,8 @@ def _plain(name: str, key: str, value: Any) -> Any:
             raise ValueError(f"{name}: {key} must be an integer; got {value!r}.")
         return int(value)
     array = np.asarray(value, dtype=np.float64)
+    if array.ndim and not several:
+        raise ValueError(f"{name}: {key} must be a number; got {value!r}.")
     if not np.all(np.isfinite(array)):
         raise ValueError(f"{name}: {key} must be finite; got {value!r}.")
     return tuple(array.tolist()) if array.ndim else float(array)

@@ -9,7 +9,19 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from .._words import meant
 from .writing import Say
+
+
+class Parser(argparse.ArgumentParser):
+    """One that says which command or choice was meant."""
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as refused:
+            known = [str(c) for c in action.choices or ()]
+            raise argparse.ArgumentError(action, refused.message + meant(value, known)) from None
 
 
 class Version(argparse.Action):
@@ -47,7 +59,7 @@ def parser(commands: tuple[Command, ...]) -> argparse.ArgumentParser:
     commands
         In the order of ``--help``.
     """
-    whole = argparse.ArgumentParser(
+    whole = Parser(
         prog="mehler",
         description="How small is the smallest eigenvalue of the Gram matrix that an activation "
         "function and a data set give a neural network?",

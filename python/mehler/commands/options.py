@@ -28,7 +28,7 @@ def kernel(sub: argparse.ArgumentParser) -> None:
         "--activation",
         default="relu",
         metavar="NAME",
-        help='name, with parameters as in "elu(alpha=0.5)"; default relu',
+        help='name, with parameters as in "elu(0.5)" or "elu(alpha=0.5)"; default relu',
     )
     layers(sub)
     norms(sub)
@@ -41,7 +41,7 @@ def parameters(sub: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a parameter of the activation; may be repeated",
+        help="a parameter of the activation that is not in parentheses; may be repeated",
     )
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ast
-import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..activations import Activation, activation
+from ..activations import Activation, activation, notation
 from .writing import Say
 
 
@@ -43,69 +41,42 @@ def say_norms(X: Any, normalize: bool, say: Say) -> None:
 
 
 def the_activation(text: str, params: Sequence[str] = ()) -> Activation:
-    """The activation of ``"elu(alpha=0.5)"`` and of ``--param``."""
-    name, given = parse_activation(text, params)
-    return activation(name, **given)
+    """The activation of ``"elu(0.5)"`` or ``"elu(alpha=0.5)"``, and of ``--param``."""
+    return activation(text, **parameters(params))
 
 
 def the_activations(text: str) -> list[Any]:
     """Those of a list: a name where there are no parameters."""
-    found: list[Any] = []
-    for part in split_list(text):
-        name, given = parse_activation(part)
-        found.append(activation(name, **given) if given else name)
-    return found
+    return [activation(part) if "(" in part else part for part in notation.split(text)]
 
 
-def parse_activation(text: str, params: Sequence[str] = ()) -> tuple[str, dict[str, Any]]:
-    """Name and parameters of ``"leaky_relu(negative_slope=0.1)"`` and of ``["alpha=0.5"]``.
+def parameters(items: Sequence[str]) -> dict[str, Any]:
+    """Those of ``--param``: ``["alpha=0.5"]`` is alpha, 0.5.
 
     Parameters
     ----------
-    text
-        A name, with keyword arguments in parentheses if any.
-    params
-        More parameters, each 'name=value'.
+    items
+        Each 'name=value'.
     """
-    name, bracket, inside = text.strip().partition("(")
-    given: dict[str, Any] = {}
-    if bracket:
+    found: dict[str, Any] = {}
+    for item in items:
+        key, equals, value = (part.strip() for part in item.partition("="))
         try:
-            call = ast.parse(f"f({inside}", mode="eval").body
-            if not isinstance(call, ast.Call) or call.args or not text.strip().endswith(")"):
-                raise ValueError
-            given = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
-        except (ValueError, SyntaxError):
-            raise ValueError(
-                f"cannot read the activation {text!r}; expected a name with keyword numbers, as in "
-                '"leaky_relu(negative_slope=0.1)".'
-            ) from None
-    for item in params:
-        key, equals, value = item.partition("=")
-        try:
-            given[key.strip()] = ast.literal_eval(value.strip())
+            number = notation.number(value)
         except (ValueError, SyntaxError):
             equals = ""
-        if not equals or not key.strip().isidentifier():
+        if not equals or not key.isidentifier():
             raise ValueError(f"--param takes name=number, as in alpha=0.5; got {item!r}.")
-    return name.strip(), given
-
-
-def split_list(text: str) -> list[str]:
-    """The parts of a list with commas, but not those in parentheses: "relu,elu(alpha=0.5)".
-
-    Parameters
-    ----------
-    text
-        The list.
-    """
-    return [part.strip() for part in re.split(r",(?![^()]*\))", text) if part.strip()]
+        if key in found:
+            raise ValueError(f"--param {key} is given twice; give it once.")
+        found[key] = number
+    return found
 
 
 def numbers(text: str, option: str, kind: Callable[[str], Any], infinite: bool = False) -> Any:
     """1,3,5 as a list of numbers; 'inf' is None where that is allowed."""
     try:
-        return [None if infinite and part == "inf" else kind(part) for part in split_list(text)]
+        return [None if infinite and part == "inf" else kind(part) for part in notation.split(text)]
     except ValueError:
         more = ", or inf" if infinite else ""
         raise ValueError(

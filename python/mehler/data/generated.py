@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .._words import meant
 from ..activations.hermite import Array
 
 KINDS = ("circle-half", "circle-full", "sphere-random", "subspace-random")
@@ -61,7 +62,9 @@ def generate(
     from .._arrays import generator_from
 
     if kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
+        raise ValueError(
+            f"kind must be one of {', '.join(KINDS)}; got {kind!r}.{meant(kind, tuple(KINDS))}"
+        )
     n, d = _size("n", n), _size("d", d)
     natural = {"circle-half": 2, "circle-full": 2, "sphere-random": d}.get(kind)
     if natural is None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._arrays import Array, as_array, integer
+from .._words import meant
 
 LAWS = ("sign", "gaussian")
 
@@ -58,7 +59,9 @@ def readout_of(
     if readout is None or isinstance(readout, str):
         law = "sign" if readout is None else readout
         if law not in LAWS:
-            raise ValueError(f"readout must be one of {LAWS} or an array; got {readout!r}.")
+            raise ValueError(
+                f"readout must be one of {LAWS} or an array; got {readout!r}.{meant(readout, LAWS)}"
+            )
         c = c or 1
         drawn = kernel != "nngp" and not (law == "sign" and c == 1)
         return c, None, law if drawn else None

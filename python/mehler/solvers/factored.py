@@ -35,6 +35,7 @@ from .._arrays import (
     tolerance,
 )
 from .._progress import Reporter
+from .._words import meant
 from ..kernels import Kernel
 from ..operators.feature_matrix import FeatureGram
 from ..operators.finite_width import features_of
@@ -307,6 +308,7 @@ def check(precision: str, method: str, certify: str) -> None:
     if method not in METHODS:
         raise ValueError(
             f"method must be one of {METHODS} at finite width (width= or weights=); got {method!r}."
+            + meant(method, METHODS)
         )
     choice("certify", certify, CERTIFICATES)
     if certify not in ("auto", "none"):

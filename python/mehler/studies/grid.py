@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._arrays import integer
-from ..activations import Activation
+from ..activations import Activation, activation
 from .table import SweepRow
 
 
@@ -48,7 +48,9 @@ def width_of(w: int) -> int:
 
 
 def label_of(act: Any) -> str:
-    """A name as it was given; of an activation, its name and parameters."""
+    """A name as it was given; of an activation, or where parameters are in the text, name and parameters."""
+    if isinstance(act, str) and "(" in act:
+        act = activation(act)
     if not isinstance(act, Activation):
         return str(act)
     words = ", ".join(f"{key}={value!r}" for key, value in act.params)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._tables import write_csv
+from .._words import meant
 from .laws import Fit
 
 if TYPE_CHECKING:
@@ -113,8 +114,9 @@ class Rates:
         for f in self.fits:
             if f.activation == activation:
                 return f
+        names = [f.activation for f in self.fits]
         raise ValueError(
-            f"activation must be one of {[f.activation for f in self.fits]}; got {activation!r}."
+            f"activation must be one of {names}; got {activation!r}.{meant(activation, names)}"
         )
 
     def records(self) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from .._arrays import (
     tolerance,
 )
 from .._progress import Reporter, State
+from .._words import meant
 from ..activations import Activation
 from ..kernels import Kernel
 from .ask import labels_of, positive, steps_of
@@ -201,7 +202,10 @@ def _question(
     finite = options["width"] is not None or options["weights"] is not None
     gaussian = isinstance(initial, str)
     if gaussian and initial != "gaussian":
-        raise ValueError(f"initial must be None, 'gaussian' or outputs f(0); got {initial!r}.")
+        raise ValueError(
+            f"initial must be None, 'gaussian' or outputs f(0); got {initial!r}."
+            + meant(initial, ("gaussian",))
+        )
     ker = kernel_of(
         activation, options["kernel"], options["depth"], options["weight_var"], options["bias_var"]
     )
