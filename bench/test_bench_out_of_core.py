@@ -48,7 +48,7 @@ def in_file(X, path: Path, budget: float):
 
     ker = mh.gradient_kernel("relu")
     points = core_points(X, ker, THREADS)
-    digest = out_of_core.digest(X, points, ker)
+    digest = out_of_core.digest(points, ker)
     survey = _core.Survey(points, ker.h.compiled, THREADS)
     F = _core.OutOfCore64(points, ker.h.compiled, survey, 0.0, str(path), digest, int(budget))
     return F, points, ker.h.compiled

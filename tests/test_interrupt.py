@@ -473,6 +473,32 @@ def test_what_a_file_holds_is_not_asked_for_again(tmp_path):
         )  # fmt: skip
 
 
+@pytest.mark.parametrize("there", ["", ".factor", ".proof"])
+def test_a_file_that_the_call_does_not_use_is_not_spoken_of(tmp_path, there):
+    """Whatever lies at path: only what this call has opened or made is gone on from."""
+    (tmp_path / f"K{there}").write_text("somebody else's")
+    with pytest.warns(mh.ConvergenceWarning, match=r"pass a larger time_limit \(plan says"):
+        mh.min_eig(
+            LONG[:1000], method="lanczos", path=tmp_path / "K", time_limit=0.5,
+            callback=lambda s: time.sleep(0.6),
+        )  # fmt: skip
+    assert [p.name for p in tmp_path.iterdir()] == [f"K{there}"]
+
+
+def test_eigsh_on_disk_says_that_it_goes_on(tmp_path):
+    with mh.gram(LONG[:1500], storage="disk", dtype="float32", path=tmp_path / "K") as K:
+        products = []
+
+        def slow(s):
+            products.append(s)
+            time.sleep(0.6 * (len(products) > 1))
+
+        with pytest.warns(mh.ConvergenceWarning, match="the same call goes on from the file"):
+            mh.eigsh(K, method="lanczos", time_limit=0.5, callback=slow)
+        again = mh.eigsh(K, method="lanczos")
+        assert again.resolved and "of an earlier run" in again.message
+
+
 def test_an_answer_in_time_is_an_answer():
     X = LONG[:300]
     assert mh.min_eig(X, time_limit=3600.0).resolved

@@ -38,7 +38,7 @@ from .certificates import deflated as deflated_certificate
 from .certificates import factorisation as certificate
 from .errors import ConvergenceWarning, PrecisionWarning
 from .kernels import Kernel
-from .operators.disk import Journal
+from .operators.disk import Journal, as_file
 from .operators.feature_matrix import FeatureGram
 from .operators.foreign import as_operator, columns
 from .operators.gram import Gram, core_points, dask_of
@@ -278,7 +278,6 @@ def min_eig(
     )
     report = Reporter(progress, callback, asked.scale, seconds, start)
     result = answered(asked, X, method, normalize, seed, report, workers=workers)
-    result = in_time(result, planned=True, path=asked.path)
     _warn(result)
     return result
 
@@ -314,7 +313,7 @@ def answered(
     filled: Filled | None = None,
     workers: Dask | None = None,
 ) -> EigenResult:
-    """The answer to a question, without a warning.
+    """The answer to a question, without a warning; where time was over, with what was reached and how to go on.
 
     Parameters
     ----------
@@ -379,7 +378,7 @@ def answered(
                     workers,
                 )
             if certify in ("auto", "rigorous") and precision not in ladder.BEYOND:
-                result = certificate.certified(result, points, ker, task, certify, A)
+                result = certificate.certified(result, points, ker, task, certify)
             if certify == "preconditioned" or (
                 certify == "auto" and deflated_certificate.pays(result, ker, points, task)
             ):
@@ -400,7 +399,7 @@ def answered(
         result = replace(result, message=why)
     if asked.scale != 1.0:
         result = _times(result, asked.scale)
-    return result
+    return in_time(result, planned=True, files=task.files)
 
 
 def eigsh(
@@ -413,6 +412,7 @@ def eigsh(
     certify: str = "auto",
     block: int | None = None,
     max_memory: int | float | str | None = None,
+    path: str | os.PathLike[str] | None = None,
     time_limit: float | None = None,
     threads: int | None = None,
     rng: Any = None,
@@ -447,6 +447,10 @@ def eigsh(
         Vectors in a block; default max(2, min(k, 4)).
     max_memory
         As in :func:`min_eig`, beside K, which is there already.
+    path
+        A file that may hold what ``max_memory`` does not, of a Gram operator: the factor of method='shift-invert', in
+        ``path``.factor, and that of certify='rigorous', in ``path``.proof until the proof is there; killed, the same call
+        goes on from it. K itself is in a file where :func:`gram` made it so, with storage='disk'.
     time_limit, threads, rng, progress, callback
         As in :func:`min_eig`. Of a Gram operator on disk rng None is a seed of 0, and 'lanczos' goes on where a
         call before was killed.
@@ -462,9 +466,12 @@ def eigsh(
     ------
     TypeError, ValueError
         Not square, not symmetric, NaN or infinity, k out of range, unknown options, a method or
-        certify='rigorous' of an operator without entries or of the largest eigenvalue.
+        certify='rigorous' of an operator without entries or of the largest eigenvalue; a ``path`` that nothing
+        would use, or that holds something else.
     MemoryError
         The method, or the factor of certify='rigorous', does not fit into ``max_memory``; says what is enough.
+    OSError
+        The file at ``path`` cannot be made, read or written, is in use, or has been cut or altered; the disk is full.
 
     Warns
     -----
@@ -498,7 +505,8 @@ def eigsh(
     tol = tolerance(tol)
     on_disk = isinstance(K, Gram) and K.storage == "disk"
     count, limit = thread_count(threads), memory_limit(max_memory)
-    seed = seed_from(0 if rng is None and on_disk else rng)
+    place = None if path is None else _file_of(path, K, method, certify)
+    seed = seed_from(0 if rng is None and (on_disk or place is not None) else rng)
     seconds = duration(time_limit)
     of_factor = isinstance(K, FeatureGram) and K.storage == "factor" and method == "auto"
     if of_factor and certify != "rigorous":
@@ -524,7 +532,7 @@ def eigsh(
         )
     needs = {
         "dense": dense.bytes_for(n, there=array is not None),
-        "shift-invert": min(cholesky.sizes(n, k, 0, count).values()),
+        "shift-invert": _least_of_factor(n, k, count, place is not None),
         "lanczos": room.needed(n, k, block or max(2, min(k, 4)), dtype == "float32", count),
     }
     if method == "auto":
@@ -536,14 +544,15 @@ def eigsh(
                 method = "shift-invert"
     if certify == "rigorous":
         least = needs.get(method, needs["lanczos"])
-        certificate.check_operator(K, array, largest, count, limit, least)
+        disk = place is not None
+        certificate.check_operator(K, array, largest, count, limit, least, disk)
     if method == "dense" and needs["dense"] > limit:
         raise MemoryError(
             f"method='dense' at n={n} takes {beyond(needs['dense'], limit)}, for eigenvectors. Use "
             f"method='lanczos', or max_memory={enough(needs['dense'])!r}."
         )
     with Reporter(progress, callback, 1.0, seconds, start) as report:
-        task = Task(tol, count, seed, limit + nbytes, report, start, apart=nbytes)
+        task = Task(tol, count, seed, limit + nbytes, report, start, apart=nbytes, path=place)
         try:
             if method == "dense":
                 A = array
@@ -578,6 +587,8 @@ def eigsh(
                     return on(rest, more, wanted, task)
 
                 journal = K.journal if isinstance(K, Gram) and inverse is None else None
+                if journal is not None:
+                    task.files.append(journal.path)
                 first = on(op, exact, k, task, journal)
                 result = copies.complete(first, again, exact, largest, task)
                 if journal is not None:
@@ -586,9 +597,32 @@ def eigsh(
                 result = certificate.certified_operator(result, K, array, task, certify, nbytes)
         except KeyboardInterrupt:  # between pieces of work
             result = ended(task) or unknown(n, None, None, task, method)
-    result = in_time(result, planned=False)
+    result = in_time(result, planned=False, files=task.files)
     _warn(result)
     return result
+
+
+def _file_of(path: Any, K: Any, method: str, certify: str) -> str:
+    """The file of ``eigsh`` for a factor; refuses one that nothing would use."""
+    name = as_file(path)
+    if not isinstance(K, Gram):
+        raise ValueError(
+            f"path= holds a factor made of points: K must be a Gram operator; got {type(K).__name__}. Leave path out, "
+            "or pass mehler.gram(X, kernel)."
+        )
+    if method != "shift-invert" and certify != "rigorous":
+        raise ValueError(
+            "path= holds the factor of method='shift-invert' or of certify='rigorous'; got "
+            f"method={method!r}, certify={certify!r}. Leave path out; for K itself in a file, pass "
+            "mehler.gram(X, kernel, storage='disk', path=...), beside which 'lanczos' keeps its steps."
+        )
+    return name
+
+
+def _least_of_factor(n: int, k: int, threads: int, disk: bool) -> int:
+    """Bytes beside K that shift-invert takes at least."""
+    sizes = cholesky.sizes(n, k, 0, threads)
+    return min(cholesky.in_file(n, sizes, t) if disk else sizes[t] for t in sizes)
 
 
 def _times(result: EigenResult, factor: float) -> EigenResult:

@@ -6,8 +6,6 @@ are such that neither float32 entries nor squares of norms leave their range.
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +16,7 @@ from . import _core
 from ._arrays import Array, as_points, choice, flag, memory_limit, thread_count, tolerance
 from .activations import Activation
 from .kernels import Kernel, gradient_kernel, nngp, ntk
-from .operators.disk import as_path
+from .operators.disk import as_file
 from .planning.problem import Problem, problem_of
 from .solvers import ladder
 
@@ -136,17 +134,12 @@ def file_of(path: Any, method: str, precision: str) -> str | None:
     """The file for what memory does not hold; refuses one that no route would use."""
     if path is None:
         return None
-    name = as_path(path)
     if method not in IN_FILES or precision in ladder.BEYOND:
         raise ValueError(
             "path= holds the tiles of 'lanczos' and 'preconditioned' or the factor of 'shift-invert', in double "
             f"precision or single; got method={method!r}, precision={precision!r}. Leave path out."
         )
-    if os.path.isdir(name):
-        raise IsADirectoryError(
-            errno.EISDIR, "path must name a file; found a directory: pass another path", name
-        )
-    return name
+    return as_file(path)
 
 
 def near_one(A: Array, ker: Kernel) -> tuple[Array, float]:

@@ -21,6 +21,7 @@ import pytest
 import mehler as mh
 from mehler import _core
 from mehler._arrays import thread_count
+from mehler.certificates import factorisation
 from mehler.operators.gram import core_points, storage_bytes
 from mehler.solvers import cholesky, out_of_core
 from spectra import sphere
@@ -39,7 +40,7 @@ def made(X, path, *, shift=0.0, dtype="float64", budget=None, ker=RELU):
     profile, n = ker.h.compiled, len(X)
     survey = _core.Survey(points, profile, 2)
     budget = kind[0].bytes_for(n) if budget is None else budget
-    digest = out_of_core.digest(X, points, ker)
+    digest = out_of_core.digest(points, ker)
     F = kind[0](points, profile, survey, shift, str(path), digest, budget)
     return F, kind[1](points, profile, shift, 2)
 
@@ -311,3 +312,86 @@ def test_a_proof_in_little_memory(tmp_path):
     assert r.lower_kind == "factorisation" and r.message == ""
     assert r.lower <= truth <= r.upper and r.upper - r.lower <= 2e-6 * truth
     assert [p.name for p in tmp_path.iterdir()] == ["relu.factor"]
+
+
+# -- eigsh ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def gram_1900():
+    return mh.gram(sphere(1900, 20), "relu", dtype="float32")
+
+
+def least_beside(K, k=1):
+    """The smallest max_memory of eigsh for a float64 factor in a file."""
+    n = K.shape[0]
+    return cholesky.in_file(n, cholesky.sizes(n, k, 0, thread_count(None)), "float64")
+
+
+def test_eigsh_keeps_its_factor_in_a_file(tmp_path, gram_1900):
+    K, file = gram_1900, tmp_path / "K.factor"
+    ask = dict(method="shift-invert", max_memory=least_beside(K, 3), rng=0, certify="none")
+    in_memory = mh.eigsh(K, 3, method="shift-invert", rng=0, certify="none")
+    r = mh.eigsh(K, 3, path=tmp_path / "K", **ask)
+    assert r.resolved and r.method.endswith("in a file") and not in_memory.method.endswith("a file")
+    assert r.nbytes <= ask["max_memory"] + K.nbytes
+    np.testing.assert_allclose(r.values, in_memory.values, rtol=1e-8)
+    found = _core.factor_file(str(file))
+    assert found["done"] == found["panels"]
+    before = os.stat(file).st_mtime_ns
+    assert mh.eigsh(K, 3, path=tmp_path / "K", **ask).resolved  # by the factor that is there
+    assert os.stat(file).st_mtime_ns == before
+    assert [p.name for p in tmp_path.iterdir()] == ["K.factor"]
+
+
+def test_a_factor_of_min_eig_serves_eigsh(tmp_path):
+    X, path = sphere(1900, 20), tmp_path / "relu"
+    ask = dict(method="shift-invert", max_memory=least(1900, 20, "float64"), path=path, rng=0)
+    mh.min_eig(X, "relu", certify="none", precision="double", **ask)
+    before = os.stat(tmp_path / "relu.factor").st_mtime_ns
+    K = mh.gram(X, "relu", storage="matrix-free")
+    r = mh.eigsh(K, certify="none", **ask)
+    assert r.resolved and r.method.endswith("in a file")
+    assert os.stat(tmp_path / "relu.factor").st_mtime_ns == before
+    other = mh.gram(sphere(1900, 20, seed=5), "relu", storage="matrix-free")
+    with pytest.raises(ValueError, match="holds the factor of another matrix"):
+        mh.eigsh(other, certify="none", **ask)
+
+
+def test_eigsh_proves_in_a_file(tmp_path, gram_1900):
+    K = gram_1900
+    limit = max(least_beside(K), factorisation.nbytes(1900, 0, thread_count(None), disk=True))
+    ask = dict(method="lanczos", max_memory=limit, rng=0, certify="rigorous")
+    with pytest.raises(MemoryError, match="factors K in float64, which takes"):
+        mh.eigsh(K, **ask)
+    r = mh.eigsh(K, path=tmp_path / "K", **ask)
+    plain = mh.eigsh(K, method="lanczos", certify="rigorous", rng=0)
+    assert r.lower_kind == "factorisation" and r.resolved
+    assert r.lower == pytest.approx(plain.lower, rel=1e-7)
+    assert r.upper == pytest.approx(plain.upper, rel=1e-7)
+    assert not list(tmp_path.iterdir())  # gone with the proof
+
+
+def test_eigsh_makes_no_file_where_memory_suffices(tmp_path, gram_1900):
+    r = mh.eigsh(gram_1900, method="shift-invert", path=tmp_path / "K", certify="rigorous")
+    assert r.resolved and not list(tmp_path.iterdir())
+
+
+def test_eigsh_refuses_a_path_that_nothing_would_use(tmp_path, gram_1900):
+    K, path = gram_1900, tmp_path / "K"
+    for method in ("auto", "lanczos", "preconditioned", "dense"):
+        with pytest.raises(
+            ValueError, match=rf"path= holds the factor of.*got method='{method}'.*storage='disk'"
+        ):
+            mh.eigsh(K, method=method, path=path)
+    with pytest.raises(ValueError, match="K must be a Gram operator; got ndarray"):
+        mh.eigsh(np.eye(9), method="shift-invert", path=path)
+    with pytest.raises(IsADirectoryError, match="path must name a file; found a directory"):
+        mh.eigsh(K, method="shift-invert", path=tmp_path)
+    with pytest.raises(TypeError, match="path must be a text or a path; got 3"):
+        mh.eigsh(K, method="shift-invert", path=3)
+    with pytest.raises(MemoryError, match=r"or path=, for a file of 1[56]\.\d MB that holds"):
+        mh.eigsh(K, method="shift-invert", max_memory=least_beside(K))
+    with pytest.raises(MemoryError, match=r"max_memory='[\d.]+MB'\.$"):
+        mh.eigsh(K, method="shift-invert", max_memory="1MB", path=path)
+    assert not list(tmp_path.iterdir())

@@ -236,7 +236,7 @@ class PointMatrix(Matrix):
     file: FactorFile | None = None  # for factors that do not fit into memory
 
     def __init__(self, points: _core.Points, ker: Kernel, semidefinite: bool = True) -> None:
-        self.points, self.profile = points, ker.h.compiled
+        self.points, self.ker, self.profile = points, ker, ker.h.compiled
         self.semidefinite = semidefinite
         norms, q, self.top = points.norms(), ker.homogeneity or 0.0, float(ker.h.ends[0])
         self.n = len(norms)

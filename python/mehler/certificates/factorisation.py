@@ -104,7 +104,13 @@ def check_memory(
 
 
 def check_operator(
-    K: Any, array: Array | None, largest: bool, threads: int, limit: int, least: int
+    K: Any,
+    array: Array | None,
+    largest: bool,
+    threads: int,
+    limit: int,
+    least: int,
+    disk: bool = False,
 ) -> None:
     """Refuses, before any work, what certify='rigorous' cannot prove of an operator.
 
@@ -120,6 +126,8 @@ def check_operator(
         Bytes beside K.
     least
         Bytes beside K that the solve takes at least.
+    disk
+        Whether there is a file for the factor.
     """
     if largest:
         raise ValueError(
@@ -132,6 +140,8 @@ def check_operator(
             f"{type(K).__name__}. Pass K as an array, or leave certify out."
         )
     n = K.shape[0] if array is None else len(array)
+    if disk and nbytes(n, 0, threads, True) <= limit:
+        return
     check_memory(n, 0, threads, limit, "certify='auto'", least)
 
 
@@ -148,7 +158,6 @@ def certified(
     ker: Kernel,
     task: Task,
     certify: str,
-    A: Array,
 ) -> EigenResult:
     """The result of ``min_eig`` with ``lower`` from a factorisation, where one can be had.
 
@@ -160,9 +169,6 @@ def certified(
         K, and what all routes know.
     certify
         'rigorous': always; 'auto': where it costs no more than the solve.
-    A
-        The points. Where a factor of their matrix does not fit into memory, it goes into a file
-        beside ``task.path``, which is removed once the proof is there.
     """
     if result.lower_kind == "structure" or not math.isfinite(result.value):
         return result
@@ -173,13 +179,20 @@ def certified(
     elif result.lower_kind == "dense":  # which knows rounding in its probable size only
         lower, kind = theory(ker, result.n, None, points, certify)
         result = replace(result, lower=lower, lower_kind=kind)
-    K = PointMatrix(points, ker)
+    return _with_file(result, PointMatrix(points, ker), task, points.nbytes)
+
+
+def _with_file(result: EigenResult, K: PointMatrix, task: Task, held: int) -> EigenResult:
+    """Factors that do not fit into memory, of which ``held`` bytes are taken, go into a file beside ``task.path``.
+
+    It is removed once the proof is there.
+    """
     n = result.n
-    if task.path is None or nbytes(n, points.nbytes, task.threads) <= task.limit:
+    if task.path is None or nbytes(n, held, task.threads) <= task.limit:
         return _certified(result, K, task)
-    held = points.nbytes + budget.product(n, 0) + budget.vectors(n, 8)
+    held += budget.product(n, 0) + budget.vectors(n, 8)
     try:
-        K.file = FactorFile(f"{task.path}.proof", A, points, ker, ["float64"], task, held)
+        K.file = FactorFile(f"{task.path}.proof", K.points, K.ker, ["float64"], task, held)
         found = _certified(result, K, task)
     except (OSError, ValueError) as error:  # of the file: the result is none the worse
         return replace(result, message=f"no certificate: {error}")
@@ -211,6 +224,8 @@ def certified_operator(
         if not (result.resolved and result.lower_kind == "none" and fits and pays(result)):
             return result
     matrix = matrix_of(K, array)
+    if isinstance(matrix, PointMatrix):
+        return _with_file(result, matrix, task, held)
     return result if matrix is None else _certified(result, matrix, task)
 
 

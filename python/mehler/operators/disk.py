@@ -10,6 +10,7 @@ stands in the file, which is refused for anything else.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import os
 from dataclasses import dataclass
@@ -47,6 +48,16 @@ def as_path(path: Any) -> str:
     if not text or "\0" in text:
         raise ValueError(f"path must name a file; got {text!r}.")
     return text
+
+
+def as_file(path: Any) -> str:
+    """The same; refused where it is a folder."""
+    name = as_path(path)
+    if os.path.isdir(name):
+        raise IsADirectoryError(
+            errno.EISDIR, "path must name a file; found a directory: pass another path", name
+        )
+    return name
 
 
 def opened(

@@ -109,6 +109,8 @@ def points_route(
                 file = task.path if storage == "disk" else None
                 if file is not None and step > 0:
                     file += "." + dtype
+                if file is not None:
+                    task.files.append(file)
                 K = Gram(points, n, ker, storage, dtype, task.threads, task.report.ask, path=file)
             if K.journal is not None:
                 journals.append(K.journal)

@@ -15,16 +15,13 @@ import os
 import shutil
 from typing import Any
 
-import numpy as np
-
 from .. import _core
-from .._arrays import Array, size_text
+from .._arrays import size_text
 from ..kernels import Kernel
-from ..operators.gram import core_diagonal
+from ..operators.disk import kernel_digest, points_digest
 from . import budget
 from .outcome import Task
 
-COSINES = np.cos(np.linspace(0.0, np.pi, 257))  # where kernels are told apart
 Kind = type[_core.OutOfCore64] | type[_core.OutOfCore32]
 KINDS: dict[str, Kind] = {"float64": _core.OutOfCore64, "float32": _core.OutOfCore32}
 
@@ -41,21 +38,16 @@ def moved(n: int, dtype: str, nbytes: int) -> float:
     return size * (n**3 / (6.0 * width) + 0.5 * n * n)
 
 
-def digest(A: Array, points: _core.Points, ker: Kernel) -> bytes:
-    """32 bytes that points and kernel share with no others.
-
-    Of the points' doubles, and of what the kernel makes of cosines and of norms, bit for bit.
+def digest(points: _core.Points, ker: Kernel) -> bytes:
+    """32 bytes that points and kernel share with no others: of what a file of tiles (``operators.disk``) knows them by.
 
     Parameters
     ----------
-    A, points, ker
-        The points, the same in the core, and the kernel.
+    points, ker
+        The points in the core, and the kernel.
     """
-    h = hashlib.sha256(f"mehler factor {A.shape} {ker!r}".encode())
-    h.update(np.ascontiguousarray(A).data)
-    h.update(ker.h(COSINES).tobytes())
-    h.update(np.ascontiguousarray(core_diagonal(points, ker)).tobytes())
-    return h.digest()
+    known = points_digest(points) + kernel_digest(points, ker)
+    return hashlib.sha256(b"mehler factor " + known).digest()
 
 
 class FactorFile:
@@ -65,8 +57,8 @@ class FactorFile:
     ----------
     path
         Where it is, or will be.
-    A, points, ker
-        The points, the same in the core, and the kernel.
+    points, ker
+        The points in the core, and the kernel.
     ladder
         Precisions of factors that go into it, in the order in which they are tried.
     task
@@ -85,7 +77,6 @@ class FactorFile:
     def __init__(
         self,
         path: str,
-        A: Array,
         points: _core.Points,
         ker: Kernel,
         ladder: list[str],
@@ -94,10 +85,12 @@ class FactorFile:
     ) -> None:
         self.path, self.points, self.profile, self.task = path, points, ker.h.compiled, task
         self.free = task.limit - held - budget.THREAD * task.threads
-        self.digest = digest(A, points, ker)
+        self.digest = digest(points, ker)
         self._survey: _core.Survey | None = None
-        self.begun = self._begun(len(A), ladder)
-        self._room(max(file_bytes(len(A), dtype) for dtype in ladder))
+        n = len(points.unit)
+        self.begun = self._begun(n, ladder)
+        self._room(max(file_bytes(n, dtype) for dtype in ladder))
+        task.files.append(path)
 
     def _begun(self, n: int, ladder: list[str]) -> tuple[str, float] | None:
         """Precision and shift of the factor that is there, done or not."""

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +43,7 @@ class Task:
     sight: Sight | None = None  # of the points, if somebody has looked already
     given: Array | None = None  # the points before they were normalised, where they were
     path: str | None = None  # as min_eig has it; the names of all files begin with it
+    files: list[str] = field(default_factory=list)  # of these, what the work has opened or made
 
     def seen(self, ker: Kernel, points: _core.Points) -> Sight:
         """The points as an approximate inverse sees them."""
@@ -240,10 +242,10 @@ def unknown(
     return nothing(task, n, method, "while filling", upper=upper, ker=ker, nbytes=nbytes)
 
 
-def in_time(result: EigenResult, planned: bool, path: str | None = None) -> EigenResult:
+def in_time(result: EigenResult, planned: bool, files: Sequence[str] = ()) -> EigenResult:
     """The result; where its time was over, the message also says what was reached, and how to go on.
 
-    planned: whether ``plan`` can say how long it takes; path: where files may be that a later call takes up.
+    planned: whether ``plan`` can say how long it takes; files: what the work has opened or made, and a later call takes up.
     """
     if result.status != "budget-limited" or not result.message.startswith("stopped by time_limit="):
         return result
@@ -256,7 +258,6 @@ def in_time(result: EigenResult, planned: bool, path: str | None = None) -> Eige
     else:
         reached = "an estimate"
     how = "pass a larger time_limit" + (" (plan says what it takes)" if planned else "")
-    files = [] if path is None else [path, f"{path}.factor", f"{path}.proof"]
     if any(os.path.exists(name) for name in files):
         how = "the same call goes on from the file at path"
     return replace(result, message=f"{result.message}: {reached}; {how}")

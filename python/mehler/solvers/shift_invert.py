@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._arrays import Array, beyond, enough
+from .._arrays import Array, beyond, enough, size_text
 from ..certificates.structure import zero_of
 from ..kernels import Kernel
 from ..operators.gram import storage_bytes
@@ -25,11 +25,12 @@ from ..result import EigenResult
 from .cholesky import (
     Factor,
     factor_bytes,
+    in_file,
     sizes,
     stages,
 )
 from .inverse import factored
-from .out_of_core import FactorFile
+from .out_of_core import FactorFile, file_bytes
 from .outcome import (
     Task,
     entry_error,
@@ -74,7 +75,7 @@ def points_route(
     large = [t for t in precisions if needs[t] > task.limit]
     file: FactorFile | None = None
     if large and task.path is not None:
-        file = FactorFile(f"{task.path}.factor", A, points, ker, large, task, held)
+        file = FactorFile(f"{task.path}.factor", points, ker, large, task, held)
         if file.begun is not None:  # what comes before it was given up
             precisions = precisions[precisions.index(file.begun[0]) :]
     first: list[Any] = []  # what the first fill saw
@@ -131,6 +132,8 @@ def operator_route(
 ) -> EigenResult:
     """The k lowest eigenpairs of a Gram operator or of a dense array.
 
+    A factor of a Gram operator that does not fit into memory is in a file, ``task.path``.factor, if there may be one.
+
     Parameters
     ----------
     K
@@ -152,19 +155,38 @@ def operator_route(
             f"{type(K).__name__}. Use method='lanczos', or pass K as an array."
         )
     n = exact.size
+    needs = sizes(n, k, nbytes, task.threads)
+    precisions = stages(n, needs, "auto", task.limit, task.path is not None)
+    if not precisions:
+        raise MemoryError(_too_large(n, k, needs, task, dense is None))
+    large = [t for t in precisions if needs[t] > task.limit]
+    file: FactorFile | None = None
+    if large:
+        file = FactorFile(f"{task.path}.factor", K._points, K.kernel, large, task, nbytes)
+        if file.begun is not None:  # what comes before it was given up
+            precisions = precisions[precisions.index(file.begun[0]) :]
 
     def make(dtype: str, shift: float) -> Factor:
+        if file is not None and dtype in large:
+            return file.make(dtype, shift)
         kind = _core.Cholesky64 if dtype == "float64" else _core.Cholesky32
         if dense is not None:
             return kind(dense, shift, task.threads, task.report.ask)
         return kind(K._points, K.kernel.h.compiled, shift, task.threads, task.report.ask)
 
-    needs = sizes(n, k, nbytes, task.threads)
-    precisions = stages(n, needs, "auto", task.limit)
-    if not precisions:
+    begun = None if file is None else file.begun
+    return factored(make, exact, n, k, task, block, precisions, 0.0, nbytes, begun)
+
+
+def _too_large(n: int, k: int, needs: dict[str, int], task: Task, points: bool) -> str:
+    """What is refused; ``points``: whether a file could hold the factor."""
+    if task.path is None:
         need = min(needs.values()) - task.apart
-        raise MemoryError(
-            f"method='shift-invert' at n={n} takes {beyond(need, task.limit - task.apart)}. Use "
-            f"method='lanczos', or max_memory={enough(need)!r}."
-        )
-    return factored(make, exact, n, k, task, block, precisions, 0.0, nbytes)
+        size = size_text(file_bytes(n, "float64"))
+        instead = f", or path=, for a file of {size} that holds the factor" if points else ""
+    else:
+        need, instead = min(in_file(n, needs, t) for t in needs) - task.apart, ""
+    return (
+        f"method='shift-invert' at n={n} takes {beyond(need, task.limit - task.apart)}. Use "
+        f"method='lanczos', or max_memory={enough(need)!r}{instead}."
+    )
