@@ -330,7 +330,7 @@ def answered(
     precision, certify, start = asked.precision, asked.certify, report.start
     A, ker, n = asked.A, asked.ker, len(asked.A)
     count, limit = asked.threads, asked.limit
-    route = method
+    route, note = method, ""
     with report:
         task = Task(
             asked.tol, count, seed, limit, report, start, given=asked.given, path=asked.path
@@ -377,6 +377,8 @@ def answered(
                     filled,
                     workers,
                 )
+                if workers is None and result.lower_kind != "structure":
+                    note = planning.unused_path(problem, route)
             if certify in ("auto", "rigorous") and precision not in ladder.BEYOND:
                 result = certificate.certified(result, points, ker, task, certify)
             if certify == "preconditioned" or (
@@ -399,7 +401,10 @@ def answered(
         result = replace(result, message=why)
     if asked.scale != 1.0:
         result = _times(result, asked.scale)
-    return in_time(result, planned=True, files=task.files)
+    result = in_time(result, planned=True, files=task.files)
+    if note and result.dtype not in ladder.BEYOND:
+        result = replace(result, message="; ".join(filter(None, (result.message, note))))
+    return result
 
 
 def eigsh(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -149,6 +150,27 @@ def test_auto_takes_the_file_where_memory_does_not_suffice(X: np.ndarray, tmp_pa
     assert K.storage == "disk"
     assert K.nbytes < 60e6 < mh.operators.gram.storage_bytes(6000, "packed", "float32", 1)
     K.close()
+
+
+def test_a_file_that_memory_does_not_let_serve_is_named(tmp_path: Path) -> None:
+    """Buffers of tiles need more than entries computed again: then path= is not used, and the result says so."""
+    points = mh.generate("sphere-random", n=1300, d=8, rng=0)
+    ask = dict(method="lanczos", path=tmp_path / "t", threads=1, tol=1e-2, certify="none")
+    rows = {c.method: c for c in mh.plan(points, "relu", max_memory="100kB", **ask).candidates}
+    least = rows["lanczos"].nbytes  # of entries computed again
+    r = mh.min_eig(points, "relu", max_memory=least, **ask)
+    note = r"path= is not used: products with tiles in a file take max_memory='([\d.]+MB)'; entries are computed again"
+    enough = re.search(note, r.message)
+    assert enough and "matrix-free" in r.method and not list(tmp_path.iterdir())
+    assert re.search(note, mh.plan(points, "relu", max_memory=least, **ask).reason)[1] == enough[1]
+    r = mh.min_eig(points, "relu", max_memory=enough[1], **ask)
+    assert "disk" in r.method and "path=" not in r.message and (tmp_path / "t").exists()
+    assert "path=" not in mh.plan(points, "relu", max_memory=enough[1], **ask).reason
+    (tmp_path / "t").unlink()
+    assert (
+        "path=" not in mh.min_eig(points, "relu", **ask).message
+    )  # memory suffices: nothing to say
+    assert not list(tmp_path.iterdir())
 
 
 # -- killed -------------------------------------------------------------------------------------------

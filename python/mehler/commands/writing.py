@@ -20,6 +20,8 @@ IN_SHELL = (  # the library's words in messages, as options
     (r"\bmax_memory\b", "--max-memory"),
     (r"pass width= or weights= too", "pass --width too"),
     (r"\(width= or weights=\)", "(--width)"),
+    (r"\bpath=(?=[ ,])", "--path"),
+    (r"\btake min_eig\b", "take min-eig"),
     (r"\btime_limit\b", "--time-limit"),
     (r"\btol=", "--tol "),
     (r"\bor tol\b", "or --tol"),

@@ -14,6 +14,7 @@ from .._arrays import beyond, enough, size_text
 from ..operators.packed import SINGLE
 from ..precision.coefficients import kernel_refusal
 from ..preconditioners.sparse import TREE_UP_TO
+from ..solvers import room
 from . import dense, lanczos, parts, preconditioned, shift_invert, sparse_inverse
 from .cost import NOMINAL, Cost, Rates, Refusal, Work
 from .plan import Candidate, Plan, duration
@@ -140,6 +141,23 @@ def least(problem: Problem, method: str) -> int:
     return min((0 if r is None else r.needs for r in found), default=0)
 
 
+def unused_path(problem: Problem, method: str) -> str:
+    """What there is to say where the file that was allowed cannot serve the method for want of memory; else ''."""
+    needed = {lanczos.NAME: lanczos.needed, preconditioned.NAME: preconditioned.needed}.get(method)
+    if not problem.disk or needed is None:
+        return ""
+    of = problem
+    need = room.without_file(
+        of.n, needed(of), of.precision, of.size, of.single, of.limit, of.threads
+    )
+    if not need:
+        return ""
+    return (
+        f"path= is not used: products with tiles in a file take max_memory={enough(need + of.copied)!r}; entries are "
+        "computed again in every product"
+    )
+
+
 def _takes(problem: Problem, method: str, refused: Refusal) -> str:
     how = "" if problem.precision == "auto" else f", precision={problem.precision!r}"
     return (
@@ -182,6 +200,7 @@ def plan_of(problem: Problem, rates: Rates, method: str = "auto") -> Plan:
     found = answers(problem)
     rows = {name: _row(name, answer, problem, rates) for name, answer in found.items()}
     chosen: str | None = method
+    note = ""
     if method == "auto":
         try:
             chosen = choose(problem)
@@ -189,6 +208,7 @@ def plan_of(problem: Problem, rates: Rates, method: str = "auto") -> Plan:
             chosen, reason = None, str(none_fits)
         else:
             reason = _reason(problem, rows, chosen)
+            note = unused_path(problem, chosen)
     else:
         try:
             check(problem, method)
@@ -196,6 +216,7 @@ def plan_of(problem: Problem, rates: Rates, method: str = "auto") -> Plan:
             chosen, reason = None, str(refused)
         else:
             reason = f"{method} was asked for; {_expectation(problem, rows[method])}."
+            note = unused_path(problem, method)
     seen = "probe" in problem.__dict__
     lowest = problem.probe.lowest(problem.n) * problem.size if seen else math.nan
     row = rows[chosen] if chosen is not None else None
@@ -206,7 +227,7 @@ def plan_of(problem: Problem, rates: Rates, method: str = "auto") -> Plan:
         nbytes=min(needs, default=0) if row is None else row.nbytes,
         products=0 if row is None else row.products,
         status="" if row is None else row.status,
-        reason=reason,
+        reason=f"{reason} {note}." if note else reason,
         candidates=tuple(rows.values()),
         n=problem.n,
         d=problem.d,
