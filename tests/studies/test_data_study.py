@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import mehler as mh
 from mehler.__main__ import main
-from mehler.studies import data, data_picture
+from mehler.studies import data, data_picture, data_words
+from mehler.studies.ask import beside
 from mehler.studies.data_words import between, count
 from mehler.studies.targets import targets
 from mehler.training.prediction import Iterations
@@ -277,3 +279,39 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     ):
         assert main(bad) == 2
         assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        (1.0, "+0 %"),
+        (0.969, "-3.1 %"),
+        (2.5, "+1.5e+02 %"),
+        (11.0, "+1e+03 %"),
+        (11.01, "11 times"),
+        (4213.0, "4,200 times"),
+        (3.3e9, "3.3e+09 times"),
+        (math.inf, "inf times"),
+    ],
+)
+def test_how_far_from_the_prediction(ratio: float, text: str):
+    """A percentage up to 1000 %, then a factor."""
+    assert beside(ratio) == text
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        ({"relu": 1.02, "tanh": 0.9}, "end within 10 % of the predicted loss (farthest: tanh, -10 %)."),
+        ({"relu": 1.02, "tanh": 4213.0}, "end at up to 4,200 times the predicted loss (farthest: tanh, 4,200 times)."),
+    ],
+)  # fmt: skip
+def test_the_sentence_about_networks(losses: dict[str, float], said: str, monkeypatch):
+    monkeypatch.setattr(data_words, "predicted_at", lambda one, steps: 1.0)
+
+    def one(loss: float) -> SimpleNamespace:
+        run = SimpleNamespace(losses=[2.0, loss], steps=1, status="ended")
+        return SimpleNamespace(bottom=None, prediction=None, attribution=None, training=run)
+
+    found = SimpleNamespace(of={a: one(x) for a, x in losses.items()}, width=400, left_out=())
+    assert data_words.conclusions(found) == (f"Networks of 400 neurons trained for 1 steps {said}",)

@@ -18,6 +18,7 @@ from .table import SweepRow
 
 ACTIVATIONS = ("relu", "selu", "elu", "tanh", "swish")
 TOL = 1e-3  # as much as a picture shows
+MOST_PERCENT = 10.0  # times a number that a difference from it is still a percentage
 MOST_OF_FILE = 200  # rows of the user's that a quick study takes
 
 
@@ -154,6 +155,13 @@ def kind_of(act: str | Activation) -> str:
 def times(x: float) -> str:
     """A factor in two digits: "170", "4,100", "3.3e+07"."""
     return f"{float(f'{x:.2g}'):,.0f}" if 10.0 <= x < 1e6 else f"{x:.2g}"
+
+
+def beside(ratio: float, digits: str = ".2g") -> str:
+    """How far a number is from another, by their ratio: "+3.1 %"; beyond 1000 % a factor, "4,300 times"."""
+    if not abs(ratio - 1.0) <= MOST_PERCENT:
+        return f"{times(ratio)} times"
+    return f"{100.0 * (ratio - 1.0):+{digits}} %"
 
 
 def neurons(m: int | None) -> str:

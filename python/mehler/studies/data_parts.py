@@ -9,7 +9,7 @@ import numpy as np
 
 from ..result import above
 from . import data_picture as drawn
-from .ask import times
+from .ask import beside, times
 from .data import LAST, PRODUCTS, SHARES, WHOLE_UP_TO, Found, One, predicted_at
 from .data_words import between, iterations
 from .report import Picture, Section, Table
@@ -37,7 +37,7 @@ def training(found: Found) -> Section | None:
         text = [f"{r.losses[t]:.4g}" if r is not None and t < len(r.losses) else "-" for t in steps]
         gap = "-"
         if r is not None and len(r.losses) > last and foretold > 0.0:
-            gap = f"{100.0 * (r.losses[last] / foretold - 1.0):+.2f} %"
+            gap = beside(r.losses[last] / foretold, ".2f")
         return (a, f"{ahead[a].prediction.step_size:.3g}", *text, f"{foretold:.4g}", gap)  # type: ignore[union-attr]
 
     ends = "; ".join(

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 
 from ..training.prediction import Iterations
-from .ask import times
+from .ask import beside, times
 from .data import SHARES, Found, One, predicted_at
 
 
@@ -36,18 +36,20 @@ def conclusions(found: Found) -> tuple[str, ...]:
             f"step size 1 / lambda_max: {words}."
         )
     gaps = {
-        a: t.losses[-1] / predicted_at(o, t.steps) - 1.0
+        a: t.losses[-1] / predicted_at(o, t.steps)
         for a, o in found.of.items()
         if (t := o.training) is not None
         and t.status != "diverged"
         and predicted_at(o, t.steps) > 0.0
     }
     if gaps:
-        worst = max(gaps, key=lambda a: abs(gaps[a]))
+        worst = max(gaps, key=lambda a: abs(gaps[a] - 1.0))
+        gap = beside(gaps[worst])
+        end = f"within {gap.lstrip('+-')} of" if gap.endswith("%") else f"at up to {gap}"
         ends = ", ".join(sorted({f"{o.training.steps:,}" for o in found.of.values() if o.training}))
         out.append(
-            f"Networks of {found.width:,} neurons trained for {ends} steps end within {100 * abs(gaps[worst]):.2g} % of the predicted loss "
-            f"(farthest: {worst}, {100 * gaps[worst]:+.2g} %)."
+            f"Networks of {found.width:,} neurons trained for {ends} steps end {end} the predicted loss "
+            f"(farthest: {worst}, {gap})."
         )
     out += shared(found)
     return (*out, *found.left_out) or ("Nothing was reached.",)
