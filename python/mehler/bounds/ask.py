@@ -115,7 +115,7 @@ def of_points(A: Array, ker: Kernel, scale: float = 1.0) -> Bounds:
 
     title, given = repr(ker).strip("<>").partition(":")[0], describe(A)
     points = core_points(A, ker, 1)
-    refuse(points, "bounds of the theory")
+    refuse(points, "bounds of the theory", "take min_eig, which measures it at any norms")
     norms, q = points.norms(), ker.homogeneity or 0.0
     weights = norms ** (2.0 * q) if q else np.ones(len(A))
     U, seen, span = np.asarray(points.unit), given, given.rank

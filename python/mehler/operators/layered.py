@@ -67,14 +67,17 @@ def layers_of(kernel: Kernel, *norms: Array) -> NormKernel:
     )
 
 
-def refuse(points: _core.Points, what: str) -> None:
-    """ValueError where the points bring layers: ``what`` goes by a function of the cosine alone."""
+def refuse(points: _core.Points, what: str, instead: str = "") -> None:
+    """ValueError where the points bring layers: ``what`` goes by a function of the cosine alone.
+
+    ``instead``: what does not; else that is all but ``what``.
+    """
     if not layered(points):
         return
     norms = np.sqrt(np.square(points.norms()) - _lift(points.layers.kernel))
     raise ValueError(
         f"points must have unit norm for {points.layers.kernel.name!r}, which is not homogeneous, with {what}; "
-        f"found norms from {norms.min():.6g} to {norms.max():.6g}. Pass normalize=True, or ask without {what}."
+        f"found norms from {norms.min():.6g} to {norms.max():.6g}. Pass normalize=True, or {instead or f'ask without {what}'}."
     )
 
 
