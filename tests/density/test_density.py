@@ -172,6 +172,37 @@ def test_a_kernel_that_rounding_hides():
             assert float(np.sum(truth / (truth + 0.1))) in density.degrees_of_freedom(0.1)
 
 
+@pytest.mark.parametrize(
+    ("n", "method", "ends"), [(60, "dense", 0), (60, "quadrature", 4), (60, "quadrature", (0, 8)), (80, "quadrature", (12, 12))]
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["tanh", "swish"])
+def test_the_trace_bounds_what_rounding_hides(name, n, method, ends):
+    """log det from above, tr K^-1 from below, where double sees neither; balls know every eigenvalue."""
+    X = mh.generate("circle-half", n=n, d=2)
+    truth = mh.eigvalsh(X, name, precision="exact", tol=1e-3).values
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mh.ConvergenceWarning)
+        density = mh.spectrum(X, name, method=method, probes=6, steps=20, ends=ends, rng=0)
+    assert truth[0] > 0.0 and truth[0] < 1e-3 * density.floor
+    found = density.logdet()
+    assert found.lower == -math.inf and math.isnan(found.value)
+    assert float(np.sum(np.log(truth))) <= found.upper
+    hadamard = n * math.log(float(np.mean(np.diagonal(mh.gradient_kernel(name)(X)))))
+    assert found.upper < hadamard - 1.0  # what is known of both ends makes it sharper
+    if method == "dense":  # all but the hidden ones are known
+        assert found.upper < 0.5 * float(np.sum(np.log(np.maximum(truth, density.floor))))
+    inverse = density.trace_inverse()
+    assert inverse.upper == math.inf and 0.0 < inverse.lower <= float(np.sum(1.0 / truth))
+    for ridge in (1e-30, 1e-20):
+        assert float(np.sum(np.log(truth + ridge))) <= density.logdet(ridge).upper < hadamard
+        assert float(np.sum(truth / (truth + ridge))) in density.degrees_of_freedom(ridge)
+    assert density.logdet(-1e-3).upper == math.inf  # K - s I may have negative eigenvalues
+    A = mh.gradient_kernel(name)(X)  # nobody says that an array is semidefinite
+    assert mh.spectrum(A, method="dense").logdet().upper == math.inf
+    assert json.loads(density.to_json())["logdet"][:2] == [None, None]
+    assert f"between -inf and {found.upper:.6g}" in str(density)
+
+
 def test_against_mpmath():
     """Hilbert's matrix of order 6, shifted: determinant and inverse in fifty digits."""
     mpmath = pytest.importorskip("mpmath")

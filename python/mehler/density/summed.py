@@ -6,10 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from . import traces
 from .functions import SQUARE, Inverse, MinusLog
 from .interval import Interval, half
 from .known import Known
+
+SPARE = 1e-13  # of sums of thousands of terms: their rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +31,10 @@ class Summed(Known):
         Returns
         -------
         Interval
-            Holds with probability ``level``; infinite where an eigenvalue may be zero within rounding.
+            Holds with probability ``level``; without a lower bound where an eigenvalue may be zero within rounding. The
+            upper one is then that of the trace, where K is positive semidefinite and the ridge not below zero.
         """
-        s = _number(ridge, "ridge")
-        found = self._sum(MinusLog(s))
+        found = self._falling(MinusLog(_number(ridge, "ridge")))
         return Interval(-found.upper, -found.value, -found.lower)
 
     def trace_inverse(self, ridge: float = 0.0) -> Interval:
@@ -44,10 +48,10 @@ class Summed(Known):
         Returns
         -------
         Interval
-            Holds with probability ``level``; infinite where an eigenvalue may be zero within rounding.
+            Holds with probability ``level``; without an upper bound where an eigenvalue may be zero within rounding. The
+            lower one is then that of the trace, where K is positive semidefinite and the ridge not below zero.
         """
-        s = _number(ridge, "ridge")
-        return self._sum(Inverse(s))
+        return self._falling(Inverse(_number(ridge, "ridge")))
 
     def degrees_of_freedom(self, ridge: float) -> Interval:
         """tr K (K + ridge I)^-1 = sum_i lambda_i / (lambda_i + ridge), of ridge regression.
@@ -66,8 +70,34 @@ class Summed(Known):
         if not s > 0.0:
             raise ValueError(f"ridge must be above 0; got {ridge!r}.")
         # ridge / (x + ridge), by which each eigenvalue falls short of one
-        short = self._sum(Inverse(s, weight=s))
+        short = self._falling(Inverse(s, weight=s))
         return Interval(self.n - short.upper, self.n - short.value, self.n - short.lower)
+
+    def _falling(self, f: Inverse | MinusLog) -> Interval:
+        """sum_i f(lambda_i), f convex and falling; from below also where eigenvalues may lie at its pole.
+
+        No eigenvalue is negative, and f falls to the right of its pole. Of p values enclosed from above, f is at least what
+        it is there; the N others have the sum R at most, and by Jensen's inequality
+
+            sum f >= N f(sum lambda / N) >= N f(R / N),     R = tr K - (least sum of the p values),
+
+        rounding of the n entries of the trace allowed for.
+        """
+        found = self._sum(f)
+        if math.isfinite(found.lower) or not self.semidefinite or f.pole > 0.0:
+            return found
+        values = np.concatenate([self.low, self.high])
+        errors = np.concatenate([self.low_error, self.high_error])
+        above, below = np.maximum(values + errors, 0.0), np.maximum(values - errors, 0.0)
+        rest = self.n - len(values)
+        with np.errstate(divide="ignore"):
+            terms = f(above)
+            if rest:
+                trace = self.trace.upper * (1.0 + SPARE) + self.n * self.floor
+                R = max(trace - float(np.sum(below)), 0.0)
+                terms = np.append(terms, rest * f(np.array([R / rest])))
+        least = float(np.sum(terms) - SPARE * np.sum(np.abs(terms)))
+        return Interval(least, math.nan, found.upper) if not math.isnan(least) else found
 
     @property
     def frobenius_squared(self) -> Interval:
