@@ -302,7 +302,7 @@ def test_study_without_matplotlib_says_what_to_install(
             "unit norm.*Pass --normalize",
         ),
         (["{data}", "--activation", "rellu"], "'rellu'.*relu"),
-        (["{data}", "--activation", "elu(0.5)"], "expected a name with keyword numbers"),
+        (["{data}", "--activation", "elu(x)"], "expected a name, or a name with numbers"),
         (["{data}", "--activation", "elu(alpha="], "cannot read the activation"),
         (["{data}", "--param", "alpha"], "--param takes name=number, as in alpha=0.5; got 'alpha'"),
         (["{data}", "--param", "alpha=os"], "--param takes name=number"),
