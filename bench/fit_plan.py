@@ -20,7 +20,7 @@ import numpy as np
 
 import mehler as mh
 from cases import Case
-from mehler.eigen import core_points
+from mehler.operators.points import core_points
 from mehler.planning import dense, lanczos, preconditioned, shift_invert
 from mehler.planning.cost import NOMINAL, Rates, Work
 from mehler.planning.parts import features

@@ -32,7 +32,7 @@ FACTOR = Case("sphere", 8192, 50)
 
 def kernel_points(case: Case):
     import mehler as mh
-    from mehler.operators.gram import core_points
+    from mehler.operators.points import core_points
 
     X = case.points()
     ker = mh.gradient_kernel("relu")

@@ -20,7 +20,7 @@ import pytest
 
 import mehler as mh
 from mehler import _core
-from mehler.operators.gram import core_points
+from mehler.operators.points import core_points
 from mehler.solvers import extended
 
 THREADS = 2

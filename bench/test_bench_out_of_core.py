@@ -43,7 +43,7 @@ def scratch():
 def in_file(X, path: Path, budget: float):
     import mehler as mh
     from mehler import _core
-    from mehler.operators.gram import core_points
+    from mehler.operators.points import core_points
     from mehler.solvers import out_of_core
 
     ker = mh.gradient_kernel("relu")

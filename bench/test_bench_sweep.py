@@ -16,9 +16,9 @@ from cases import Case
 from mehler import _core
 from mehler._arrays import seed_from
 from mehler._progress import Reporter
-from mehler.eigen import answered
-from mehler.operators.gram import core_points
+from mehler.answer import answered
 from mehler.operators.many import Filled, filled
+from mehler.operators.points import core_points
 from mehler.question import posed
 from mehler.studies.groups import shared
 

@@ -110,7 +110,7 @@ def test_every_term_of_the_glossary_says_something():
 
 
 def test_every_method_precision_and_storage_has_its_part():
-    from mehler.operators.gram import STORAGES
+    from mehler.operators.storage import STORAGES
     from mehler.question import METHODS, PRECISIONS
 
     text = (DOCS / "methods.md").read_text(encoding="utf-8")

@@ -90,7 +90,7 @@ def test_coinciding_pairs_beyond_what_is_listed(storage):
 def test_kernel_between_two_sets(name):
     X, Y = sphere(300, 6), sphere(257, 6, seed=1)
     ker = mh.gradient_kernel(name)
-    from mehler.operators.gram import cross_gram
+    from mehler.operators.entries import cross_gram
 
     one = bits(cross_gram(X, Y, ker, threads=1))
     assert all(bits(cross_gram(X, Y, ker, threads=t)) == one for t in MANY)

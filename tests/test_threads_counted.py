@@ -8,7 +8,7 @@ import pytest
 import mehler as mh
 from mehler import _core
 from mehler._arrays import MOST_THREADS
-from mehler.operators.gram import storage_bytes
+from mehler.operators.storage import storage_bytes
 from mehler.planning.cost import NOMINAL
 from mehler.planning.rates import given
 from spectra import sphere

@@ -18,14 +18,16 @@ from .data.files import load
 from .data.generated import generate
 from .data.points import DataSummary, describe, normalize
 from .distributed import Dask
-from .eigen import eigsh, min_eig
+from .eigen import min_eig
+from .eigenpairs import eigsh
 from .eigenvalues import Spectrum
 from .errors import ConvergenceWarning, PrecisionWarning
 from .kernels import Kernel, gradient_kernel, nngp, ntk
 from .operators.feature_matrix import FeatureGram
 from .operators.finite_width import feature_gram
-from .operators.gram import Gram, gram
+from .operators.gram import gram
 from .operators.jacobian import gram_from_rows
+from .operators.kernel_matrix import Gram
 from .planning import Plan
 from .planning.ask import plan
 from .plots import plot_dimension, plot_spectrum

@@ -30,8 +30,8 @@ from ._progress import Reporter
 from .activations import Activation
 from .eigenvalues import Spectrum, known_to, statuses
 from .kernels import Kernel
-from .operators.gram import core_points
 from .operators.layered import layered, refuse
+from .operators.points import core_points
 from .precision import balls
 from .precision.coefficients import kernel_refusal
 from .question import kernel_of, near_one

@@ -22,7 +22,7 @@ from mehler.certificates.allowance import (
     roundings,
     up,
 )
-from mehler.operators.gram import core_points
+from mehler.operators.points import core_points
 from reference import exact_gram
 from spectra import sphere, with_spectrum
 

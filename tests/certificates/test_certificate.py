@@ -17,7 +17,7 @@ from hard_matrices import FAMILIES, hadamard
 from mehler import _core
 from mehler.certificates import factorisation as certificate
 from mehler.certificates.allowance import UNIT, ArrayMatrix, PointMatrix, roundings
-from mehler.operators.gram import core_points
+from mehler.operators.points import core_points
 from mehler.solvers import dense
 from reference import exact_gram
 from spectra import sphere, with_spectrum

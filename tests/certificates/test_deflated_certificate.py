@@ -11,7 +11,7 @@ import mehler as mh
 from mehler import _core
 from mehler._progress import Reporter
 from mehler.certificates import deflated as deflated_certificate
-from mehler.operators.gram import core_points
+from mehler.operators.points import core_points
 from mehler.solvers.outcome import Task, replace
 from never_wrong import random_case
 from spectra import sphere

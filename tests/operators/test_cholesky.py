@@ -7,7 +7,7 @@ import pytest
 
 import mehler as mh
 from mehler import _core
-from mehler.operators.gram import core_points
+from mehler.operators.points import core_points
 from spectra import sphere, with_spectrum
 
 SIZES = [1, 2, 3, 31, 33, 255, 256, 257, 511, 512, 513, 1300]

@@ -148,7 +148,7 @@ def test_auto_takes_the_file_where_memory_does_not_suffice(X: np.ndarray, tmp_pa
     big = mh.generate("sphere-random", n=6000, d=2, rng=0)
     K = mh.gram(big, "relu", dtype="float32", path=path, max_memory="60MB", threads=1)
     assert K.storage == "disk"
-    assert K.nbytes < 60e6 < mh.operators.gram.storage_bytes(6000, "packed", "float32", 1)
+    assert K.nbytes < 60e6 < mh.operators.storage.storage_bytes(6000, "packed", "float32", 1)
     K.close()
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mehler as mh
-from mehler.operators.gram import storage_bytes
+from mehler.operators.storage import storage_bytes
 from spectra import circle, relu_gram, sphere
 
 STORAGES = [

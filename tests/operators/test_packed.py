@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 import mehler as mh
 from mehler import _core
 from mehler.operators import packed
-from mehler.operators.gram import core_diagonal, core_points
 from mehler.operators.many import filled
+from mehler.operators.points import core_diagonal, core_points
 
 
 def points(n: int, d: int, seed: int = 0) -> np.ndarray:

@@ -13,7 +13,7 @@ import pytest
 import mehler as mh
 from mehler import planning
 from mehler.__main__ import main
-from mehler.operators.gram import core_points
+from mehler.operators.points import core_points
 from mehler.planning import answers, choose
 from mehler.planning.cost import NOMINAL, Cost, Rates, Refusal, Work
 from mehler.planning.plan import duration

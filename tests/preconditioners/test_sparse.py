@@ -9,7 +9,7 @@ import pytest
 
 import mehler as mh
 from mehler import _core
-from mehler.operators.gram import core_points
+from mehler.operators.points import core_points
 from mehler.preconditioners import sparse
 from spectra import sphere
 

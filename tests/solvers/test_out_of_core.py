@@ -22,7 +22,8 @@ import mehler as mh
 from mehler import _core
 from mehler._arrays import thread_count
 from mehler.certificates import factorisation
-from mehler.operators.gram import core_points, storage_bytes
+from mehler.operators.points import core_points
+from mehler.operators.storage import storage_bytes
 from mehler.solvers import cholesky, out_of_core
 from spectra import sphere
 from test_eigen import check

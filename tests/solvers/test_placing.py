@@ -8,7 +8,7 @@ import pytest
 import mehler as mh
 from mehler import _core
 from mehler._progress import Reporter
-from mehler.operators.gram import core_points
+from mehler.operators.points import core_points
 from mehler.solvers import inverse, placing
 from mehler.solvers.outcome import Task
 from spectra import sphere, with_spectrum

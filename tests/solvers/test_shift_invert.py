@@ -11,7 +11,7 @@ import scipy.sparse.linalg
 
 import mehler as mh
 from mehler import _core
-from mehler.operators.gram import core_points
+from mehler.operators.points import core_points
 from mehler.solvers.cholesky import factor_bytes
 from spectra import circle, sphere, with_spectrum
 from test_eigen import SPECTRA, check

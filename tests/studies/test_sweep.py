@@ -15,8 +15,8 @@ import pytest
 import mehler as mh
 from mehler import _core
 from mehler.__main__ import main
-from mehler.operators.gram import core_points
 from mehler.operators.many import filled
+from mehler.operators.points import core_points
 from mehler.studies import groups
 
 X = mh.generate("sphere-random", n=150, d=8, rng=3)
@@ -177,7 +177,7 @@ def test_finished_rows_are_not_run_again(tmp_path: Path, monkeypatch: pytest.Mon
     assert first.resumed == 0
     lines = file.read_text().splitlines()
     assert len(lines) == 5 and lines[0].endswith(",fingerprint")
-    monkeypatch.setattr("mehler.eigen.answered", lambda *a: pytest.fail("run again"))
+    monkeypatch.setattr("mehler.answer.answered", lambda *a: pytest.fail("run again"))
     again = mh.sweep(X, ["relu", "tanh"], n=[50, 60], resume=file)
     assert again.resumed == 4 and again.rows == first.rows  # to the bit
     assert file.read_text().splitlines() == lines
@@ -247,9 +247,9 @@ def test_what_is_known_is_returned(tmp_path: Path):
 
 
 def test_ctrl_c_keeps_the_rows(monkeypatch: pytest.MonkeyPatch):
-    from mehler import eigen
+    from mehler import answer
 
-    real, calls = eigen.answered, []
+    real, calls = answer.answered, []
 
     def second(*args: Any) -> Any:
         calls.append(1)
@@ -257,7 +257,7 @@ def test_ctrl_c_keeps_the_rows(monkeypatch: pytest.MonkeyPatch):
             raise KeyboardInterrupt
         return real(*args)
 
-    monkeypatch.setattr(eigen, "answered", second)
+    monkeypatch.setattr(answer, "answered", second)
     found = mh.sweep(X, ["relu", "tanh"], n=40)
     assert found.interrupted and [r.status for r in found.rows] == ["resolved", "not run"]
     assert np.isnan(found.rows[1].value)

@@ -110,8 +110,8 @@ def bounds(
 
 def of_points(A: Array, ker: Kernel, scale: float = 1.0) -> Bounds:
     """The same of checked points; scale: of the matrix, between A and the user's points."""
-    from ..operators.gram import core_points
     from ..operators.layered import refuse
+    from ..operators.points import core_points
 
     title, given = repr(ker).strip("<>").partition(":")[0], describe(A)
     points = core_points(A, ker, 1)

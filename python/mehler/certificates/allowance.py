@@ -32,8 +32,8 @@ from .. import _core
 from .._arrays import UNIT as NEAR_ONE
 from .._arrays import Array
 from ..kernels import Kernel
-from ..operators.gram import TILE
 from ..operators.layered import LayeredPoints, layered
+from ..operators.storage import TILE
 from ..solvers.outcome import Task
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from .. import _core
 from .._arrays import Array, beyond, duration, enough, memory_limit, thread_count
 from .._progress import Reporter, State
 from ..operators.foreign import as_operator
-from ..operators.gram import Gram
+from ..operators.kernel_matrix import Gram
 from ..result import above, below, plain
 from ..solvers.outcome import Task
 from . import evidence

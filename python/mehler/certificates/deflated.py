@@ -28,8 +28,8 @@ import numpy as np
 from .. import _core
 from .._arrays import Array, beyond, enough
 from ..kernels import Kernel
-from ..operators.gram import storage_bytes
 from ..operators.layered import layered, refuse
+from ..operators.storage import storage_bytes
 from ..preconditioners import sparse
 from ..result import EigenResult
 from ..solvers import budget

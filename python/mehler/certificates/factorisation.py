@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _core
 from .._arrays import Array, beyond, enough
 from ..kernels import Kernel
-from ..operators.gram import Gram
+from ..operators.kernel_matrix import Gram
 from ..operators.packed import SINGLE
 from ..result import EigenResult
 from ..solvers import budget

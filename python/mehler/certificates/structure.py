@@ -19,8 +19,8 @@ from .. import _core
 from .._arrays import Array
 from ..kernels import Kernel
 from ..kernels.parity import NONE, SIMPLE
-from ..operators.gram import core_diagonal
 from ..operators.layered import layered
+from ..operators.points import core_diagonal
 
 SAME = 1e-15  # norms that differ by no more
 ROUNDING = 1e-14  # of h at angles below 2e-15, and of h(1) - |h(-1)|

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._arrays import Array, beyond, enough
 from ..operators.foreign import check_size, columns
-from ..operators.gram import Gram
+from ..operators.kernel_matrix import Gram
 from .interval import Interval
 from .result import SpectralDensity
 from .task import Task

@@ -21,7 +21,7 @@ def end_of(task: Task, k: int, which: str, seed: int) -> tuple[Array, Array, Arr
     nothing = np.zeros(0), np.zeros((n, 0)), np.zeros(0), 0, ""
     if k == 0:
         return nothing
-    from ..eigen import eigsh
+    from ..eigenpairs import eigsh
 
     report, passed = task.report, time.perf_counter() - task.start
     remaining = None  # half of what is left: the probes need some

@@ -13,7 +13,7 @@ from .. import _core
 from .._arrays import Array, beyond, enough
 from ..errors import ConvergenceWarning
 from ..operators.foreign import check_size
-from ..operators.gram import Gram
+from ..operators.kernel_matrix import Gram
 from . import inertia
 from .ends import end_of
 from .functions import LINE

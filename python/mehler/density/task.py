@@ -11,8 +11,9 @@ from .. import _core
 from .._arrays import Array
 from .._progress import Reporter
 from ..operators.feature_matrix import FeatureGram
-from ..operators.gram import Gram, core_diagonal, relative_error
+from ..operators.kernel_matrix import Gram
 from ..operators.packed import SINGLE
+from ..operators.points import core_diagonal, relative_error
 from .probes import EPS
 
 

@@ -215,7 +215,8 @@ def _bottom(result: EigenResult, following: tuple[float, float] | None) -> Botto
 
 
 def _solved(A: Array, ker: Kernel, precision: str, k: int, options: dict[str, Any]) -> Bottom:
-    from ..eigen import eigsh, min_eig
+    from ..eigen import min_eig
+    from ..eigenpairs import eigsh
     from ..operators.gram import gram
 
     if precision in ("auto", "double"):

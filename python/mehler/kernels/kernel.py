@@ -189,7 +189,7 @@ class Kernel:
             from ..operators.pair import pair_value
 
             return pair_value(X, as_array(Y, "Y"), self)
-        from ..operators.gram import cross_gram, dense_gram
+        from ..operators.entries import cross_gram, dense_gram
 
         return dense_gram(X, self) if Y is None else cross_gram(X, Y, self)
 
@@ -212,7 +212,7 @@ class Kernel:
             Bad points, as for the kernel itself.
         """
         from .._arrays import as_points
-        from ..operators.gram import core_diagonal, core_points
+        from ..operators.points import core_diagonal, core_points
 
         return core_diagonal(core_points(as_points(X), self, None), self)
 

@@ -10,7 +10,7 @@ import numpy as np
 from .. import _core
 from .._arrays import Array, as_array
 from .feature_matrix import FeatureGram
-from .gram import Gram
+from .kernel_matrix import Gram
 
 
 def as_operator(

@@ -12,7 +12,8 @@ import numpy as np
 from .. import _core
 from .._arrays import thread_count
 from ..kernels import Kernel
-from .gram import Gram, core_diagonal
+from .kernel_matrix import Gram
+from .points import core_diagonal
 
 Ask = Callable[[str, int, int, float, float], bool] | None
 

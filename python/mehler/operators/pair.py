@@ -9,7 +9,7 @@ import numpy as np
 
 from .._arrays import UNIT
 from ..kernels import Kernel
-from .gram import cross_gram
+from .entries import cross_gram
 
 NEAR = 1e-3  # as in the core: below, 1 - |cos| comes from differences
 

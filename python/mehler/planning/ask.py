@@ -12,8 +12,8 @@ from typing import Any
 
 from ..activations import Activation
 from ..kernels import Kernel
-from ..operators.gram import core_points
 from ..operators.layered import refuse
+from ..operators.points import core_points
 from ..question import posed
 from ..solvers import ladder
 from . import plan_of

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..operators.gram import storage_bytes
 from ..operators.packed import SINGLE
+from ..operators.storage import storage_bytes
 from ..solvers import iterative, room
 from .cost import Cost, Refusal, Work
 from .ladder import Rung, climb

@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass
 
 from ..certificates import factorisation as certificate
-from ..operators.gram import storage_bytes
 from ..operators.layered import layered
 from ..operators.packed import BYTES
+from ..operators.storage import storage_bytes
 from ..solvers.cholesky import factor_bytes
 from ..solvers.outcome import EPS
 from .cost import Work

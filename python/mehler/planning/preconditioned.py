@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from ..certificates import deflated as deflated_certificate
 from ..kernels.parity import SIMPLE
-from ..operators.gram import storage_bytes
 from ..operators.packed import SINGLE
+from ..operators.storage import storage_bytes
 from ..preconditioners import choice as preconditioners
 from ..preconditioners import sparse
 from ..solvers import iterative, room

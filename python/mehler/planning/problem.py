@@ -183,7 +183,7 @@ def probe(X: Array, ker: Kernel, layers: NormKernel | None = None) -> Probe:
     layers
         Of points of unequal norm, whose matrix is taken relative to its mean diagonal entry.
     """
-    from ..operators.gram import dense_gram
+    from ..operators.entries import dense_gram
 
     n = len(X)
     m = min(n, PROBE)

@@ -138,7 +138,7 @@ class Sight:
 
     def points(self, threads: int) -> tuple[Array, _core.Points]:
         """(unit vectors, the same in the core), in as few coordinates as there are."""
-        from ..operators.gram import core_points
+        from ..operators.points import core_points
 
         Y = self.coordinates
         if Y is None:

@@ -16,7 +16,7 @@ from .._arrays import Array
 from ..certificates.structure import zero_of
 from ..kernels import Kernel
 from ..operators.foreign import check_size
-from ..operators.gram import Gram
+from ..operators.kernel_matrix import Gram
 from ..result import EigenResult
 from .outcome import (
     EPS,

@@ -246,7 +246,7 @@ def _of_entries(K: FeatureGram, task: Task, method: str) -> EigenResult:
     if K.storage == "dense" and (method == "dense" or (method == "auto" and n <= FACTOR_UP_TO)):
         G = K.toarray()
         return dense.result_of_all(G, 1, False, task, entry, 0.0, "none", "dense", K.nbytes)
-    from ..eigen import eigsh as of_array
+    from ..eigenpairs import eigsh as of_array
 
     left = None
     if task.report.time_limit is not None:

@@ -13,8 +13,8 @@ from .._arrays import Array
 from ..certificates.structure import Zero
 from ..kernels import Kernel
 from ..kernels.degrees import largest_rank
-from ..operators.gram import core_points
 from ..operators.layered import layered
+from ..operators.points import core_points
 from ..result import EigenResult
 from .cholesky import Factor, factor_at, factor_bytes
 from .outcome import Task, structural, unknown

@@ -17,7 +17,7 @@ import numpy as np
 from .. import _core
 from .._arrays import Array, beyond, enough
 from ..operators.foreign import as_operator
-from ..operators.gram import Gram
+from ..operators.kernel_matrix import Gram
 from ..operators.layered import layered, refuse
 from ..preconditioners import choice
 from . import cholesky

@@ -32,9 +32,9 @@ from .._arrays import Array
 from ..certificates.allowance import PointMatrix, gamma, product_roundings
 from ..kernels import Kernel
 from ..kernels.differences import NEAR, differences
-from ..operators.gram import core_diagonal, core_points
 from ..operators.layered import layered
 from ..operators.near_points import Cluster, clusters, near_pairs, parity_sign
+from ..operators.points import core_diagonal, core_points
 from ..result import EigenResult
 from . import cholesky, shift_invert
 from .outcome import EPS, Task, replace, result_of

@@ -18,9 +18,9 @@ from .._progress import Reporter
 from ..certificates.structure import Zero
 from ..certificates.tail_bound import gershgorin_tail
 from ..kernels import Kernel
-from ..operators.gram import core_diagonal, relative_error
 from ..operators.layered import layered
 from ..operators.packed import four_bytes
+from ..operators.points import core_diagonal, relative_error
 from ..preconditioners.sparse import Sight
 from ..result import EigenResult
 

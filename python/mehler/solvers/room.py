@@ -5,7 +5,7 @@ storage(n) + work(n, k, block, threads) + basis(n, columns) <= max_memory
 
 from __future__ import annotations
 
-from ..operators.gram import storage_bytes
+from ..operators.storage import storage_bytes
 from . import budget
 
 MOST_BASIS = 3000  # then a restart, whatever the memory

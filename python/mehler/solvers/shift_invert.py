@@ -19,8 +19,8 @@ from .. import _core
 from .._arrays import Array, beyond, enough, size_text
 from ..certificates.structure import zero_of
 from ..kernels import Kernel
-from ..operators.gram import storage_bytes
 from ..operators.many import Filled
+from ..operators.storage import storage_bytes
 from ..result import EigenResult
 from .cholesky import (
     Factor,
@@ -147,7 +147,7 @@ def operator_route(
     nbytes
         Bytes that K takes already.
     """
-    from ..operators.gram import Gram
+    from ..operators.kernel_matrix import Gram
 
     if dense is None and not isinstance(K, Gram):
         raise TypeError(

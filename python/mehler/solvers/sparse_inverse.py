@@ -25,7 +25,7 @@ from .. import _core
 from .._arrays import Array
 from ..certificates.structure import Zero, forced_zero
 from ..kernels import Kernel
-from ..operators.gram import core_points
+from ..operators.points import core_points
 from ..preconditioners import sparse
 from ..result import EigenResult
 from .dense import dense_pairs

@@ -228,7 +228,8 @@ def run_study(
     report
         Called with a line of progress.
     """
-    from ..eigen import eigsh, min_eig
+    from ..eigen import min_eig
+    from ..eigenpairs import eigsh
     from ..operators.gram import gram
 
     if n is None:

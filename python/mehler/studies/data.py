@@ -26,7 +26,8 @@ from ..diagnosis.attributed import Attribution
 from ..diagnosis.attribution import SINGLE_FROM, attributed
 from ..diagnosis.span import DataDiagnosis, diagnose_data
 from ..errors import ConvergenceWarning, PrecisionWarning
-from ..operators.gram import Gram, gram
+from ..operators.gram import gram
+from ..operators.kernel_matrix import Gram
 from ..question import kernel_of
 from ..result import EigenResult
 from ..training.predict import predict_training
@@ -195,7 +196,8 @@ def of_matrix(
     found: Found, one: One, name: str, act: Any, near: upper.Close | None, ask: Ask, limit: Limit
 ) -> None:
     """Everything that one Gram matrix says."""
-    from ..eigen import eigsh, min_eig
+    from ..eigen import min_eig
+    from ..eigenpairs import eigsh
 
     A, n = found.A, len(found.A)
     ker = kernel_of(act, "gradient", None, 1.0, 0.0)

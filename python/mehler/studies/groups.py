@@ -16,8 +16,8 @@ from .. import _core, planning
 from .._arrays import UNIT
 from ..certificates import deflated as deflated_certificate
 from ..certificates import factorisation as certificate
-from ..operators.gram import storage_bytes
 from ..operators.layered import layered
+from ..operators.storage import storage_bytes
 from ..planning.problem import Problem
 from ..preconditioners import choice as preconditioners
 from ..question import Question

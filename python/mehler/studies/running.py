@@ -15,9 +15,9 @@ from .. import _core
 from .._arrays import Array
 from .._progress import Reporter, State
 from ..errors import ConvergenceWarning, PrecisionWarning
-from ..operators.gram import core_points
 from ..operators.layered import layered
 from ..operators.many import Filled, filled
+from ..operators.points import core_points
 from ..question import Question
 from ..result import EigenResult
 from .grid import Cell
@@ -87,7 +87,7 @@ class Run:
         one: Filled | None,
         report: Reporter,
     ) -> EigenResult:
-        from ..eigen import answered
+        from ..answer import answered
 
         inner = Reporter(None, forward(report), question.scale)
         return answered(

@@ -225,7 +225,7 @@ def _limit(
 ) -> tuple[Array | None, EigenResult | None, str]:
     """The matrix at infinite width (of not too many points), lambda_min of it, or why there is none."""
     from ..eigen import min_eig
-    from ..operators.gram import dense_gram
+    from ..operators.entries import dense_gram
     from ..operators.space import FACTOR_UP_TO
 
     limit: Limit | str = features.scheme.limit(ker, features.d)

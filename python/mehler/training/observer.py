@@ -84,7 +84,7 @@ class Observer:
         return float(spectrum.values[0]), float(spectrum.upper[0]), spectrum.status[0], high
 
     def _one(self, K: FeatureGram, which: str) -> Any:
-        from ..eigen import eigsh
+        from ..eigenpairs import eigsh
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

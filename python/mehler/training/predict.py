@@ -38,7 +38,7 @@ from .watch import Stopped, Watch
 
 if TYPE_CHECKING:
     from ..operators.feature_matrix import FeatureGram
-    from ..operators.gram import Gram
+    from ..operators.kernel_matrix import Gram
 
 TOL = 1e-3
 
@@ -187,7 +187,8 @@ def _question(
 ) -> tuple[Gram | FeatureGram, str, Array, Callable[[Array], Array] | None]:
     """(K, its name, f(0), more weights of the measure by the eigenvectors)."""
     from ..operators.feature_matrix import FeatureGram
-    from ..operators.gram import Gram, gram
+    from ..operators.gram import gram
+    from ..operators.kernel_matrix import Gram
     from ..question import KERNELS, kernel_of
     from .setting import gram_at, initial_outputs, setting_of
 

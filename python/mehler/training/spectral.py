@@ -15,7 +15,7 @@ import numpy as np
 from .. import _core
 from .._arrays import Array, size_text
 from ..operators.feature_matrix import FeatureGram
-from ..operators.gram import Gram
+from ..operators.kernel_matrix import Gram
 from .lanczos import residual_measure
 from .measure import EPS, Measure, Rule
 from .watch import Stopped, Watch
@@ -164,7 +164,7 @@ def measure_of_products(
 
 def largest_of(ref: Reference, watch: Watch, threads: int, limit: int) -> float:
     """lambda_max of K times its scale, from above by its residual."""
-    from ..eigen import eigsh
+    from ..eigenpairs import eigsh
 
     if ref.K.shape[0] == 1:
         return ref.scale * float(ref.K.diagonal()[0])

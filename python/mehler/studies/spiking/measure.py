@@ -104,7 +104,8 @@ def sines(steps: int, neurons: int, rng: np.random.Generator) -> Array:
 
 def grams(found: Found, ask: Ask) -> None:
     """lambda_min of the smooth kernel and of both quantised ones, against dt."""
-    from ...eigen import eigsh, min_eig
+    from ...eigen import min_eig
+    from ...eigenpairs import eigsh
 
     points = ask.points("sphere-random", ask.count(POINTS, QUICK_POINTS), DIMENSION, 911)
     most = QUICK_POINTS if ask.quick else MOST_POINTS

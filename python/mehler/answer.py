@@ -1,0 +1,158 @@
+"""From a question to its answer: the ways of ``min_eig``.
+
+Question -> points -> route -> fill -> coincidences -> solver -> finish in float64 -> bounds, and where rounding limits
+the answer: near points set apart -> higher precisions. One module a route in ``solvers``; ``certificates`` prove the lower bound afterwards.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from . import _core, planning
+from ._progress import Reporter
+from .certificates import deflated as deflated_certificate
+from .certificates import factorisation as certificate
+from .errors import ConvergenceWarning, PrecisionWarning
+from .operators.layered import layered, refuse
+from .operators.many import Filled
+from .operators.points import core_points
+from .question import Question
+from .result import EigenResult
+from .solvers import (
+    dense,
+    finite_rank,
+    iterative,
+    ladder,
+    near_pairs,
+    shift_invert,
+    sparse_inverse,
+)
+from .solvers.outcome import Task, ended, in_time, replace, unknown
+
+if TYPE_CHECKING:
+    from .distributed import Dask
+
+
+def answered(
+    asked: Question,
+    X: Any,
+    method: str,
+    normalize: bool,
+    seed: int,
+    report: Reporter,
+    points: _core.Points | None = None,
+    filled: Filled | None = None,
+    workers: Dask | None = None,
+) -> EigenResult:
+    """The answer to a question, without a warning; where time was over, with what was reached and how to go on.
+
+    Parameters
+    ----------
+    asked, X, method, normalize, seed, report
+        The question, and what of ``min_eig``'s arguments is not in it.
+    points
+        ``asked.A`` in the core, where they are there already.
+    filled
+        The matrix in packed tiles, where it is filled already, for the route that ``filled`` names: the
+        one that ``method`` leads to.
+    workers
+        Who holds the matrix, where this process does not.
+    """
+    precision, certify, start = asked.precision, asked.certify, report.start
+    A, ker, n = asked.A, asked.ker, len(asked.A)
+    count, limit = asked.threads, asked.limit
+    route, note = method, ""
+    with report:
+        task = Task(
+            asked.tol, count, seed, limit, report, start, given=asked.given, path=asked.path
+        )
+        try:
+            points = core_points(A, ker, count) if points is None else points
+            if precision in ladder.BEYOND:
+                refuse(points, f"precision={precision!r}")
+            problem = asked.problem(points)
+            task = dataclasses.replace(task, sight=problem.sight)
+            if certify == "rigorous" and precision not in ladder.BEYOND:
+                certificate.check(problem, count, planning.least(problem, method))
+            if certify == "preconditioned":
+                deflated_certificate.check(problem, count, planning.least(problem, method))
+            if precision in ladder.BEYOND:
+                route = precision
+            elif workers is not None:
+                route = planning.elsewhere(problem) if method == "auto" else method
+            elif method == "auto":
+                route = planning.choose(problem) if filled is None else filled.route
+            else:
+                planning.check(problem, method)
+            forced = finite_rank.points_route(A, points, ker, task)
+            if forced is not None:
+                result = forced
+            elif route == "dense":
+                result = dense.points_route(A, points, ker, task, certify)
+            elif route == "shift-invert":
+                result = shift_invert.points_route(A, points, ker, task, certify, precision, filled)
+            elif route == "sparse-inverse":
+                result = sparse_inverse.points_route(A, points, ker, task, certify)
+            elif route in ladder.BEYOND:
+                result = ladder.points_route(X, A, points, ker, task, certify, precision, normalize)
+            else:
+                result = iterative.points_route(
+                    A,
+                    points,
+                    ker,
+                    task,
+                    certify,
+                    precision,
+                    route,
+                    method == "auto",
+                    filled,
+                    workers,
+                )
+                if workers is None and result.lower_kind != "structure":
+                    note = planning.unused_path(problem, route)
+            if certify in ("auto", "rigorous") and precision not in ladder.BEYOND:
+                result = certificate.certified(result, points, ker, task, certify)
+            if certify == "preconditioned" or (
+                certify == "auto" and deflated_certificate.pays(result, ker, points, task)
+            ):
+                result = deflated_certificate.certified(result, points, ker, task)
+            if precision in ("auto", "double") and route not in ladder.BEYOND:
+                result = near_pairs.apart(result, A, points, ker, task, certify)
+            if precision == method == "auto" and workers is None:
+                result = ladder.climb(result, X, A, points, ker, task, certify, normalize)
+        except KeyboardInterrupt:  # between pieces of work
+            result = ended(task) or unknown(n, ker, points, task, method)
+            result = replace(result, lower=max(result.lower, 0.0), lower_kind="theory")
+    imprecise = ker.error > 1e-13 * float(ker.h.ends[0]) and not layered(points)
+    if result.status == "rounding-limited" and imprecise:
+        why = (
+            f"the kernel of {ker.name} is known to {ker.error:.0e} only, which is what limits "
+            "the eigenvalue; declare the kinks of the function it was made from"
+        )
+        result = replace(result, message=why)
+    if asked.scale != 1.0:
+        result = _times(result, asked.scale)
+    result = in_time(result, planned=True, files=task.files)
+    if note and result.dtype not in ladder.BEYOND:
+        result = replace(result, message="; ".join(filter(None, (result.message, note))))
+    return result
+
+
+def _times(result: EigenResult, factor: float) -> EigenResult:
+    """What holds of K, from what holds of K / factor."""
+    names = ("value", "lower", "upper", "residual", "floor", "values", "residuals")
+    return replace(
+        result,
+        history=tuple((a, factor * v, factor * r) for a, v, r in result.history),
+        **{name: factor * getattr(result, name) for name in names},
+    )
+
+
+def warn_of(result: EigenResult) -> None:
+    """A warning of what is not resolved, for the caller of the function that calls this one."""
+    if result.status == "budget-limited":
+        warnings.warn(f"not resolved: {result.message}", ConvergenceWarning, stacklevel=3)
+    elif result.status == "rounding-limited":
+        warnings.warn(f"not resolved: {result.message}", PrecisionWarning, stacklevel=3)
