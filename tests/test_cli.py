@@ -387,7 +387,7 @@ def test_what_is_printed_speaks_of_options(data: str, capsys: pytest.CaptureFixt
         ("raise max_memory, or tol", "raise --max-memory, or --tol"),
         ("tol=1e-05 is within reach", "--tol 1e-05 is within reach"),
         ("pass normalize=True", "pass --normalize"),
-        ("path= is not used: products", "--path is not used: products"),
+        ("path= does not hold", "--path does not hold"),
         ("'10MB', or path=, for a file", "'10MB', or --path, for a file"),
         ("or take min_eig, which", "or take min-eig, which"),
     ],

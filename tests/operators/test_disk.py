@@ -153,13 +153,13 @@ def test_auto_takes_the_file_where_memory_does_not_suffice(X: np.ndarray, tmp_pa
 
 
 def test_a_file_that_memory_does_not_let_serve_is_named(tmp_path: Path) -> None:
-    """Buffers of tiles need more than entries computed again: then path= is not used, and the result says so."""
+    """Buffers of tiles need more than entries computed again: then the file does not hold the tiles, and the result says so."""
     points = mh.generate("sphere-random", n=1300, d=8, rng=0)
     ask = dict(method="lanczos", path=tmp_path / "t", threads=1, tol=1e-2, certify="none")
     rows = {c.method: c for c in mh.plan(points, "relu", max_memory="100kB", **ask).candidates}
     least = rows["lanczos"].nbytes  # of entries computed again
     r = mh.min_eig(points, "relu", max_memory=least, **ask)
-    note = r"path= is not used: products with tiles in a file take max_memory='([\d.]+MB)'; entries are computed again"
+    note = r"path= does not hold the tiles: products with them take max_memory='([\d.]+MB)'; entries are computed again"
     enough = re.search(note, r.message)
     assert enough and "matrix-free" in r.method and not list(tmp_path.iterdir())
     assert re.search(note, mh.plan(points, "relu", max_memory=least, **ask).reason)[1] == enough[1]

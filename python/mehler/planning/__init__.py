@@ -153,7 +153,7 @@ def unused_path(problem: Problem, method: str) -> str:
     if not need:
         return ""
     return (
-        f"path= is not used: products with tiles in a file take max_memory={enough(need + of.copied)!r}; entries are "
+        f"path= does not hold the tiles: products with them take max_memory={enough(need + of.copied)!r}; entries are "
         "computed again in every product"
     )
 
