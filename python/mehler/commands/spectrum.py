@@ -34,7 +34,7 @@ def add(sub: argparse.ArgumentParser) -> None:
         "--method",
         choices=("auto", "dense", "quadrature"),
         default="auto",
-        help="default auto: every eigenvalue up to n = 2000",
+        help="default auto: every eigenvalue where that is quicker, up to n = 3500 as a rule",
     )
     sub.add_argument("--plot", metavar="FILE", help="also draw it into this .png, .svg or .pdf")
     sub.add_argument("--seed", type=int, default=0, help="of the random vectors; default 0")

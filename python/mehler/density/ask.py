@@ -1,7 +1,7 @@
 """``spectrum``: the whole spectrum of a symmetric matrix, from products with blocks of vectors.
 
 ``quadrature``  exact ends (eigsh)  ->  probes on what is beside them (stochastic Lanczos quadrature)  ->  SpectralDensity
-``dense``       all eigenvalues (LAPACK), where n is small
+``dense``       all eigenvalues (LAPACK), where that is quicker (route)
 """
 
 from __future__ import annotations
@@ -28,14 +28,13 @@ from .._progress import Reporter, State
 from ..activations import Activation
 from ..kernels import Kernel
 from ..operators.foreign import as_operator
-from ..operators.gram import gram
+from ..operators.gram import Gram, gram
 from ..question import kernel_of
-from . import dense, quadrature
+from . import dense, quadrature, route
 from .result import SpectralDensity
 from .task import Task
 
 METHODS = ("auto", "dense", "quadrature")
-DENSE_UP_TO = 2000  # all eigenvalues cost less than what else there is
 Callback = Callable[[State], Any]
 
 
@@ -85,7 +84,9 @@ def spectrum(
     level
         Probability, at least, with which a band holds everywhere, and each interval.
     method
-        'dense' (every eigenvalue, by LAPACK), 'quadrature', or 'auto': dense up to n = 2000 where it fits.
+        'dense' (every eigenvalue, by LAPACK, which no Ctrl-C interrupts), 'quadrature', or 'auto': the quicker one, told by counts of
+        products: dense up to n = probes * steps + 200 * lowest + 25 * highest ends, 3500 as it stands (half of that where products alone
+        tell the entries), and up to 1000 whatever is asked; where it fits into memory and ``time_limit``.
     max_memory
         Bytes, or a text such as '10GB', for work space beside K, and for the kernel matrix of points. Default: 80 % of what
         the system has free.
@@ -159,9 +160,10 @@ def spectrum(
             limit -= held
             op, _, n, _, _, array = as_operator(K)
             if method == "auto":
-                method = (
-                    "dense" if n <= DENSE_UP_TO and dense.bytes_for(n) <= limit else "quadrature"
-                )
+                by_products = array is None and not isinstance(K, Gram)
+                quick = route.dense_is_quicker(n, probes, steps, wanted, len(at), by_products)
+                fits = dense.bytes_for(n) <= limit and route.ends_in(n, seconds)
+                method = "dense" if quick and fits else "quadrature"
             task = Task(K, op, array, n, count, limit, held, level, start, report)
             if method == "dense" or n <= 3:
                 return dense.every_one(task)
