@@ -7,8 +7,9 @@
 An environment of its own for each, without pip's cache: seconds to install (NumPy and all else
 included; the download depends on the line), megabytes on disk, seconds to import, and seconds from
 there to the smallest eigenvalue of the ReLU G-matrix of 2,000 points on the sphere in 50
-dimensions: the first one, compilers and warm-up included. Median of three fresh processes. The
-value is compared with a dense solve before its time is shown; what cannot be installed or run is
+dimensions: the first one, compilers and warm-up included. Median of three fresh processes. In
+brackets the seconds of processor time, all cores together: a busy machine stretches those of the
+clock, and with ``--threads 1``, where no thread waits for another, hardly these. The value is compared with a dense solve before its time is shown; what cannot be installed or run is
 shown with its error: that is a result too.
 """
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -109,27 +111,40 @@ value = np.linalg.eigvalsh(np.asarray(found.ntk) - np.asarray(found.nngp))[0]
 
 FIRST = """
 import json, sys, time
-begin = time.perf_counter()
+def now():
+    return np.array([time.perf_counter(), time.process_time()])
+begin = [time.perf_counter(), time.process_time()]
 import numpy as np
 {imports}
-imported = time.perf_counter()
+imported = now()
 sys.path.insert(0, {here!r})
 from cases import SMALL
 X = SMALL.points()
-ready = time.perf_counter()
+ready = now()
 {solve}
-print(json.dumps([imported - begin, time.perf_counter() - ready, float(value)]))
+first = now() - ready
+print(json.dumps([*(imported - begin), *first, float(value)]))
 """
+
+
+Seconds = tuple[float, float]  # of a clock, of processors
+NONE: Seconds = (float("nan"), float("nan"))
+
+
+def processors() -> float:
+    """Seconds of all processes that have ended."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 @dataclass(frozen=True)
 class Row:
     name: str
     note: str
-    install: float = float("nan")
+    install: Seconds = NONE
     megabytes: float = float("nan")
-    imports: float = float("nan")
-    first: float = float("nan")
+    imports: Seconds = NONE
+    first: Seconds = NONE
     error: str = ""
 
 
@@ -139,19 +154,23 @@ def last_line(text: str) -> str:
     return (lines or text.strip().splitlines() or ["no message"])[-1][:160]
 
 
-def measure(name: str, peer: Peer, wheel: Path | None, truth: float, rounds: int) -> Row:
+def measure(
+    name: str, peer: Peer, wheel: Path | None, truth: float, rounds: int, threads: int | None
+) -> Row:
     if "{wheel}" in peer.requirements and wheel is None:
         return Row(name, peer.note, error="no wheel; python tools/wheel.py --no-tests makes one")
     environment = {
         k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "OMP_", "OPENBLAS_NUM"))
     }
+    if threads is not None:
+        environment |= {f"{one}_NUM_THREADS": str(threads) for one in ("OMP", "OPENBLAS")}
     folder = Path(tempfile.mkdtemp(prefix="first-"))
     try:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         python = folder / "bin" / "python"
         empty = size(folder)
         wanted = [str(wheel) if one == "{wheel}" else one for one in peer.requirements]
-        begin = time.perf_counter()
+        begin, before = time.perf_counter(), processors()
         done = subprocess.run(
             [
                 python,
@@ -168,7 +187,7 @@ def measure(name: str, peer: Peer, wheel: Path | None, truth: float, rounds: int
             text=True,
             env=environment,
         )
-        install = time.perf_counter() - begin
+        install = (time.perf_counter() - begin, processors() - before)
         if done.returncode:
             return Row(name, peer.note, install, error="install: " + last_line(done.stderr))
         megabytes = size(folder) - empty
@@ -189,8 +208,14 @@ def measure(name: str, peer: Peer, wheel: Path | None, truth: float, rounds: int
                     name, peer.note, install, megabytes, error="run: " + last_line(done.stderr)
                 )
             runs.append(json.loads(done.stdout.splitlines()[-1]))
-        imports, first = (statistics.median(run[i] for run in runs) for i in (0, 1))
-        value = runs[0][2]
+        imports, first = (
+            (
+                statistics.median(run[i] for run in runs),
+                statistics.median(run[i + 1] for run in runs),
+            )
+            for i in (0, 2)
+        )
+        value = runs[0][4]
         wrong = "" if abs(value / truth - 1.0) < 1e-6 else f"gives {value:.6g}, not {truth:.6g}"
         return Row(name, peer.note, install, megabytes, imports, first, wrong)
     finally:
@@ -207,12 +232,12 @@ def table(rows: list[Row]) -> str:
 
     def text(row: Row) -> str:
         known = [
-            f"{row.install:.1f}",
+            "{:.1f} ({:.1f})".format(*row.install),
             f"{row.megabytes:,.0f}",
-            f"{row.imports:.2f}",
-            f"{row.first:.2f}",
+            "{:.2f} ({:.2f})".format(*row.imports),
+            "{:.2f} ({:.2f})".format(*row.first),
         ]
-        shown = ["" if one == "nan" else one for one in known]
+        shown = ["" if "nan" in one else one for one in known]
         error = f"**{row.error}**" if row.error else ""
         return "| " + " | ".join([row.name, row.note, *shown, error]) + " |"
 
@@ -228,6 +253,9 @@ def main() -> None:
     parser.add_argument("peers", nargs="*", metavar="PEER", help=", ".join(PEERS))
     parser.add_argument("--wheel", type=Path, help="mehler's; default the newest below dist/wheel")
     parser.add_argument("--rounds", type=int, default=3, help="processes each, medians shown")
+    parser.add_argument(
+        "--threads", type=int, help="of OpenMP and OpenBLAS (JAX takes what it finds); default all"
+    )
     options = parser.parse_args()
     unknown = set(options.peers) - set(PEERS)
     if unknown:
@@ -237,7 +265,7 @@ def main() -> None:
     truth = float(np.linalg.eigvalsh(numpy_gram(SMALL.points()))[0])
     rows = []
     for name in options.peers or PEERS:
-        rows.append(measure(name, PEERS[name], wheel, truth, options.rounds))
+        rows.append(measure(name, PEERS[name], wheel, truth, options.rounds, options.threads))
         print(f"{rows[-1]}", file=sys.stderr, flush=True)
     print(f"{SMALL}: lambda_min {truth:.8g}\n\n{table(rows)}")
 
