@@ -91,8 +91,8 @@ private:
         K_.apply(Q_.data(), W_.data(), options_.probes, options_.threads, monitor_);
         const Index j = steps;
         each_probe([&](Index m) {
-            if (lengths[static_cast<std::size_t>(m)] < j)
-                return; // ended before: its column is zero
+            if (!runs(m))
+                return; // its column is zero
             Basis& basis = *bases_[static_cast<std::size_t>(m)];
             Column q(Q_.col(m).data(), n_), w(W_.col(m).data(), n_);
             leave_out(w);
@@ -116,16 +116,20 @@ private:
                 q.setZero();
         });
         for (Index m = 0; m < options_.probes; ++m)
-            if (lengths[static_cast<std::size_t>(m)] == j)
+            if (runs(m))
                 lengths[static_cast<std::size_t>(m)] = j + 1;
         ++steps;
         monitor_.done.store(steps);
     }
 
+    // Whether the recurrence of a probe has taken every step so far and goes on.
+    bool runs(Index m) const {
+        return lengths[static_cast<std::size_t>(m)] == steps &&
+               (steps == 0 || beta(steps - 1, m) > 0.0);
+    }
     bool ended() const {
         for (Index m = 0; m < options_.probes; ++m)
-            if (lengths[static_cast<std::size_t>(m)] == steps &&
-                (steps == 0 || beta(steps - 1, m) > 0.0))
+            if (runs(m))
                 return false;
         return true;
     }

@@ -109,6 +109,22 @@ def test_the_end_of_a_recurrence_is_seen():
     assert low == high == pytest.approx(measure(A, vectors_of(30, 3)[:, 0], 1.5), abs=1e-13)
 
 
+def test_a_recurrence_that_has_ended_waits_for_the_others():
+    """No steps of zeros follow its end: they would be eigenvalues that are not there."""
+    values = np.repeat([1.0, 1.0 + 1e-7, 2.0], [13, 13, 15])  # rounding decides when each ends
+    lengths = set()
+    for seed in range(6):
+        found, seen = probes_of(np.diag(values), np.zeros((41, 0)), 3, 41, seed=seed)
+        lengths |= {seen.lengths}
+        for m, k in enumerate(seen.lengths):
+            beta = found["beta"][:, m]
+            assert np.all(beta[: k - 1] > 0.0) and np.all(beta[k - 1 :] == 0.0)
+            assert np.all(found["alpha"][k:, m] == 0.0)
+        assert found["steps"] == max(seen.lengths)
+        assert 1.0 - 1e-12 <= seen.lowest() and seen.highest() <= 2.0 + 1e-12
+    assert any(len(set(k)) > 1 for k in lengths)
+
+
 @pytest.mark.parametrize("n", [40, 513, 1300])
 def test_threads_change_no_bit(n):
     K = mh.gram(sphere(n, 6), "relu")
