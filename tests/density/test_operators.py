@@ -88,6 +88,22 @@ def test_products_that_are_less_exact_than_doubles(truth):
     assert mh.spectrum(Own(50, lambda V: 0.0 * V), **OPTIONS).below_floor == (50, 50, 50)
 
 
+@pytest.mark.parametrize("method", ["dense", "quadrature"])
+def test_small_values_behind_products_of_float32(method):
+    """They are not known, whichever way the matrix is taken: products hide them."""
+    values = np.geomspace(1e-9, 1.0, 200)
+    F = with_spectrum(values).astype(np.float32)
+    truth = np.sort(np.linalg.svd(F.astype(np.float64), compute_uv=False) ** 2)
+    density = mh.spectrum(
+        Own(200, lambda V: F @ (F.T @ V.astype(np.float32))), method=method, rng=0
+    )
+    assert density.floor > 1e-8 and truth[0] < 1e-12
+    assert truth[0] in density.smallest and truth[-1] in density.largest
+    assert float(np.sum(truth)) in density.trace
+    assert float(np.sum(np.log(truth))) in density.logdet()
+    assert int(np.sum(truth <= 1e-12)) in density.count_below(1e-12)
+
+
 @pytest.mark.parametrize(
     ("product", "error", "message"),
     [

@@ -28,11 +28,13 @@ def every_one(task: Task) -> SpectralDensity:
             f"method='dense' at n={n} takes {beyond(need + task.held, task.limit + task.held)}; use method='quadrature', or "
             f"max_memory={enough(need + task.held)!r}."
         )
-    products, A = 0, task.array
+    products, A, unsure = 0, task.array, 0.0
     if A is None and isinstance(K, Gram):
         A = np.asarray(K.toarray(), dtype=np.float64)
     elif A is None:
-        A, products = columns(task.op, n, task.threads), n
+        products = n + task.measured()
+        A = columns(task.op, n, task.threads)
+        unsure = n * task.noise  # |tr E| <= n |E|
     check_size(float(np.max(np.abs(A))))
     values: Array = np.asarray(np.linalg.eigvalsh(A), dtype=np.float64)
     floor = task.floor(float(np.max(np.abs(values))))
@@ -40,6 +42,6 @@ def every_one(task: Task) -> SpectralDensity:
     total = float(math.fsum(np.diagonal(A)))
     none = np.zeros(0)
     return SpectralDensity(
-        n, values, none, error, none, None, floor, Interval(total, total, total), task.semidefinite, 1.0,
+        n, values, none, error, none, None, floor, Interval(total - unsure, total, total + unsure), task.semidefinite, 1.0,
         (0.0, 0.0), task.threads, none, none, "dense", products, 0, time.perf_counter() - task.start, need,
     )  # fmt: skip
