@@ -297,6 +297,21 @@ def test_counts_by_inertia(gram):
         mh.spectrum(K, thresholds=math.nan, **options)
 
 
+def test_counts_by_inertia_hold_where_chance_misses_them():
+    """At a level of one half chance is often wrong: bounds stay in order, and right where they are certain."""
+    values, at, missed_by_chance = np.array([1e-14, 0.3, 0.5, 0.8]), 0.2, 0
+    options = {"method": "quadrature", "probes": 2, "ends": 0, "level": 0.5}
+    for seed in range(40):
+        free = mh.spectrum(np.diag(values), rng=seed, **options)
+        held = mh.spectrum(np.diag(values), rng=seed, thresholds=at, **options)
+        missed_by_chance += 1 not in free.count_below(at)
+        assert held.count_below(at) == (1, 1, 1)
+        for x in (0.1, 0.4, 0.9):
+            lower, value, upper = held.count_below(x)
+            assert lower <= value <= upper
+    assert missed_by_chance > 0
+
+
 def test_an_eigenvector_that_comes_twice_counts_once():
     """Far outliers above a bulk: what the solver of the ends gives more than once is not counted twice."""
     K = mh.gram(sphere(1100, 10), "elu")

@@ -138,8 +138,10 @@ class Known:
         near = self.floor
         before = np.searchsorted(self.thresholds + near, x, side="right")
         after = np.searchsorted(self.thresholds - near, x, side="right")
-        lower = np.maximum(lower, np.append(0.0, self.counted)[before])
-        upper = np.minimum(upper, np.append(self.counted, self.n)[after])
+        least, most = np.append(0.0, self.counted)[before], np.append(self.counted, self.n)[after]
+        # what is certain holds where chance, as it may, has missed it
+        lower = np.clip(lower, least, most)
+        upper = np.clip(upper, least, most)
         return lower, np.clip(value + 0.5 * N * (below + above), lower, upper), upper
 
     def _slip_of_all(self) -> Slip:
