@@ -38,31 +38,11 @@ public:
     // most: bytes that it may grow to.
     Journal(const std::string& path, const JournalIdentity& of, Index most)
         : n_(of.n), b_(of.block), most_(most), file_(path, File::Access::create) {
-        if (!file_.open() || !file_.lock(File::Lock::alone)) {
-            give_up(file_.open() ? std::string("another solve is using it")
-                                 : File::words(file_.code()));
+        if (!file_.open()) {
+            give_up(File::words(file_.code()));
             return;
         }
-        Header header{{'M', 'E', 'H', 'L', 'S', 'T', 'E', 'P'}, format, 0x0102030405060708, of, 0};
-        header.sum = seed_ = Checksum::of(&header, offsetof(Header, sum));
-        Header found{};
-        const Index got = std::min<Index>(file_.read(&found, sizeof found, 0), sizeof found.magic);
-        if (!zero(found) &&
-            std::memcmp(found.magic, header.magic, static_cast<std::size_t>(got)) != 0)
-            throw std::invalid_argument("path '" + path +
-                                        "' is where the steps of the solve belong; found a file "
-                                        "that is something else. Move it.");
-        keeping_ = true;
-        guarded([&] {
-            if (std::memcmp(&found, &header, sizeof header) != 0) {
-                if (!zero(found))
-                    word = "the steps in " + path + " were " + difference(found, header) +
-                           ": begun again";
-                file_.cut(0);
-                file_.write(&header, sizeof header, 0);
-            }
-            room_.resize(static_cast<std::size_t>(record() / 8));
-        });
+        guarded([&] { begin(of); });
     }
 
     // What belongs to the step from order k, of those that were left; false: no more.
@@ -114,11 +94,17 @@ public:
         ++count_;
     }
 
-    // The file goes, unless a solve is using it.
+    // The file goes, unless a solve is using it, or it is something else.
     static void remove(const std::string& path) {
         File file(path, File::Access::write);
-        if (file.open() && file.lock(File::Lock::alone))
-            File::remove(path);
+        if (!file.open())
+            return;
+        try {
+            Header found{};
+            if (file.lock(File::Lock::alone) && ours(found, file.read(&found, sizeof found, 0)))
+                File::remove(path);
+        } catch (const FileError&) { // it stays
+        }
     }
 
     Index replayed = 0; // steps that were there
@@ -132,6 +118,36 @@ private:
         JournalIdentity of;
         std::uint64_t sum;
     };
+    static constexpr char magic[8] = {'M', 'E', 'H', 'L', 'S', 'T', 'E', 'P'};
+
+    // Whether the first bytes of a file are those of a journal, however early it was cut.
+    static bool ours(const Header& found, Index got) {
+        const Index known = std::min<Index>(got, sizeof magic);
+        return zero(found) || std::memcmp(found.magic, magic, static_cast<std::size_t>(known)) == 0;
+    }
+    void begin(const JournalIdentity& of) {
+        if (!file_.lock(LOCK_EX)) {
+            give_up("another solve is using it");
+            return;
+        }
+        Header header{{}, format, 0x0102030405060708, of, 0};
+        std::memcpy(header.magic, magic, sizeof magic);
+        header.sum = seed_ = Checksum::of(&header, offsetof(Header, sum));
+        Header found{};
+        if (!ours(found, file_.read(&found, sizeof found, 0)))
+            throw std::invalid_argument("path '" + file_.path() +
+                                        "' is where the steps of the solve belong; found a file "
+                                        "that is something else. Move it.");
+        keeping_ = true;
+        if (std::memcmp(&found, &header, sizeof header) != 0) {
+            if (!zero(found))
+                word = "the steps in " + file_.path() + " were " + difference(found, header) +
+                       ": begun again";
+            file_.cut(0);
+            file_.write(&header, sizeof header, 0);
+        }
+        room_.resize(static_cast<std::size_t>(record() / 8));
+    }
     Index record() const { return 8 * (3 + 2 * b_ * b_ + n_ * b_); }
     Index place() const { return page + count_ * record(); }
     std::uint64_t sum() const {

@@ -232,6 +232,22 @@ def test_a_file_of_something_else_is_refused(X: np.ndarray, path: Path) -> None:
     assert mine.read_text() == "a text of mine"
 
 
+def test_a_file_of_something_else_is_not_removed(X: np.ndarray, path: Path) -> None:
+    """Other methods keep no journal and do not look at the file, but their end is the end of one."""
+    mine, ended = Path(f"{path}.lanczos"), mh.min_eig(X, "relu", certify="none")
+    assert ended.resolved
+    end = Journal(str(mine), b"", 1 << 24).end
+    for text in (b"a text of mine", b"N", b"MEHLTILE" + bytes(4096)):
+        mine.write_bytes(text)
+        end(ended)
+        assert mine.read_bytes() == text
+    for text in (b"", b"MEHL", b"MEHLSTEP" + bytes(4096), bytes(4096)):  # as far as a kill let it
+        mine.write_bytes(text)
+        end(ended)
+        assert not mine.exists()
+    end(ended)
+
+
 def test_where_no_journal_can_be_kept_the_solve_goes_on(X: np.ndarray, path: Path) -> None:
     once, mine = solve(X, path), Path(f"{path}.lanczos")
     with mine.open("wb") as other:
@@ -243,6 +259,11 @@ def test_where_no_journal_can_be_kept_the_solve_goes_on(X: np.ndarray, path: Pat
     mine.mkdir()
     r = solve(X, path)
     assert r.message.endswith(os.strerror(errno.EISDIR)) and same(r, once)
+    mine.rmdir()
+    os.mkfifo(mine)
+    r = solve(X, path)
+    assert "no steps are kept" in r.message and "it cannot be read" in r.message and same(r, once)
+    assert mine.exists()
 
 
 FULL = """
