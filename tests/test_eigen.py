@@ -226,6 +226,29 @@ def test_operators_of_others():
     assert r.value == pytest.approx(2 - 2 * np.cos(1500 * np.pi / 1501), rel=1e-8)
 
 
+@pytest.mark.parametrize("least", [1e-9, 1e-2])
+@pytest.mark.parametrize("method", ["auto", "dense", "lanczos"])
+def test_products_of_float32_are_not_taken_for_exact(method, least):
+    """F (F^T v) in float32, of eigenvalues that its rounding hides, or leaves four digits of."""
+    Q, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((200, 200)))
+    F = (Q * np.sqrt(np.geomspace(least, 1.0, 200))).astype(np.float32)
+    truth = np.linalg.svd(F.astype(np.float64), compute_uv=False)[-1] ** 2
+
+    def product(V):
+        return (F @ (F.T @ V.astype(np.float32))).astype(np.float64)
+
+    K = scipy.sparse.linalg.LinearOperator((200, 200), product, matmat=product, dtype=float)
+    with pytest.warns(mh.PrecisionWarning):
+        r = mh.eigsh(K, method=method, rng=0)
+    assert r.status == "rounding-limited" and "products with K are exact to" in r.message
+    assert r.lower <= truth <= r.upper and 1e-8 < r.floor < 1e-5
+    exact = mh.eigsh(scipy.sparse.linalg.aslinearoperator(F.astype(np.float64) @ F.T), rng=0)
+    assert exact.floor < 1e-14 and "exact to" not in exact.message
+    if least == 1e-2:
+        loose = mh.eigsh(K, method=method, rng=0, tol=1e-3)
+        assert loose.resolved and abs(loose.value - truth) <= 1e-3 * truth
+
+
 def test_eigsh_on_gram_operators():
     X = sphere(1100, 6)
     A = mh.gradient_kernel("relu")(X)

@@ -9,7 +9,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import _core
 from ._arrays import (
@@ -29,7 +29,7 @@ from .answer import warn_of
 from .certificates import factorisation as certificate
 from .operators.disk import Journal, as_file
 from .operators.feature_matrix import FeatureGram
-from .operators.foreign import as_operator, columns
+from .operators.foreign import as_operator, columns, product_error
 from .operators.kernel_matrix import Gram
 from .result import EigenResult
 from .solvers import (
@@ -41,11 +41,7 @@ from .solvers import (
     room,
     shift_invert,
 )
-from .solvers.outcome import Task, ended, in_time, unknown
-
-if TYPE_CHECKING:
-    pass
-
+from .solvers.outcome import EPS, Task, ended, in_time, replace, unknown
 
 EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned")
 EIGSH_CERTIFICATES = ("auto", "rigorous", "none")
@@ -111,7 +107,8 @@ def eigsh(
     EigenResult
         ``values``, ``vectors``, ``residuals`` hold the k pairs, ``value`` the extreme one. Copies of a
         multiple eigenvalue that a block cannot see are looked for by a second run on the rest. K is taken as
-        its entries are: near points, which :func:`min_eig` sets apart, leave 'rounding-limited' here.
+        its entries are: near points, which :func:`min_eig` sets apart, leave 'rounding-limited' here. How exact
+        products of an operator of one's own are is measured by two more: ``floor`` takes in what float32 loses.
 
     Raises
     ------
@@ -204,7 +201,11 @@ def eigsh(
         )
     with Reporter(progress, callback, 1.0, seconds, start) as report:
         task = Task(tol, count, seed, limit + nbytes, report, start, apart=nbytes, path=place)
+        inexact, made = 0.0, 0
         try:
+            if array is None and not isinstance(K, (Gram, FeatureGram)):
+                inexact, made = _inexact(op, n, count), 2
+            entry = inexact / (2.0 * math.sqrt(n))  # of each, as ``rounding_of`` takes it
             if method == "dense":
                 A = array
                 if isinstance(K, Gram) and A is None:
@@ -212,7 +213,7 @@ def eigsh(
                 elif A is None:
                     A = columns(op, n, count)
                 result = dense.result_of_all(
-                    A, k, largest, task, 0.0, -math.inf, "none", "dense", nbytes
+                    A, k, largest, task, entry, -math.inf, "none", "dense", nbytes
                 )
             elif method == "shift-invert":
                 result = shift_invert.operator_route(K, array, exact, k, task, block, nbytes)
@@ -227,10 +228,11 @@ def eigsh(
                     wanted: int,
                     task: Task,
                     journal: Journal | None = None,
+                    earlier: int = 0,
                 ) -> EigenResult:
                     return iterative.solve(
-                        op, exact, n, wanted, largest, task, block, dtype, nbytes, name,
-                        error=error, inverse=inverse, journal=journal,
+                        op, exact, n, wanted, largest, task, block, dtype, nbytes, name, entry_error=entry,
+                        error=error, earlier=earlier, inverse=inverse, journal=journal,
                     )  # fmt: skip
 
                 def again(V: Array, size: float, wanted: int, task: Task) -> EigenResult:
@@ -240,7 +242,7 @@ def eigsh(
                 journal = K.journal if isinstance(K, Gram) and inverse is None else None
                 if journal is not None:
                     task.files.append(journal.path)
-                first = on(op, exact, k, task, journal)
+                first = on(op, exact, k, task, journal, made)
                 result = copies.complete(first, again, exact, largest, task)
                 if journal is not None:
                     journal.end(result)
@@ -248,9 +250,18 @@ def eigsh(
                 result = certificate.certified_operator(result, K, array, task, certify, nbytes)
         except KeyboardInterrupt:  # between pieces of work
             result = ended(task) or unknown(n, None, None, task, method)
+    if inexact > 0.0 and not result.resolved:
+        why = f"products with K are exact to {inexact:.0e} only"
+        result = replace(result, message="; ".join(filter(None, (result.message, why))))
     result = in_time(result, planned=False, files=task.files)
     warn_of(result)
     return result
+
+
+def _inexact(op: _core.Operator, n: int, threads: int) -> float:
+    """An error of products of one's own, where it is beyond the rounding of doubles, as in float32."""
+    noise, _, size = product_error(op, n, threads)
+    return noise if noise > 1e3 * EPS * size else 0.0
 
 
 def _file_of(path: Any, K: Any, method: str, certify: str) -> str:

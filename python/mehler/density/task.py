@@ -11,6 +11,7 @@ from .. import _core
 from .._arrays import Array
 from .._progress import Reporter
 from ..operators.feature_matrix import FeatureGram
+from ..operators.foreign import product_error
 from ..operators.kernel_matrix import Gram
 from ..operators.packed import SINGLE
 from ..operators.points import core_diagonal, relative_error
@@ -67,26 +68,14 @@ class Task:
         """
         if self.array is not None or isinstance(self.K, (Gram, FeatureGram)):
             return 0
-        g = np.random.default_rng(0)
-        V = g.standard_normal((self.n, 2)) / math.sqrt(self.n)
-        KV = self.op.multiply(np.asfortranarray(V), self.threads)
-        size = float(np.linalg.norm(KV[:, 0]))
-        if not 0.0 < size < math.inf:
+        self.noise, odd, size = product_error(self.op, self.n, self.threads)
+        if size == 0.0:
             return 2  # zero, or NaN, which the probes refuse
-        c = KV[:, 0] / size  # leans to the largest eigenvalues
-        W = np.column_stack([c, V.sum(axis=1) + c])
-        KW = self.op.multiply(np.asfortranarray(W), self.threads)
-        self.noise = 2.0 * float(np.linalg.norm(KV.sum(axis=1) + KW[:, 0] - KW[:, 1]))
-        for x, Kx, y, Ky in (
-            (V[:, 0], KV[:, 0], V[:, 1], KV[:, 1]),
-            (c, KW[:, 0], V[:, 1], KV[:, 1]),
-        ):
-            odd, most = abs(float(x @ Ky - y @ Kx)), float(np.linalg.norm(KW[:, 0]))
-            if odd > 1e-5 * most + self.noise:
-                raise ValueError(
-                    "K must be symmetric; for two vectors x and y, x . K y and y . K x differ by "
-                    f"{odd:.2e}, with |K y| = {most:.2e}. Pass (K + K.T) / 2."
-                )
+        if odd > 1e-5 * size + self.noise:
+            raise ValueError(
+                "K must be symmetric; for two vectors x and y, x . K y and y . K x differ by "
+                f"{odd:.2e}, with |K y| = {size:.2e}. Pass (K + K.T) / 2."
+            )
         return 4
 
     def floor(self, size: float) -> float:

@@ -107,6 +107,30 @@ def check_size(size: float, name: str = "K") -> None:
         )
 
 
+def product_error(op: _core.Operator, n: int, threads: int) -> tuple[float, float, float]:
+    """How exact products of one's own are, from four vectors in two blocks: those of a sum less their sum.
+
+    Returns
+    -------
+    tuple of float
+        (noise, odd, size): an error of a product with a vector of norm one; by how much x . K y and y . K x differ at
+        most; |K y| of one of them. All zero where products are zero, infinite or NaN.
+    """
+    g = np.random.default_rng(0)
+    V = g.standard_normal((n, 2)) / math.sqrt(n)
+    KV = op.multiply(np.asfortranarray(V), threads)
+    size = float(np.linalg.norm(KV[:, 0]))
+    if not 0.0 < size < math.inf:
+        return 0.0, 0.0, 0.0
+    c = KV[:, 0] / size  # leans to the largest eigenvalues
+    W = np.column_stack([c, V.sum(axis=1) + c])
+    KW = op.multiply(np.asfortranarray(W), threads)
+    noise = 2.0 * float(np.linalg.norm(KV.sum(axis=1) + KW[:, 0] - KW[:, 1]))
+    pairs = ((V[:, 0], KV[:, 0]), (c, KW[:, 0]))
+    odd = max(abs(float(x @ KV[:, 1] - V[:, 1] @ Kx)) for x, Kx in pairs)
+    return noise, odd, float(np.linalg.norm(KW[:, 0]))
+
+
 def columns(op: _core.Operator, n: int, threads: int) -> Array:
     """The matrix of an operator, by its products with unit vectors."""
     out = np.empty((n, n))
