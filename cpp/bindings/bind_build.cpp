@@ -25,6 +25,7 @@ void bind_build(py::module_& m) {
         return d;
     });
     m.def("default_threads", &default_threads);
+    m.def("release_threads", &release_threads, py::call_guard<py::gil_scoped_release>());
 }
 
 } // namespace mehler

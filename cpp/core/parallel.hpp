@@ -29,6 +29,14 @@ inline bool forked() {
 #endif
 }
 
+// Ends the threads that wait for the next loop of this thread, which makes new ones. They spin for
+// some milliseconds before they sleep: the best there is between two loops of one process, and in
+// the way of other processes on the same processors, for whose answer this one waits.
+inline void release_threads() {
+    if (!forked()) // they did not come along
+        omp_pause_resource_all(omp_pause_soft);
+}
+
 // work(i) for i in [0, count), handed out one by one. Throws Interrupted once the monitor stops.
 template <class Work>
 void parallel_for(Index count, int threads, Monitor& monitor, const Work& work) {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._arrays import as_points, choice, integer
+from .._arrays import as_points, choice, flag, integer
 from .._progress import Reporter
 from ..data.points import normalize as to_unit_norm
 from ..kernels import Kernel
@@ -25,8 +25,8 @@ class Dask:
     """Workers of a Dask cluster that hold the tiles of a kernel matrix: a value of ``storage=`` in :func:`gram` and :func:`min_eig`.
 
     Each worker fills and multiplies the tiles that it holds by the compiled core, with its own threads; V goes to each of them
-    once a product, and their sums come back. Products do not depend on how many workers there are, to the bit. What a lost
-    worker held is filled again on others. Nothing goes by files, and nothing but the scheduler has to be reached from here.
+    once a product, and their sums come back: straight, or by the scheduler where a worker cannot be reached from here. Products do
+    not depend on how many workers there are, to the bit. What a lost worker held is filled again on others. Nothing goes by files.
 
     Parameters
     ----------
@@ -35,6 +35,10 @@ class Dask:
         worker processes on this machine, made when first needed, and closed with this object.
     workers
         Addresses of the workers to use; None: all.
+    direct
+        Whether products go straight from here to the workers, each by a connection of its own: one round trip less, and no
+        vector passes the scheduler. False: everything goes by the scheduler, as it does by itself where a worker cannot be
+        reached from here, or the cluster does not speak plain TCP (TLS, UCX).
     n_workers, threads_per_worker, memory_limit
         Of the cluster that is made without a client, as ``distributed.LocalCluster`` takes them.
 
@@ -51,6 +55,7 @@ class Dask:
         client: Any = None,
         workers: Sequence[str] | None = None,
         *,
+        direct: bool = True,
         n_workers: int | None = None,
         threads_per_worker: int | None = None,
         memory_limit: Any = "auto",
@@ -77,6 +82,7 @@ class Dask:
             if not workers:
                 raise ValueError("workers must name at least one worker, or be None for all.")
         self._given, self.workers = client, workers
+        self.direct = flag("direct", direct)
         self._made: Any = None
         self._closed = False
         self._options = {
@@ -236,7 +242,7 @@ class Dask:
         DaskGram
         """
         try:
-            return DaskGram(self.client, self.workers, X, points, kernel, dtype, threads, normalize)
+            return self._gram(X, points, kernel, dtype, threads, normalize)
         except SchedulerLost as error:  # of a work that goes on from what it knows
             report = Reporter.current()
             if report is None:
@@ -275,8 +281,19 @@ class Dask:
             points = core_points(X, kernel, threads)
         with Reporter(progress, callback) as report:
             try:
-                return DaskGram(
-                    self.client, self.workers, X, points, kernel, dtype, threads, normalize
-                )
+                return self._gram(X, points, kernel, dtype, threads, normalize)
             except (KeyboardInterrupt, _core.Interrupted):
                 raise KeyboardInterrupt(report.why) from None
+
+    def _gram(
+        self,
+        X: Any,
+        points: _core.Points | None,
+        kernel: Kernel,
+        dtype: str,
+        threads: int | None,
+        normalize: bool,
+    ) -> DaskGram:
+        return DaskGram(
+            self.client, self.workers, X, points, kernel, dtype, threads, normalize, self.direct
+        )

@@ -36,6 +36,8 @@ class DaskGram(Gram):
         As :class:`Gram` takes them; threads of this process, workers have their own.
     normalize
         Whether rows of a dask array are to be divided by their norms.
+    direct
+        As :class:`Dask` takes it.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class DaskGram(Gram):
         dtype: str,
         threads: int | None,
         normalize: bool = False,
+        direct: bool = True,
     ) -> None:
         n, d = (int(size) for size in X.shape)
         self.kernel, self.storage, self.threads, self.path = kernel, "dask", threads, None
@@ -83,7 +86,7 @@ class DaskGram(Gram):
             normalize=normalize,
             layers=layers,
         )
-        self._tiles = tiles = Tiles(client, workers, setup, blocks, d)
+        self._tiles = tiles = Tiles(client, workers, setup, blocks, d, direct)
         self.pairs = tiles.pairs()
         self.op = _core.CallableOperator(lambda V: _product(tiles, V, False), n)
         self._exact = (

@@ -1,7 +1,8 @@
 """Rounds: one question to many workers at once, and what may happen while their answers are awaited.
 
 A round goes by ``Client.run``, so that nothing but the way to the scheduler is needed. It waits in a thread of its own, and
-the caller looks around ten times a second: for Ctrl-C, for the time limit, for workers that are gone, for the scheduler.
+the caller looks around ten times a second (``Watch``): for Ctrl-C, for the time limit, for workers that are gone, for the
+scheduler. Products have a shorter way where there is one (``direct``).
 """
 
 from __future__ import annotations
@@ -22,6 +23,93 @@ GONE = 2.0  # seconds that a lost worker or scheduler is given to answer all the
 
 class SchedulerLost(ConnectionError):
     """The client has no scheduler any more."""
+
+
+class Watch:
+    """Looks around while answers are awaited.
+
+    Parameters
+    ----------
+    client
+        The client.
+    gone
+        Says which of the workers are known to be lost.
+    """
+
+    def __init__(self, client: Any, gone: Callable[[], Collection[str]] = tuple) -> None:
+        self.client, self.gone = client, gone
+        self.begun = time.monotonic()
+        self.dead: float | None = None
+
+    def over(self, workers: Collection[str]) -> bool:
+        """Called ten times a second: whether one of those who have not answered is lost, and has had time to do so all the same.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            The reporter of the work says stop.
+        """
+        now = time.monotonic()
+        if now - self.begun > 5 * LOOK:
+            look(self.client)
+        if self.client.status == "running" and not any(w in workers for w in self.gone()):
+            self.dead = None
+        elif self.dead is None:
+            self.dead = now
+        return self.dead is not None and now - self.dead > GONE
+
+    def silent(self, workers: Sequence[str]) -> dict[str, tuple[str, Any]]:
+        """What to make of those that have not answered: what others have to say is asked for again."""
+        check(self.client)
+        absent = self.gone()
+        return {w: ("lost" if w in absent else "late", "no answer") for w in workers}
+
+
+class Round:
+    """One question to many workers, under way.
+
+    Parameters
+    ----------
+    client, function, args, workers
+        The client; what ``Client.run`` takes.
+    """
+
+    def __init__(
+        self, client: Any, function: Callable[..., Any], *args: Any, workers: Sequence[str]
+    ) -> None:
+        check(client)
+        self.client, self.workers = client, list(workers)
+        self.found: dict[str, Any] = {}
+        self.failure: BaseException | None = None
+        self.done = threading.Event()
+
+        def run() -> None:
+            try:
+                self.found = client.run(function, *args, workers=self.workers, on_error="return")
+            except BaseException as error:  # of the scheduler, or of the client
+                self.failure = error
+            finally:
+                self.done.set()
+
+        threading.Thread(target=run, name="mehler-round", daemon=True).start()
+
+    def answers(self, watch: Watch) -> dict[str, tuple[str, Any]]:
+        """What :func:`ask` returns."""
+        while not self.done.wait(LOOK):
+            if watch.over(self.workers):
+                return watch.silent(self.workers)
+        if self.client.status != "running":
+            raise lost(self.client)
+        if self.failure is not None:
+            if isinstance(self.failure, OSError):
+                raise lost(self.client) from self.failure
+            raise self.failure
+        out: dict[str, tuple[str, Any]] = {}
+        for name in self.workers:
+            found = self.found.get(name, "no answer")
+            good = isinstance(found, tuple) and len(found) == 2 and isinstance(found[0], str)
+            out[name] = found if good else ("lost", found)
+        return out
 
 
 def ask(
@@ -47,45 +135,7 @@ def ask(
     KeyboardInterrupt
         Also when the reporter of the work says stop.
     """
-    check(client)
-    answers: dict[str, Any] = {}
-    failure: list[BaseException] = []
-    done = threading.Event()
-
-    def run() -> None:
-        try:
-            answers.update(client.run(function, *args, workers=list(workers), on_error="return"))
-        except BaseException as error:  # of the scheduler, or of the client
-            failure.append(error)
-        finally:
-            done.set()
-
-    threading.Thread(target=run, name="mehler-round", daemon=True).start()
-    begun = time.monotonic()
-    dead: float | None = None
-    while not done.wait(LOOK):
-        if time.monotonic() - begun > 5 * LOOK:
-            look(client)
-        if client.status != "running" or gone():
-            dead = time.monotonic() if dead is None else dead
-            if time.monotonic() - dead > GONE:  # what others have to say is asked for again
-                check(client)
-                absent = gone()
-                return {w: ("lost" if w in absent else "late", "no answer") for w in workers}
-        else:
-            dead = None
-    if client.status != "running":
-        raise lost(client)
-    if failure:
-        if isinstance(failure[0], OSError):
-            raise lost(client) from failure[0]
-        raise failure[0]
-    out: dict[str, tuple[str, Any]] = {}
-    for name in workers:
-        found = answers.get(name, "no answer")
-        good = isinstance(found, tuple) and len(found) == 2 and isinstance(found[0], str)
-        out[name] = found if good else ("lost", found)
-    return out
+    return Round(client, function, *args, workers=workers).answers(Watch(client, gone))
 
 
 def tell(

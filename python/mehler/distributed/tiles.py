@@ -16,8 +16,9 @@ import numpy as np
 from .. import _core
 from .._arrays import Array
 from .._progress import Reporter
-from . import rounds, worker
+from . import direct, rounds, worker
 from .blocks import Blocks
+from .direct import Lines
 from .placement import ProductCost, fitting, leaf_sizes, placed, product_cost
 from .worker import Setup, joined
 
@@ -35,6 +36,8 @@ class Traffic:
         With blocks of vectors.
     messages
         Questions to workers, and answers.
+    passed_on
+        Those of them that the scheduler passed on, where a worker could not be reached from here.
     bytes_out, bytes_in
         Vectors to the workers, and sums from them.
     replaced
@@ -43,6 +46,7 @@ class Traffic:
 
     products: int = 0
     messages: int = 0
+    passed_on: int = 0
     bytes_out: int = 0
     bytes_in: int = 0
     replaced: int = 0
@@ -63,13 +67,22 @@ class Tiles:
         Rows of X, for whoever needs them.
     d
         Dimension.
+    straight
+        Whether products go straight to the workers that can be reached from here.
     """
 
     def __init__(
-        self, client: Any, workers: Sequence[str] | None, setup: Setup, blocks: Blocks, d: int
+        self,
+        client: Any,
+        workers: Sequence[str] | None,
+        setup: Setup,
+        blocks: Blocks,
+        d: int,
+        straight: bool = True,
     ) -> None:
         self.client, self.chosen, self.blocks, self.d = client, workers, blocks, d
         self.setup = replace(setup, token=uuid.uuid4().hex)
+        self.lines, self.straight = Lines(client, self.setup.token), straight
         self.held: dict[str, list[int]] = {}
         self.futures: dict[str, Any] = {}
         self.traffic, self.closed = Traffic(), False
@@ -100,11 +113,11 @@ class Tiles:
 
     def product(self, V: Array, exact: bool = False) -> Array:
         """K V, by the workers; where some are lost, again once their tiles are back."""
-        V = np.asfortranarray(V)
+        V = np.asfortranarray(V, dtype=np.float64)
         while True:
             self._restore()
             try:
-                answers = self._ask(worker.multiply, V, exact)
+                answers, passed_on = self._parts(V, exact)
             except KeyboardInterrupt:
                 self._cancel()
                 raise
@@ -115,12 +128,29 @@ class Tiles:
             self.traffic,
             products=self.traffic.products + 1,
             messages=self.traffic.messages + 2 * len(answers),
+            passed_on=self.traffic.passed_on + 2 * passed_on,
             bytes_out=self.traffic.bytes_out + V.nbytes * len(answers),
             bytes_in=self.traffic.bytes_in + sum(Y.nbytes for _, _, Y in sums),
         )
         ((first, many, Y),) = joined([(i, s, np.array(Y, order="F")) for i, s, Y in sums])
         assert (first, many) == (0, self.count)
         return Y
+
+    def _parts(self, V: Array, exact: bool) -> tuple[dict[str, tuple[str, Any]], int]:
+        """What each worker says of its part of a product, and how many of them the scheduler has asked."""
+        rounds.check(self.client)
+        watch = rounds.Watch(self.client, self._gone)
+        question = self.client, worker.multiply, self.setup.token, V, exact
+        with self.lines.taken(self.held) as lines:
+            others = [w for w in self.held if w not in lines]
+            passed = rounds.Round(*question, workers=others) if others else None
+            answers = direct.ask(lines, V, exact, watch)
+            silent = [w for w in lines if w not in answers]
+        if passed is not None:
+            answers |= passed.answers(watch)
+        if silent:  # who is lost, and who cannot be reached from here any more?
+            answers |= rounds.ask(*question, workers=silent, gone=self._gone)
+        return answers, len(others) + len(silent)
 
     def squares(self) -> float:
         """sum K_ij^2, in the order of the leaves."""
@@ -138,6 +168,7 @@ class Tiles:
         """Free the tiles; a worker that does not answer frees them as soon as it can."""
         held, self.held, self.futures = list(self.held), {}, {}
         self.closed = True
+        self.lines.close()
         rounds.tell(self.client, worker.drop, self.setup.token, workers=held, patience=rounds.GONE)
 
     # -- workers --------------------------------------------------------------------------------------
@@ -168,6 +199,7 @@ class Tiles:
     def _forget(self, w: str) -> None:
         self.held.pop(w, None)
         self.futures.pop(w, None)
+        self.lines.forget(w)
         self.traffic = replace(self.traffic, replaced=self.traffic.replaced + 1)
 
     def _restore(self) -> None:
@@ -232,9 +264,11 @@ class Tiles:
             workers=list(asked),
             gone=self._gone,
         )
-        for w, (state, _) in answers.items():
+        for w, (state, port) in answers.items():
             if state == "ok":
                 self.held[w] = sorted({*self.held.get(w, []), *asked[w]})
+                if self.straight:
+                    self.lines.offer(w, port)
             elif state == "lost":
                 self._forget(w)
         self._await(list(asked))

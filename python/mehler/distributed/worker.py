@@ -1,7 +1,8 @@
 """What runs on a worker: the leaves that it holds, filled and multiplied by the core with the worker's own threads.
 
-Functions here are called by ``Client.run``, on the worker's event loop, which they never keep: the core works in a thread of
-the share. A share is a Dask actor, so that it goes when the client's future of it goes, or the client itself.
+The core works in a thread of the share. Products come in by its door; functions here are called by ``Client.run``, on the
+worker's event loop, which they never keep. A share is a Dask actor, so that it goes when the client's future of it goes, or the
+client itself.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from ..kernels import Kernel
 from ..kernels.norms import norm_kernel
 from ..kernels.profile import ProfileTable
 from ..operators.layered import LayeredPoints
+from .door import Door
 from .placement import BATCH, LEAF, Node, nodes_of
+from .wire import host_of
 
 Sums = list[tuple[int, int, Array]]  # first leaf, number of leaves, (n, b)
 
@@ -102,6 +105,7 @@ class Share:
         self.filling = Filling(0)
         self.cancelled = False
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="mehler")
+        self.door = _door(self, worker.address)
         SHARES[setup.token, worker.address] = self
 
     def fill(self, leaves: Sequence[int], filling: Filling) -> None:
@@ -129,6 +133,14 @@ class Share:
             found += [(i, s, Y) for (i, s), Y in zip(batch, sums, strict=True)]
             found = joined(found)
         return found
+
+    def product(self, V: Array, exact: bool, beside: bool) -> Sums:
+        """``multiply`` for a client that waits, on this machine or elsewhere."""
+        try:
+            return self.multiply(V, exact)
+        finally:
+            if beside and self.threads > 1:  # ours would spin in the way of the client's
+                _core.release_threads()
 
     def squares(self) -> dict[int, float]:
         """sum K_ij^2 of each leaf."""
@@ -176,7 +188,43 @@ def joined(sums: Sums) -> Sums:
     return [(i, s, Y) for (i, s), Y in sorted(held.items())]
 
 
-# -- called from the client --------------------------------------------------------------------------
+# -- asked straight by the client ---------------------------------------------------------------------
+
+
+def _door(share: Share, address: str) -> Door | None:
+    """Where products come in; none where the cluster does not speak plain TCP, or does not listen where it is reached."""
+    host = host_of(address)
+    if host is None:
+        return None
+    held = weakref.ref(share)
+
+    def ask(V: Array, exact: bool, beside: bool) -> tuple[str, Any]:
+        share = held()
+        if share is None:
+            return "lost", "its tiles are freed"
+        share.resume()
+        work = share.pool.submit(share.product, V, exact, beside)
+        del share
+        try:
+            return "ok", work.result()
+        except Exception as error:
+            return _failed(error)
+
+    try:
+        door = Door(host, share.setup.token, share.setup.n, ask)
+    except OSError:
+        return None
+    weakref.finalize(share, door.close)
+    return door
+
+
+def _failed(error: Exception) -> tuple[str, str]:
+    if isinstance(error, _core.Interrupted):
+        return "late", "cancelled"  # by a round before this one, if somebody waits for it
+    return "error", f"{type(error).__name__}: {error}"
+
+
+# -- asked by the scheduler --------------------------------------------------------------------------
 
 
 async def of_share(
@@ -191,20 +239,19 @@ async def of_share(
             loop = asyncio.get_running_loop()
             return "ok", await loop.run_in_executor(share.pool, action, share)
         return "ok", action(share)
-    except _core.Interrupted:  # told to stop: by a round before this one, if somebody waits for it
-        return "late", "cancelled"
     except Exception as error:
-        return "error", f"{type(error).__name__}: {error}"
+        return _failed(error)
 
 
 async def begin(token: str, todo: dict[str, list[int]], dask_worker: Any = None) -> tuple[str, Any]:
-    """Begins to fill leaves; ``progress`` says how far it is."""
+    """Begins to fill leaves, ``progress`` says how far it is; the port of the share's door, or None."""
 
-    def action(share: Share) -> None:
+    def action(share: Share) -> int | None:
         leaves = todo[dask_worker.address]
         share.resume()
         share.filling = Filling(len(leaves))
         share.pool.submit(share.fill, leaves, share.filling)
+        return share.door.port if share.door is not None else None
 
     return await of_share(token, dask_worker, action, False)
 
@@ -249,6 +296,8 @@ async def drop(token: str, dask_worker: Any = None) -> tuple[str, Any]:
     """Frees the leaves."""
 
     def action(share: Share) -> None:
+        if share.door is not None:
+            share.door.close()
         share.leaves.clear()
         share.exact.clear()
 
