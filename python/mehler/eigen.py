@@ -11,17 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ._arrays import (
-    choice,
     duration,
     seed_from,
 )
 from ._progress import Reporter, State
-from ._words import meant
 from .activations import Activation
 from .answer import answered, warn_of
 from .kernels import Kernel
-from .operators.gram import dask_of
-from .question import kernel_of, posed
+from .question import elsewhere, kernel_of, posed
 from .result import EigenResult
 from .solvers import (
     factored,
@@ -31,12 +28,6 @@ from .solvers.outcome import in_time
 if TYPE_CHECKING:
     from .distributed import Dask
 
-
-STORAGES = ("auto",)  # by name
-OF_GRAM = dict.fromkeys(
-    ("dense", "packed", "matrix-free", "disk"),
-    "of gram, whose operator eigsh takes; min_eig stores K as max_memory and path= allow",
-)
 Callback = Callable[[State], Any]
 
 
@@ -194,7 +185,7 @@ def min_eig(
     9.382e-16  resolved  extended
     """
     start = time.perf_counter()
-    workers = elsewhere(storage, precision, method)
+    workers = elsewhere(storage, precision, method, path)
     if workers is not None and (width is not None or weights is not None):
         raise ValueError(
             "storage=mehler.Dask(...) holds kernel matrices of infinite width; leave out width and weights, or storage."
@@ -245,23 +236,3 @@ def min_eig(
     result = answered(asked, X, method, normalize, seed, report, workers=workers)
     warn_of(result)
     return result
-
-
-def elsewhere(storage: Any, precision: str, method: str) -> Dask | None:
-    """The workers of ``storage``, where it is no name; refuses what they cannot do."""
-    if isinstance(storage, str):
-        choice("storage", storage, STORAGES, OF_GRAM)
-        return None
-    workers = dask_of(storage)
-    where = "with storage=mehler.Dask(...), whose workers multiply"
-    if method not in ("auto", "lanczos", "preconditioned"):
-        raise ValueError(
-            f"method must be 'auto', 'lanczos' or 'preconditioned' {where}; got {method!r}."
-            + meant(method, ("lanczos", "preconditioned"))
-        )
-    if precision not in ("auto", "single", "double"):
-        raise ValueError(
-            f"precision must be 'auto', 'single' or 'double' {where}; got {precision!r}."
-            + meant(precision, ("single", "double"))
-        )
-    return workers

@@ -8,22 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import _core
 from ._arrays import Array, as_points, choice, flag, memory_limit, thread_count, tolerance
+from ._words import meant
 from .activations import Activation
 from .kernels import Kernel, gradient_kernel, nngp, ntk
 from .operators.disk import as_file
+from .operators.gram import dask_of
 from .planning.problem import Problem, problem_of
 from .solvers import ladder
+
+if TYPE_CHECKING:
+    from .distributed import Dask
 
 METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned", "sparse-inverse")
 IN_FILES = ("auto", "lanczos", "preconditioned", "shift-invert")  # that path= serves
 PRECISIONS = ("auto", "single", "double", *ladder.BEYOND)
 CERTIFICATES = ("auto", "rigorous", "preconditioned", "theory", "none")
+STORAGES = ("auto",)  # by name
+OF_GRAM = dict.fromkeys(
+    ("dense", "packed", "matrix-free", "disk"),
+    "of gram, whose operator eigsh takes; min_eig stores K as max_memory and path= allow",
+)
 KERNELS = {"gradient": gradient_kernel, "nngp": nngp, "ntk": ntk}
 
 
@@ -128,6 +138,30 @@ def posed(
     return Question(
         ker, A, scale, tol, precision, certify, count, limit - copied, copied, given, path
     )
+
+
+def elsewhere(storage: Any, precision: str, method: str, path: Any) -> Dask | None:
+    """The workers of ``storage``, where it is no name; refuses what they cannot do."""
+    if isinstance(storage, str):
+        choice("storage", storage, STORAGES, OF_GRAM)
+        return None
+    workers = dask_of(storage)
+    where = "with storage=mehler.Dask(...), whose workers multiply"
+    if method not in ("auto", "lanczos", "preconditioned"):
+        raise ValueError(
+            f"method must be 'auto', 'lanczos' or 'preconditioned' {where}; got {method!r}."
+            + meant(method, ("lanczos", "preconditioned"))
+        )
+    if precision not in ("auto", "single", "double"):
+        raise ValueError(
+            f"precision must be 'auto', 'single' or 'double' {where}; got {precision!r}."
+            + meant(precision, ("single", "double"))
+        )
+    if path is not None:
+        raise ValueError(
+            "path= holds the tiles of this process, and storage=mehler.Dask(...) those of workers; leave out one of them."
+        )
+    return workers
 
 
 def file_of(path: Any, method: str, precision: str) -> str | None:

@@ -17,8 +17,9 @@ from ..operators.gram import DTYPES, core_points
 from .blocks import check, is_dask
 from .model import Model
 from .operator import DaskGram
-from .placement import Room, placed, product_cost
-from .rounds import SchedulerLost, rooms_of
+from .placement import Room, leaf_sizes, placed, product_cost
+from .rounds import SchedulerLost, no_workers, rooms_of
+from .rounds import check as check_client
 
 
 class Dask:
@@ -206,7 +207,7 @@ class Dask:
         MemoryError
             None fits; says what would.
         """
-        rooms = list(rooms_of(self.client, self.workers).values())
+        rooms = list(self._rooms().values())
         fit, refused = [], None
         for dtype in ladder:
             try:
@@ -218,6 +219,67 @@ class Dask:
             assert refused is not None
             raise refused
         return fit
+
+    def foreseen(
+        self, n: int, d: int, ladder: Sequence[str], b: int
+    ) -> dict[str, tuple[Model, dict[str, int]]]:
+        """What would be where, before anything is placed: of each format that fits, its model and the bytes of tiles on each worker.
+
+        Parameters
+        ----------
+        n, d, ladder
+            As :meth:`fitting` takes them.
+        b
+            Vectors in a product.
+
+        Returns
+        -------
+        dict
+            At least one format.
+
+        Raises
+        ------
+        MemoryError, ValueError
+            None fits; there are no workers.
+        """
+        rooms = self._rooms()
+        found = {}
+        for dtype in self.fitting(n, d, ladder):
+            ranges = placed(n, d, dtype, list(rooms.values()))
+            size = leaf_sizes(n, dtype)
+            held = {w: sum(size[i] for i in r) for w, r in zip(rooms, ranges, strict=True) if r}
+            threads = max(rooms[w].threads for w in held)
+            found[dtype] = Model(n, d, dtype, b, threads, product_cost(n, b, dtype, ranges)), held
+        return found
+
+    def asked(self, function: Callable[..., Any], workers: Sequence[str]) -> dict[str, Any]:
+        """What a function says on each of the workers.
+
+        Parameters
+        ----------
+        function, workers
+            As ``Client.run`` takes them.
+
+        Returns
+        -------
+        dict
+            By worker.
+
+        Raises
+        ------
+        ConnectionError
+            The scheduler is gone.
+        """
+        check_client(self.client)
+        answers: dict[str, Any] = self.client.run(function, workers=list(workers))
+        return answers
+
+    def _rooms(self) -> dict[str, Room]:
+        """Workers there are, and what they have room for."""
+        rooms = rooms_of(self.client, self.workers)
+        if not rooms:
+            raise ValueError(no_workers(self.workers))
+        return rooms
 
     def place(
         self,

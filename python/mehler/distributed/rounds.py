@@ -197,3 +197,9 @@ def lost(client: Any) -> SchedulerLost:
         f"the Dask scheduler{f' at {address}' if address else ''} went away, and the tiles on its workers with it; start a cluster and call "
         "again."
     )
+
+
+def no_workers(chosen: Collection[str] | None) -> str:
+    """What to say of a cluster without workers that may be used."""
+    among = f" among {list(chosen)}" if chosen is not None else ""
+    return f"the cluster has no workers{among}; start some, and wait for them with client.wait_for_workers(n)."

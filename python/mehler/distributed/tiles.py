@@ -89,11 +89,7 @@ class Tiles:
         self.count = int(_core.leaf_count(setup.n))
         rooms = rounds.rooms_of(self.client, self.chosen)
         if not rooms:
-            raise ValueError(
-                "the cluster has no workers"
-                + (f" among {list(workers)}" if workers is not None else "")
-                + "; start some, and wait for them with client.wait_for_workers(n)."
-            )
+            raise ValueError(rounds.no_workers(workers))
         names = list(rooms)
         ranges = placed(setup.n, d, setup.dtype, [rooms[w] for w in names])
         try:

@@ -217,6 +217,38 @@ def plan_of(problem: Problem, rates: Rates, method: str = "auto") -> Plan:
         else:
             reason = f"{method} was asked for; {_expectation(problem, rows[method])}."
             note = unused_path(problem, method)
+    return _plan(problem, rows, chosen, f"{reason} {note}." if note else reason)
+
+
+def plan_from(
+    problem: Problem,
+    rates: Rates,
+    found: dict[str, Answer],
+    chosen: str | None,
+    reason: str,
+    asked_for: bool = False,
+) -> Plan:
+    """A plan of these answers, where the choice is no matter of cost.
+
+    Parameters
+    ----------
+    problem, rates
+        As for :func:`plan_of`.
+    found
+        What each method says.
+    chosen, reason
+        The method, and what is to be said beside what it takes; None, and why.
+    asked_for
+        Whether the user has named it.
+    """
+    rows = {name: _row(name, answer, problem, rates) for name, answer in found.items()}
+    if chosen is not None:
+        head = f"{chosen} was asked for;" if asked_for else f"{chosen}:"
+        reason = f"{head} {_expectation(problem, rows[chosen])}.{reason}"
+    return _plan(problem, rows, chosen, reason)
+
+
+def _plan(problem: Problem, rows: dict[str, Candidate], chosen: str | None, reason: str) -> Plan:
     seen = "probe" in problem.__dict__
     lowest = problem.probe.lowest(problem.n) * problem.size if seen else math.nan
     row = rows[chosen] if chosen is not None else None
@@ -227,7 +259,7 @@ def plan_of(problem: Problem, rates: Rates, method: str = "auto") -> Plan:
         nbytes=min(needs, default=0) if row is None else row.nbytes,
         products=0 if row is None else row.products,
         status="" if row is None else row.status,
-        reason=f"{reason} {note}." if note else reason,
+        reason=reason,
         candidates=tuple(rows.values()),
         n=problem.n,
         d=problem.d,

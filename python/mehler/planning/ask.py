@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..activations import Activation
 from ..kernels import Kernel
 from ..operators.layered import refuse
 from ..operators.points import core_points
-from ..question import posed
+from ..question import elsewhere, posed
 from ..solvers import ladder
-from . import plan_of
+from . import elsewhere as preferred
+from . import plan_of, workers
 from .plan import Plan
 from .rates import rates, reading
+
+if TYPE_CHECKING:
+    from ..distributed import Dask
 
 
 def plan(
@@ -34,6 +38,7 @@ def plan(
     tol: float = 1e-6,
     certify: str = "auto",
     method: str = "auto",
+    storage: str | Dask = "auto",
     max_memory: int | float | str | None = None,
     threads: int | None = None,
     path: Any = None,
@@ -48,6 +53,9 @@ def plan(
     ----------
     X, activation, kernel, depth, weight_var, bias_var, normalize, precision, tol, certify, method
         As in :func:`min_eig`.
+    storage
+        As in :func:`min_eig`. With a :class:`Dask` its workers are asked for their memory and measured, and nothing is
+        placed on them; what a product sends is taken to pass at 10 Gb/s.
     max_memory, threads, path
         As in :func:`min_eig`. A file that is there is read for a moment, to see how fast; nothing is written.
 
@@ -71,6 +79,7 @@ def plan(
     >>> mh.plan(X, "relu", method="lanczos").method
     'lanczos'
     """
+    where = elsewhere(storage, precision, method, path)
     asked = posed(
         X,
         activation,
@@ -94,7 +103,11 @@ def plan(
     known = rates(asked.threads)
     if asked.path is not None:
         known = dataclasses.replace(known, disk=reading(asked.path))
-    found = plan_of(asked.problem(points), known, method)
+    if where is not None:
+        problem = asked.problem(points)
+        found = workers.plan_of(problem, known, method, preferred(problem), where)
+    else:
+        found = plan_of(asked.problem(points), known, method)
     if asked.scale == 1.0:
         return found
     return dataclasses.replace(found, lowest=asked.scale * found.lowest)

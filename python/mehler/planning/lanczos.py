@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..operators.packed import SINGLE
 from ..operators.storage import storage_bytes
 from ..solvers import iterative, room
@@ -9,6 +11,9 @@ from .cost import Cost, Refusal, Work
 from .ladder import Rung, climb
 from .parts import BLOCK, Law, basis, filling, product, recomputed, single_noise, stored
 from .problem import Problem
+
+if TYPE_CHECKING:
+    from .workers import Workers
 
 NAME = "lanczos"
 
@@ -74,9 +79,11 @@ def spent(part: dict[str, Work]) -> Work:
     )
 
 
-def cost(problem: Problem) -> Cost:
-    """Up the precisions that fit, as the route goes."""
+def cost(problem: Problem, workers: Workers | None = None) -> Cost:
+    """Up the precisions that fit, here or on workers, as the route goes."""
     n = problem.n
+    if workers is not None:
+        return climb(problem, (_rung(problem, "dask", t, workers) for t in workers.dtypes))
     stages = room.stages(
         n,
         needed(problem),
@@ -90,12 +97,13 @@ def cost(problem: Problem) -> Cost:
     return climb(problem, (_rung(problem, *stage) for stage in stages))
 
 
-def _rung(problem: Problem, storage: str, dtype: str) -> Rung:
-    n = problem.n
+def _rung(problem: Problem, storage: str, dtype: str, workers: Workers | None = None) -> Rung:
+    n, elsewhere = problem.n, workers is not None
     lost = dtype in SINGLE and beyond_single(problem, dtype)
     law = GIVEN_UP if lost else ROUNDED if problem.out_of_reach else RESOLVED
     steps = law(problem)
-    taken = storage_bytes(n, storage, dtype, problem.threads) + problem.held
+    taken = problem.held
+    taken += 0 if elsewhere else storage_bytes(n, storage, dtype, problem.threads)
     free = problem.limit - taken - room.work(n, 1, BLOCK, problem.threads)
     most = room.most_basis(n, free, 1, BLOCK, dtype in SINGLE) / BLOCK
     if steps > most:  # restarts
@@ -103,8 +111,13 @@ def _rung(problem: Problem, storage: str, dtype: str) -> Rung:
     kept = min(steps, most)
     single = dtype in SINGLE and not lost
     refining, exact = (CORRECTED[dtype] * REFINING(problem), EXACT) if single else (0.0, 0.0)
-    work = spent(pieces(problem, storage, dtype, steps, refining, exact))
-    taken += 8 * n * BLOCK * (int(kept) + 3) + (recomputed(problem) if single else 0)
+    part = pieces(problem, "matrix-free" if elsewhere else storage, dtype, steps, refining, exact)
+    if workers is not None:
+        part |= workers.pieces(problem, dtype, steps + refining, exact)
+    work = spent(part)
+    taken += 8 * n * BLOCK * (int(kept) + 3) + (
+        recomputed(problem) if single and not elsewhere else 0
+    )
     return Rung(work, steps + refining + exact, taken, f"{storage} {dtype}", dtype, lost)
 
 

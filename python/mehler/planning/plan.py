@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from .._arrays import size_text
+
+if TYPE_CHECKING:
+    from ..distributed.model import Model
 
 HOUR = 3_600.0  # seconds
 
@@ -81,6 +84,9 @@ class Plan:
         NaN where no probe was needed.
     max_memory
         Bytes that the call may take.
+    model
+        With ``storage=mh.Dask(...)``: what the workers hold, and messages, bytes and flops of a product
+        (:meth:`Dask.model`); ``nbytes`` is then what this process takes. Else None.
 
     Examples
     --------
@@ -106,6 +112,7 @@ class Plan:
     dimension: float
     lowest: float
     max_memory: int
+    model: Model | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, texts and lists, ready for JSON (NaN becomes None).
@@ -116,6 +123,8 @@ class Plan:
             The fields by name; each of ``candidates`` is a dict too.
         """
         out = {f.name: plain(getattr(self, f.name)) for f in fields(self)}
+        if self.model is not None:
+            out["model"] = asdict(self.model)
         return out | {"candidates": [c.to_dict() for c in self.candidates]}
 
     def table(self) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..certificates import deflated as deflated_certificate
 from ..kernels.parity import SIMPLE
@@ -20,6 +21,9 @@ from .cost import Cost, Refusal, Work
 from .ladder import Rung, climb
 from .parts import BLOCK, Law, filling, product, recomputed, stored
 from .problem import Problem
+
+if TYPE_CHECKING:
+    from .workers import Workers
 
 NAME = "preconditioned"
 
@@ -146,23 +150,26 @@ def spent(part: dict[str, Work], choice: str) -> Work:
     return total
 
 
-def cost(problem: Problem) -> Cost:
+def cost(problem: Problem, workers: Workers | None = None) -> Cost:
     """As Lanczos, with a preconditioner in every product."""
     n = problem.n
     if n < 8:
-        return lanczos.cost(problem)
+        return lanczos.cost(problem, workers)
     choice, rank, _ = preconditioner(problem)
-    stages = room.stages(
-        n,
-        needed(problem),
-        problem.precision,
-        problem.size,
-        problem.single,
-        problem.limit,
-        problem.threads,
-        problem.disk,
-    )
-    found = climb(problem, (_rung(problem, *stage) for stage in stages))
+    if workers is None:
+        stages = room.stages(
+            n,
+            needed(problem),
+            problem.precision,
+            problem.size,
+            problem.single,
+            problem.limit,
+            problem.threads,
+            problem.disk,
+        )
+    else:
+        stages = [("dask", dtype) for dtype in workers.dtypes]
+    found = climb(problem, (_rung(problem, *stage, workers) for stage in stages))
     what = f"{rank} landmarks" if choice == "landmarks" else f"{rank} low-degree terms"
     if choice == "sparse":
         part = "landmarks" if problem.span > sparse.TREE_UP_TO else "terms"
@@ -170,7 +177,8 @@ def cost(problem: Problem) -> Cost:
     return dataclasses.replace(found, how=f"{found.how}; {what}")
 
 
-def _rung(problem: Problem, storage: str, dtype: str) -> Rung:
+def _rung(problem: Problem, storage: str, dtype: str, workers: Workers | None = None) -> Rung:
+    elsewhere = workers is not None
     n, (choice, _, extra) = problem.n, preconditioner(problem)
     law: Callable[[Problem], float] = low_degree_steps if choice == "low-degree" else LANDMARKS
     if choice == "sparse":
@@ -187,10 +195,15 @@ def _rung(problem: Problem, storage: str, dtype: str) -> Rung:
     )
     if single and choice == "sparse":
         refining = SPARSE_REFINING
-    work = spent(pieces(problem, storage, dtype, steps, refining, exact), choice)
+    part = pieces(problem, "matrix-free" if elsewhere else storage, dtype, steps, refining, exact)
+    if workers is not None:
+        part |= workers.pieces(problem, dtype, steps + refining, exact)
+    work = spent(part, choice)
     running = preconditioners.held(choice, problem.ker, n, problem.span)
-    running += 16 * n * int(_held(steps)) + (recomputed(problem) if single else 0)
-    taken = storage_bytes(n, storage, dtype, problem.threads) + problem.held
+    running += 16 * n * int(_held(steps))
+    running += recomputed(problem) if single and not elsewhere else 0
+    taken = problem.held
+    taken += 0 if elsewhere else storage_bytes(n, storage, dtype, problem.threads)
     taken += max(extra, running)  # while it is made, and while it is used
     products = steps + refining + exact
     return Rung(work, products, taken, f"{storage} {dtype}", dtype, lost, exhausted)

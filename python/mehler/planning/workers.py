@@ -1,0 +1,133 @@
+"""What a route costs where the workers of a Dask cluster hold the matrix: ``plan(..., storage=mh.Dask(client))``.
+
+    product = bytes of the busiest worker / its stream + (bytes out + bytes in) / network
+
+Workers are measured, all at once, so that those of one machine share its memory as they will. The network is not: it would take
+a transfer to measure it, so it is taken to be one of 10 Gb/s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from .._arrays import size_text
+from ..solvers import room
+from . import lanczos, parts, preconditioned
+from .cost import Cost, Rates, Refusal, Work
+from .plan import Plan
+from .problem import Problem
+from .rates import fixed, rates
+
+if TYPE_CHECKING:
+    from ..distributed import Dask
+    from ..distributed.model import Model
+
+NETWORK = 1.25e9  # bytes a second, of the machine that all vectors and sums pass: the client's
+
+
+class Workers:
+    """Workers that hold a matrix.
+
+    Parameters
+    ----------
+    models
+        Of each format that fits, in the order in which they are tried: bytes and messages, and what each worker holds.
+    speeds
+        Of each worker.
+    """
+
+    def __init__(
+        self, models: dict[str, tuple[Model, dict[str, int]]], speeds: dict[str, Rates]
+    ) -> None:
+        self.models, self.speeds = models, speeds
+
+    @property
+    def dtypes(self) -> list[str]:
+        """Formats that fit."""
+        return list(self.models)
+
+    def pieces(
+        self, problem: Problem, dtype: str, products: float, exact: float
+    ) -> dict[str, Work]:
+        """FILL and PRODUCT of a route, as seconds: the client waits for the busiest worker."""
+        model, held = self.models[dtype]
+        total = float(sum(held.values()))
+        made = parts.filling(problem, 1.0 + exact)
+        fill = max(
+            self.speeds[w].seconds(made * (size / total) + Work(fresh=float(size)))
+            for w, size in held.items()
+        )
+        read = max(size / self.speeds[w].stream for w, size in held.items())
+        sent = (model.product.bytes_out + model.product.bytes_in) / NETWORK
+        return {"FILL": Work(fixed=fill), "PRODUCT": Work(fixed=(read + sent) * products)}
+
+
+def cost(problem: Problem, method: str, workers: Workers) -> Cost | Refusal:
+    """What a method that multiplies takes on workers."""
+    if method == lanczos.NAME:
+        return lanczos.cost(problem, workers)
+    if problem.unequal:
+        return Refusal(parts.UNEQUAL)
+    return preconditioned.cost(problem, workers)
+
+
+def workers_of(problem: Problem, storage: Dask) -> Workers:
+    """The workers, what they will hold, and how fast they are.
+
+    Raises
+    ------
+    MemoryError
+        The tiles do not fit; says what would.
+    ValueError
+        There are no workers; or the entries leave the range of float32.
+    """
+    ladder = room.ladder(problem.precision, problem.size, problem.single)
+    models = storage.foreseen(problem.n, problem.d, ladder, parts.BLOCK)
+    known = fixed()
+    names = {w for _, held in models.values() for w in held}
+    speeds = {w: known for w in names} if known else storage.asked(_measured, sorted(names))
+    return Workers(models, speeds)
+
+
+def plan_of(problem: Problem, known: Rates, method: str, auto: str, storage: Dask) -> Plan:
+    """The plan of a problem whose matrix workers hold.
+
+    Parameters
+    ----------
+    problem, known
+        What is asked; rates of this machine, which does the rest.
+    method, auto
+        'auto' or the method to take; what 'auto' takes.
+    storage
+        The workers.
+    """
+    from . import plan_from
+
+    try:
+        workers = workers_of(problem, storage)
+    except MemoryError as refused:
+        found: dict[str, Cost | Refusal] = {
+            name: Refusal(str(refused)) for name in (lanczos.NAME, preconditioned.NAME)
+        }
+        plan = plan_from(problem, known, found, None, str(refused))
+        return dataclasses.replace(plan, nbytes=0)
+    found = {name: cost(problem, name, workers) for name in (lanczos.NAME, preconditioned.NAME)}
+    chosen = auto if method == "auto" else method
+    answer = found[chosen]
+    if isinstance(answer, Refusal):
+        return plan_from(problem, known, found, None, f"method={chosen!r} {answer.what}.")
+    model = workers.models[answer.dtype][0]
+    p = model.product
+    reason = (
+        f" {p.workers} worker{'s' * (p.workers > 1)} hold up to {size_text(p.entries)} of tiles each; a product is {p.messages} messages, "
+        f"{size_text(p.bytes_out)} to the workers and {size_text(p.bytes_in)} from them, taken to pass at {8 * NETWORK / 1e9:.3g} Gb/s."
+    )
+    plan = plan_from(problem, known, found, chosen, reason, asked_for=method != "auto")
+    return dataclasses.replace(plan, model=model)
+
+
+async def _measured(dask_worker: Any = None) -> Rates:
+    """How fast a worker is with its threads, measured beside its event loop."""
+    return await asyncio.to_thread(rates, int(dask_worker.state.nthreads))
