@@ -145,7 +145,7 @@ def elsewhere(storage: Any, precision: str, method: str, path: Any) -> Dask | No
     if isinstance(storage, str):
         choice("storage", storage, STORAGES, OF_GRAM)
         return None
-    workers = dask_of(storage)
+    workers = dask_of(storage, STORAGES)
     where = "with storage=mehler.Dask(...), whose workers multiply"
     if method not in ("auto", "lanczos", "preconditioned"):
         raise ValueError(

@@ -9,17 +9,20 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._arrays import as_points, choice, flag, integer
+from .._arrays import as_points, choice, flag, integer, thread_count
 from .._progress import Reporter
 from ..data.points import normalize as to_unit_norm
 from ..kernels import Kernel
 from ..operators.gram import DTYPES, core_points
+from . import rounds
+from .arguments import addresses, check_client, check_known, local_options
 from .blocks import check, is_dask
 from .model import Model
 from .operator import DaskGram
 from .placement import Room, leaf_sizes, placed, product_cost
-from .rounds import SchedulerLost, no_workers, rooms_of
-from .rounds import check as check_client
+from .rounds import SchedulerLost
+
+COUNTS = ("n_workers", "threads_per_worker")
 
 
 class Dask:
@@ -61,36 +64,17 @@ class Dask:
         threads_per_worker: int | None = None,
         memory_limit: Any = "auto",
     ) -> None:
+        options = local_options(n_workers, threads_per_worker, memory_limit)
         if client is not None:
-            for name in ("run", "submit", "scheduler_info"):
-                if not hasattr(client, name):
-                    raise TypeError(
-                        f"client must be a distributed.Client, or None for workers on this machine; got "
-                        f"{type(client).__name__}."
-                    )
-            if getattr(client, "asynchronous", False):
-                raise ValueError(
-                    "client must not be asynchronous: products wait for their sums. Make one with "
-                    "distributed.Client(address), without asynchronous=True."
-                )
-            if n_workers is not None or threads_per_worker is not None or memory_limit != "auto":
-                raise ValueError(
-                    "n_workers, threads_per_worker and memory_limit are for workers on this machine; leave them out, or "
-                    "leave the client out."
-                )
-        if workers is not None:
-            workers = [str(w) for w in workers]
-            if not workers:
-                raise ValueError("workers must name at least one worker, or be None for all.")
-        self._given, self.workers = client, workers
+            check_client(
+                client, any(options[k] is not None for k in COUNTS) or memory_limit != "auto"
+            )
+        self._given, self.workers = client, addresses(workers)
         self.direct = flag("direct", direct)
         self._made: Any = None
         self._closed = False
-        self._options = {
-            "n_workers": None if n_workers is None else integer(n_workers, "n_workers"),
-            "threads_per_worker": threads_per_worker,
-            "memory_limit": memory_limit,
-        }
+        self._options = options
+        self._known = workers is None
 
     @property
     def client(self) -> Any:
@@ -270,15 +254,21 @@ class Dask:
         ConnectionError
             The scheduler is gone.
         """
-        check_client(self.client)
-        answers: dict[str, Any] = self.client.run(function, workers=list(workers))
+        rounds.check(self.client)
+        try:
+            answers: dict[str, Any] = self.client.run(function, workers=list(workers))
+        except OSError as error:
+            raise rounds.lost(self.client) from error
         return answers
 
     def _rooms(self) -> dict[str, Room]:
         """Workers there are, and what they have room for."""
-        rooms = rooms_of(self.client, self.workers)
+        rooms = rounds.rooms_of(self.client, self.workers)
+        if not self._known:  # later, some of them may have been lost
+            check_known(self.workers, rounds.workers_of(self.client))
+            self._known = True
         if not rooms:
-            raise ValueError(no_workers(self.workers))
+            raise ValueError(rounds.no_workers(self.workers))
         return rooms
 
     def place(
@@ -333,6 +323,8 @@ class Dask:
         -------
         DaskGram
         """
+        thread_count(threads)
+        self._rooms()  # nothing is made for workers that are not there
         points = None
         if is_dask(X):
             check(X)

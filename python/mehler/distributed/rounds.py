@@ -163,9 +163,7 @@ def rooms_of(client: Any, chosen: Collection[str] | None) -> dict[str, Room]:
     """What the workers of a cluster, or the chosen ones of them, have room for beside what they hold now."""
     check(client)
     try:
-        names = list(client.scheduler_info()["workers"])
-        if chosen is not None:
-            names = [w for w in names if w in chosen]
+        names = [w for w in workers_of(client) if chosen is None or w in chosen]
         found = client.run(worker.room, workers=names, on_error="ignore") if names else {}
     except OSError as error:
         raise lost(client) from error
@@ -173,6 +171,15 @@ def rooms_of(client: Any, chosen: Collection[str] | None) -> dict[str, Room]:
         w: Room(USED * limit - used if limit else math.inf, threads)
         for w, (limit, used, threads) in sorted(found.items())
     }
+
+
+def workers_of(client: Any) -> list[str]:
+    """Addresses, as the scheduler has them now (``scheduler_info`` may say what a timer has left, without any)."""
+    check(client)
+    try:
+        return list(client.nthreads())
+    except OSError as error:
+        raise lost(client) from error
 
 
 def look(client: Any) -> None:

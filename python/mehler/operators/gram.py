@@ -125,6 +125,11 @@ def gram(
     choice("dtype", dtype, DTYPES)
     flag("normalize", normalize)
     if workers is not None:
+        if path is not None or max_memory is not None:
+            raise ValueError(
+                "max_memory= and path= are for tiles of this process; with storage=mehler.Dask(...) the memory_limit of "
+                "the workers counts. Leave them out."
+            )
         return workers.gram(X, kernel, dtype, threads, normalize, progress, callback)
     assert isinstance(storage, str)
     A = as_points(X)
@@ -169,13 +174,13 @@ def gram(
             raise KeyboardInterrupt(report.why) from None
 
 
-def dask_of(storage: Any) -> Dask:
-    """The storage that is no name: a :class:`Dask`."""
+def dask_of(storage: Any, names: tuple[str, ...] = STORAGES) -> Dask:
+    """The storage that is none of the names: a :class:`Dask`."""
     from ..distributed import Dask
 
     if not isinstance(storage, Dask):
         raise ValueError(
-            f"storage must be one of {STORAGES}, or a mehler.Dask; got {storage!r}."
+            f"storage must be one of {names}, or a mehler.Dask; got {storage!r}."
             + (" Pass mehler.Dask(client)." if hasattr(storage, "scheduler_info") else "")
         )
     return storage

@@ -205,7 +205,10 @@ class Gram:
         columns = np.asfortranarray(A.reshape(len(A), -1), dtype=np.float64)
         if columns.shape[1] == 0:
             return np.zeros(A.shape)
-        Y = self.op.multiply(columns, thread_count(self.threads))
+        try:
+            Y = self.op.multiply(columns, thread_count(self.threads))
+        except _core.Interrupted:  # Ctrl-C in a product that Python makes
+            raise KeyboardInterrupt from None
         return Y[:, 0] if A.ndim == 1 else Y
 
     def diagonal(self) -> Array:
