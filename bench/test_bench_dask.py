@@ -114,8 +114,8 @@ def test_traffic(client, say, X, b):
         (after.bytes_in - before.bytes_in) / rounds,
     )
     assert counted == (cost.messages, cost.bytes_out, cost.bytes_in)
-    # the scheduler passes on: V comes once and leaves for each worker, sums come and leave
-    model = V.nbytes + cost.bytes_out + 2 * cost.bytes_in
+    assert after.passed_on == before.passed_on  # nothing goes by the scheduler
+    model = cost.bytes_out + cost.bytes_in
     say(
         f"n=10000 b={b}: {cost.messages} messages, {cost.bytes_out} bytes out, {cost.bytes_in} in, as counted; "
         f"loopback {wire / model:.3f} times the model's {model} bytes"

@@ -44,14 +44,15 @@ class Model:
         return self.product.entries + beside(self.n, self.d, self.threads)
 
     def seconds(self, stream: float, network: float) -> tuple[float, float]:
-        """Seconds that a product spends in the memory of the workers, and in the network of the scheduler.
+        """Seconds that a product spends in the memory of the workers, and in the network of the client.
 
         Parameters
         ----------
         stream
             Bytes a second that a worker reads from its memory.
         network
-            Bytes a second, each way, of the machine that all vectors and sums pass: the scheduler's.
+            Bytes a second, each way, of the machine that all vectors and sums pass: the client's (the scheduler's, where
+            it passes them on).
 
         Returns
         -------
