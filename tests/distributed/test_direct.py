@@ -20,7 +20,8 @@ from mehler.distributed.door import Door
 from mehler.distributed.rounds import Watch
 from mehler.distributed.wire import WELCOME, answer, block, host_of, raw
 
-pytest.importorskip("distributed")
+distributed = pytest.importorskip("distributed")
+psutil = pytest.importorskip("psutil")  # comes with it
 
 N = 1500
 X = mh.generate("sphere-random", n=N, d=4, rng=0)
@@ -184,6 +185,22 @@ def test_the_same_bits_as_by_the_scheduler(client, workers, dtype):
     assert straight.traffic.messages == passed.traffic.messages
 
 
+def stop(pid: int) -> None:
+    """A process stands still, all its threads."""
+    os.kill(pid, signal.SIGSTOP)
+    if not os.path.isdir(f"/proc/{pid}"):  # threads are not told apart
+        time.sleep(0.5)
+        return
+    process = psutil.Process(pid)
+    deadline = time.monotonic() + 20.0
+    while time.monotonic() < deadline:
+        states = [psutil.Process(thread.id).status() for thread in process.threads()]
+        if all(state == psutil.STATUS_STOPPED for state in states):
+            return
+        time.sleep(0.01)
+    pytest.fail(f"process {pid} does not stop")
+
+
 def close_the_door(token, dask_worker=None):
     from mehler.distributed.worker import SHARES
 
@@ -206,7 +223,7 @@ def test_a_worker_is_killed_while_it_multiplies(client, workers):
     K = mh.gram(X, storage=mh.Dask(client, workers))
     whole = K @ V
     pid = client.run(os.getpid, workers=[workers[2]])[workers[2]]
-    os.kill(pid, signal.SIGSTOP)
+    stop(pid)
     threading.Timer(0.5, os.kill, (pid, signal.SIGKILL)).start()
     begun = time.perf_counter()
     np.testing.assert_array_equal(K @ V, whole)
@@ -218,7 +235,7 @@ def test_after_an_interruption_products_go_on(client, workers):
     K = mh.gram(X, storage=mh.Dask(client, workers[:2]))
     whole = K @ V
     pid = client.run(os.getpid, workers=[workers[0]])[workers[0]]
-    os.kill(pid, signal.SIGSTOP)
+    stop(pid)
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -280,3 +297,30 @@ def test_a_line_knows_who_is_beside(door):
     _exchange({"w": line}, Watch(Running()), time.monotonic() + 5.0)
     assert line.beside
     line.close()
+
+
+# -- other clusters -----------------------------------------------------------------------------------
+
+
+def test_workers_with_threads_of_their_own(client, workers):
+    """Whatever threads workers have, and although they end them after each product for a client beside them."""
+    whole = mh.gram(X, storage=mh.Dask(client, workers)) @ V
+    with mh.Dask(n_workers=1, threads_per_worker=3, memory_limit="1GB") as storage:
+        K = mh.gram(X, storage=storage)
+        for _ in range(3):
+            np.testing.assert_array_equal(K @ V, whole)
+        assert K.traffic.passed_on == 0
+
+
+def test_workers_within_this_process(client, workers):
+    """They have no address on a network: all goes by the scheduler."""
+    whole = mh.gram(X, storage=mh.Dask(client, workers)) @ V
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as inside,
+    ):
+        K = mh.gram(X, storage=mh.Dask(inside))
+        np.testing.assert_array_equal(K @ V, whole)
+        assert K.traffic.passed_on == K.traffic.messages == 4
