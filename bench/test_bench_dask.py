@@ -1,7 +1,7 @@
 """Two worker processes against one process with as many threads.
 
 Claims: the same eigenvalue to 1e-12, in at most 1.3 times the time; the same to the bit with a worker killed on the way;
-messages and bytes of a product as the model says, also on the loopback interface.
+messages and bytes of a product as the model says, also on the loopback interface (1.01 times them, with acknowledgements).
 """
 
 from __future__ import annotations

@@ -201,6 +201,19 @@ def stop(pid: int) -> None:
     pytest.fail(f"process {pid} does not stop")
 
 
+def has_a_door(token, dask_worker=None):
+    from mehler.distributed.worker import SHARES
+
+    return SHARES[token, dask_worker.address].door is not None
+
+
+def test_without_direct_products_no_port_is_opened(client, workers):
+    for direct in (True, False):
+        K = mh.gram(X, storage=mh.Dask(client, workers[:2], direct=direct))
+        found = client.run(has_a_door, K._tiles.setup.token, workers=workers[:2])
+        assert list(found.values()) == [direct, direct]
+
+
 def close_the_door(token, dask_worker=None):
     from mehler.distributed.worker import SHARES
 

@@ -85,8 +85,9 @@ class DaskGram(Gram):
             unit=bool(q) and not off,
             normalize=normalize,
             layers=layers,
+            direct=direct,
         )
-        self._tiles = tiles = Tiles(client, workers, setup, blocks, d, direct)
+        self._tiles = tiles = Tiles(client, workers, setup, blocks, d)
         self.pairs = tiles.pairs()
         self.op = _core.CallableOperator(lambda V: _product(tiles, V, False), n)
         self._exact = (
@@ -113,7 +114,7 @@ class DaskGram(Gram):
         Returns
         -------
         Traffic
-            ``products``, ``messages``, ``bytes_out``, ``bytes_in``, ``replaced``.
+            ``products``, ``messages``, ``passed_on`` (of them, by the scheduler), ``bytes_out``, ``bytes_in``, ``replaced``.
         """
         return self._tiles.traffic
 

@@ -67,22 +67,14 @@ class Tiles:
         Rows of X, for whoever needs them.
     d
         Dimension.
-    straight
-        Whether products go straight to the workers that can be reached from here.
     """
 
     def __init__(
-        self,
-        client: Any,
-        workers: Sequence[str] | None,
-        setup: Setup,
-        blocks: Blocks,
-        d: int,
-        straight: bool = True,
+        self, client: Any, workers: Sequence[str] | None, setup: Setup, blocks: Blocks, d: int
     ) -> None:
         self.client, self.chosen, self.blocks, self.d = client, workers, blocks, d
         self.setup = replace(setup, token=uuid.uuid4().hex)
-        self.lines, self.straight = Lines(client, self.setup.token), straight
+        self.lines = Lines(client, self.setup.token)
         self.held: dict[str, list[int]] = {}
         self.futures: dict[str, Any] = {}
         self.traffic, self.closed = Traffic(), False
@@ -263,8 +255,7 @@ class Tiles:
         for w, (state, port) in answers.items():
             if state == "ok":
                 self.held[w] = sorted({*self.held.get(w, []), *asked[w]})
-                if self.straight:
-                    self.lines.offer(w, port)
+                self.lines.offer(w, port)
             elif state == "lost":
                 self._forget(w)
         self._await(list(asked))

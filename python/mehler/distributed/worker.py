@@ -48,6 +48,8 @@ class Setup:
         Whether rows are still to be divided by their norms.
     layers
         The kernel and the range of norms, of points that bring layers; else None.
+    direct
+        Whether products come in by a door.
     """
 
     token: str
@@ -59,6 +61,7 @@ class Setup:
     unit: bool
     normalize: bool
     layers: tuple[Kernel, float, float] | None
+    direct: bool
 
     def points(self, rows: Array, threads: int) -> _core.Points:
         """Rows in the core."""
@@ -105,7 +108,7 @@ class Share:
         self.filling = Filling(0)
         self.cancelled = False
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="mehler")
-        self.door = _door(self, worker.address)
+        self.door = _door(self, worker.address) if setup.direct else None
         SHARES[setup.token, worker.address] = self
 
     def fill(self, leaves: Sequence[int], filling: Filling) -> None:
