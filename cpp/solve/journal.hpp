@@ -126,7 +126,7 @@ private:
         return zero(found) || std::memcmp(found.magic, magic, static_cast<std::size_t>(known)) == 0;
     }
     void begin(const JournalIdentity& of) {
-        if (!file_.lock(LOCK_EX)) {
+        if (!file_.lock(File::Lock::alone)) {
             give_up("another solve is using it");
             return;
         }
