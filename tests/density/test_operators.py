@@ -57,6 +57,17 @@ def test_every_storage(truth, storage, tmp_path):
     assert (density.floor > 1e-8) == (storage.get("dtype") == "float32")
 
 
+@pytest.mark.parametrize("method", ["quadrature", "dense"])
+def test_trace_of_rounded_entries(method):
+    """That of the kernel matrix, not of its entries in float32."""
+    X = sphere(300, 10)
+    K = mh.gram(X, "tanh", dtype="float32")
+    density = mh.spectrum(K, method=method, rng=0)
+    truth = float(np.sum(mh.gram(X, "tanh").diagonal()))
+    assert abs(float(np.sum(K.diagonal(), dtype=np.float64)) - truth) > 1e-9 * truth
+    assert density.trace.lower <= truth * (1 + 1e-14) and truth * (1 - 1e-14) <= density.trace.upper
+
+
 def test_random_features():
     K = mh.feature_gram(sphere(300, 5), "relu", width=1500, rng=0)
     assert held(mh.spectrum(K, **OPTIONS), np.linalg.eigvalsh(K.toarray()))

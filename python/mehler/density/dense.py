@@ -39,7 +39,7 @@ def every_one(task: Task) -> SpectralDensity:
     values: Array = np.asarray(np.linalg.eigvalsh(A), dtype=np.float64)
     floor = task.floor(float(np.max(np.abs(values))))
     error = np.full(n, floor)
-    total = float(math.fsum(np.diagonal(A)))
+    total = task.trace() if isinstance(K, Gram) else float(math.fsum(np.diagonal(A)))
     none = np.zeros(0)
     return SpectralDensity(
         n, values, none, error, none, None, floor, Interval(total - unsure, total, total + unsure), task.semidefinite, 1.0,

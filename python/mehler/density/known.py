@@ -175,13 +175,11 @@ class Known:
             value += float(np.sum(f(values)))
         if self.probes is None:
             return Interval(lower, value, upper)
-        rest = self.trace.value - float(np.sum(self.low)) - float(np.sum(self.high))
-        known = self.trace.lower == self.trace.upper
         found = traces.interval_of(
             self.probes,
             f,
             self._slip_of_all(),
-            rest if known else math.nan,
+            self.probes.trace,
             self.level if level is None else level,
         )
         return Interval(lower + found.lower, value + found.value, upper + found.upper)

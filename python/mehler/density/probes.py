@@ -36,6 +36,8 @@ class Probes:
         T_m, a column each, (k, M), the last of beta the one that leads on; 0 where the recurrence has ended.
     lengths
         Steps of each, (M,).
+    trace
+        Of the matrix, where its diagonal is known; else NaN.
     """
 
     order: int
@@ -43,6 +45,7 @@ class Probes:
     alpha: Array
     beta: Array
     lengths: tuple[int, ...]
+    trace: float = math.nan
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -68,8 +68,9 @@ def by_products(
         why = task.report.why or "interrupted"
         said.append(f"{why} after {seen['steps']} of {steps} steps: bands are wider")
     seen_by = Probes(
-        n - deflated.shape[1], seen["squares"], seen["alpha"], seen["beta"], tuple(seen["lengths"])
-    )
+        n - deflated.shape[1], seen["squares"], seen["alpha"], seen["beta"], tuple(seen["lengths"]),
+        task.stored_trace() - float(np.sum(low)) - float(np.sum(high)),
+    )  # fmt: skip
     size = float(max(abs(seen_by.lowest()), abs(seen_by.highest()), *map(abs, (*high, *low))))
     check_size(size)
     floor = task.floor(size)

@@ -38,7 +38,13 @@ class Task:
         self.semidefinite = isinstance(K, (Gram, FeatureGram))
 
     def trace(self) -> float:
-        """tr K; NaN where there is no diagonal."""
+        """tr K, of the kernel matrix itself where its entries are rounded; NaN where there is no diagonal."""
+        if isinstance(self.K, Gram):
+            return float(math.fsum(core_diagonal(self.K._points, self.K.kernel)))
+        return self.stored_trace()
+
+    def stored_trace(self) -> float:
+        """That of the matrix which is multiplied."""
         if self.array is not None:
             return float(math.fsum(np.diagonal(self.array)))
         if hasattr(self.K, "diagonal"):
