@@ -40,13 +40,15 @@ def without_one(
     following
         Bounds of lambda_{k+1}, where it is known without a vector.
     slack
-        Error of the eigenvalues: added to upper bounds, taken off lower ones.
+        Error of the eigenvalues: added to upper bounds, taken off lower ones; more of it where one entry is nearly
+        all of the vector, and little is left to divide by.
     """
     p = vectors**2
     n, k = p.shape
     least = float(values[0])
     with np.errstate(divide="ignore", invalid="ignore"):  # v without its entry i
         rayleigh = (least * (1.0 - 2.0 * p[:, 0]) + p[:, 0] * diagonal) / (1.0 - p[:, 0])
+        rayleigh += slack * p[:, 0] / (1.0 - p[:, 0])  # with what is added below: slack / (1 - p)
     upper = np.where(p[:, 0] < 1.0, rayleigh, np.inf)
     second = (float(values[1]),) * 2 if k > 1 else following
     if second is None:
