@@ -22,8 +22,10 @@ ROOT = Path(__file__).resolve().parents[1]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 # Methods that no example calls, and why.
 NOT_SHOWN = {
+    "Dask.asked": "for plans",
     "Dask.close": "of processes; tests/distributed/test_dask.py",
     "Dask.fitting": "for solvers",
+    "Dask.foreseen": "for plans",
     "Dask.gram": "what gram calls",
     "Dask.place": "for solvers",
     "Gram.exact": "an operator of the core",

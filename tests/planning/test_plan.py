@@ -278,7 +278,9 @@ def test_memory_changes_the_choice():
 
 def test_the_only_method_that_fits_needs_no_probe():
     X = sphere(1000, 6)
-    fits = [mh.plan(X, method=m, max_memory=1).nbytes for m in ("lanczos", "preconditioned")]
+    fits = [
+        mh.plan(X, method=m, max_memory=1, threads=1).nbytes for m in ("lanczos", "preconditioned")
+    ]
     problem = asked(X, limit=sum(fits) // 2)
     left = [r.NAME for r in planning.ROUTES if r.refusal(problem) is None]
     assert left == ["lanczos"] and choose(problem) == "lanczos"
