@@ -21,33 +21,6 @@ inline Index leaves_of(const Tiling& tiling) {
     return static_cast<Index>(std::bit_floor(static_cast<std::uint64_t>(wanted)));
 }
 
-// Tiles [first, last) of the list into sums (n, B); tile_of(I, J) -> const T*.
-template <class T, int B, class TileOf>
-void add_tiles(const Tiling& tiling, Index first, Index last, const double* panels, double* sums,
-               Monitor& monitor, const TileOf& tile_of) {
-    Buffer<double> work(2 * Tiling::edge * B); // on cache lines: 15 % of the time of four
-    std::fill(sums, sums + tiling.n * B, 0.0);
-    for (Index t = first; t < last && !monitor.stopped(); ++t) {
-        Index I = 0, J = 0;
-        tiling.tile(t, I, J);
-        one_tile<T, B>(tile_of(I, J), tiling, I, J, panels, sums, work.data());
-        monitor.tick();
-    }
-}
-
-// Panels (edge, B) of V, one after another, the last one with zeros below.
-template <int B>
-void pack_panels(const Tiling& tiling, const double* V, double* panels, int threads,
-                 Monitor& monitor) {
-    constexpr Index edge = Tiling::edge;
-    parallel_for(tiling.panels, threads, monitor, [&](Index I) {
-        for (int b = 0; b < B; ++b)
-            for (Index r = 0; r < edge; ++r)
-                panels[(I * B + b) * edge + r] =
-                    r < tiling.rows(I) ? V[b * tiling.n + I * edge + r] : 0.0;
-    });
-}
-
 // The tiles of leaf l of an (n, n) matrix: held, or computed again in every product.
 template <class T>
 class Leaf {
