@@ -100,9 +100,10 @@ public:
         if (!file.open())
             return;
         try {
-            Header found{};
-            if (file.lock(File::Lock::alone) && ours(found, file.read(&found, sizeof found, 0)))
-                File::remove(path);
+            if (!file.lock(File::Lock::alone) || !ours(file))
+                return;
+            file.cut(0); // a link leaves what it leads to
+            File::remove(path);
         } catch (const FileError&) { // it stays
         }
     }
@@ -120,10 +121,14 @@ private:
     };
     static constexpr char magic[8] = {'M', 'E', 'H', 'L', 'S', 'T', 'E', 'P'};
 
-    // Whether the first bytes of a file are those of a journal, however early it was cut.
-    static bool ours(const Header& found, Index got) {
+    // Whether a file is a journal, however early it was cut. The header is on the disk before a
+    // step follows it: zeros in its place, of a loss of power, stand alone.
+    static bool ours(const File& file) {
+        Header found{};
+        const Index got = file.read(&found, sizeof found, 0);
         const Index known = std::min<Index>(got, sizeof magic);
-        return zero(found) || std::memcmp(found.magic, magic, static_cast<std::size_t>(known)) == 0;
+        return std::memcmp(found.magic, magic, static_cast<std::size_t>(known)) == 0 ||
+               (zero(found) && file.size() <= static_cast<Index>(sizeof found));
     }
     void begin(const JournalIdentity& of) {
         if (!file_.lock(File::Lock::alone)) {
@@ -133,11 +138,12 @@ private:
         Header header{{}, format, 0x0102030405060708, of, 0};
         std::memcpy(header.magic, magic, sizeof magic);
         header.sum = seed_ = Checksum::of(&header, offsetof(Header, sum));
-        Header found{};
-        if (!ours(found, file_.read(&found, sizeof found, 0)))
+        if (!ours(file_))
             throw std::invalid_argument("path '" + file_.path() +
                                         "' is where the steps of the solve belong; found a file "
                                         "that is something else. Move it.");
+        Header found{};
+        file_.read(&found, sizeof found, 0);
         keeping_ = true;
         if (std::memcmp(&found, &header, sizeof header) != 0) {
             if (!zero(found))
@@ -145,6 +151,7 @@ private:
                        ": begun again";
             file_.cut(0);
             file_.write(&header, sizeof header, 0);
+            file_.sync();
         }
         room_.resize(static_cast<std::size_t>(record() / 8));
     }

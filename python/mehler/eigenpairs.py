@@ -41,7 +41,7 @@ from .solvers import (
     room,
     shift_invert,
 )
-from .solvers.outcome import EPS, Task, ended, in_time, replace, unknown
+from .solvers.outcome import EPS, Task, end_journals, ended, in_time, replace, unknown
 
 EIGSH_METHODS = ("auto", "dense", "lanczos", "shift-invert", "preconditioned")
 EIGSH_CERTIFICATES = ("auto", "rigorous", "none")
@@ -242,10 +242,9 @@ def eigsh(
                 journal = K.journal if isinstance(K, Gram) and inverse is None else None
                 if journal is not None:
                     task.files.append(journal.path)
+                    task.journals.append(journal)
                 first = on(op, exact, k, task, journal, made)
                 result = copies.complete(first, again, exact, largest, task)
-                if journal is not None:
-                    journal.end(result)
             if not largest:
                 result = certificate.certified_operator(result, K, array, task, certify, nbytes)
         except KeyboardInterrupt:  # between pieces of work
@@ -253,6 +252,7 @@ def eigsh(
     if inexact > 0.0 and not result.resolved:
         why = f"products with K are exact to {inexact:.0e} only"
         result = replace(result, message="; ".join(filter(None, (result.message, why))))
+    end_journals(task, result)
     result = in_time(result, planned=False, files=task.files)
     warn_of(result)
     return result

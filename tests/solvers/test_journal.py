@@ -67,7 +67,7 @@ def kept(result: mh.EigenResult) -> int:
 @pytest.fixture
 def journal(X: np.ndarray, path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What a run with restarts leaves, here where journals stay."""
-    monkeypatch.setattr(Journal, "end", lambda *_: None)
+    monkeypatch.setattr(Journal, "remove", lambda _: None)
     solve(X, path, max_memory=LEAST)
     return Path(f"{path}.lanczos")
 
@@ -75,7 +75,7 @@ def journal(X: np.ndarray, path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 SOLVE = """
 import sys, time, numpy as np, mehler as mh
 from mehler.operators.disk import Journal
-Journal.end = lambda *_: time.sleep(100)  # however quick, it does not end before it is killed
+Journal.remove = lambda _: time.sleep(100)  # however quick, it does not end before it is killed
 X = np.load(sys.argv[1])
 with mh.gram(X, "relu", storage="disk", path=sys.argv[2], dtype="float32") as K:
     mh.eigsh(K, k=int(sys.argv[3]), method="lanczos", certify="none", threads=1)
@@ -234,18 +234,53 @@ def test_a_file_of_something_else_is_refused(X: np.ndarray, path: Path) -> None:
 
 def test_a_file_of_something_else_is_not_removed(X: np.ndarray, path: Path) -> None:
     """Other methods keep no journal and do not look at the file, but their end is the end of one."""
-    mine, ended = Path(f"{path}.lanczos"), mh.min_eig(X, "relu", certify="none")
-    assert ended.resolved
-    end = Journal(str(mine), b"", 1 << 24).end
-    for text in (b"a text of mine", b"N", b"MEHLTILE" + bytes(4096)):
+    mine = Path(f"{path}.lanczos")
+    end = Journal(str(mine), b"", 1 << 24).remove
+    for text in (b"a text of mine", b"N", b"MEHLTILE" + bytes(4096), bytes(4096)):
         mine.write_bytes(text)
-        end(ended)
+        end()
         assert mine.read_bytes() == text
-    for text in (b"", b"MEHL", b"MEHLSTEP" + bytes(4096), bytes(4096)):  # as far as a kill let it
+    for text in (b"", b"MEHL", b"MEHLSTEP" + bytes(4096), bytes(100)):  # as far as a kill let it
         mine.write_bytes(text)
-        end(ended)
+        end()
         assert not mine.exists()
-    end(ended)
+    end()
+
+
+def test_what_a_link_leads_to_is_left_empty(X: np.ndarray, path: Path, tmp_path: Path) -> None:
+    there, mine = tmp_path / "elsewhere", Path(f"{path}.lanczos")
+    mine.symlink_to(there)
+    with pytest.warns(mh.ConvergenceWarning):
+        solve(X, path, time_limit=1e-3)
+    assert solve(X, path).resolved
+    assert not mine.is_symlink() and not (there.exists() and there.stat().st_size)
+
+
+PROOF = """
+import sys, time, numpy as np, mehler as mh
+from mehler.certificates import factorisation
+def certified(*_):
+    print("proving", flush=True)
+    time.sleep(100)
+factorisation.certified_operator = certified
+with mh.gram(np.load(sys.argv[1]), "relu", storage="disk", path=sys.argv[2], dtype="float32") as K:
+    mh.eigsh(K, method="lanczos", certify="rigorous", threads=1)
+"""
+
+
+def test_killed_in_the_proof_its_steps_are_there(X: np.ndarray, tmp_path: Path, path: Path) -> None:
+    np.save(tmp_path / "X.npy", X)
+    once = solve(X, tmp_path / "other", certify="rigorous")
+    assert once.lower_kind == "factorisation" and not (tmp_path / "other.lanczos").exists()
+    command = [sys.executable, "-c", PROOF, str(tmp_path / "X.npy"), str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None and child.stdout.readline() == "proving\n"
+        child.send_signal(signal.SIGKILL)
+    left = (Path(f"{path}.lanczos").stat().st_size - PAGE) // record(2)
+    result = solve(X, path, certify="rigorous")
+    assert same(result, once) and result.lower == once.lower
+    assert kept(result) == left >= 11
+    assert not Path(f"{path}.lanczos").exists()
 
 
 def test_where_no_journal_can_be_kept_the_solve_goes_on(X: np.ndarray, path: Path) -> None:

@@ -22,7 +22,6 @@ from .. import _core
 from .._arrays import free_memory
 from .._build import version
 from ..kernels import Kernel
-from ..result import EigenResult
 from .layered import layered
 
 Disk = _core.Disk64 | _core.Disk32 | _core.DiskFixed32
@@ -158,7 +157,6 @@ class Journal:
         key = self.matrix + f", mehler {version()}".encode()
         return self.path, hashlib.blake2b(key, digest_size=32).digest(), self.most
 
-    def end(self, result: EigenResult) -> None:
-        """The solve has ended: its steps are not needed any more, unless more time would lead further."""
-        if result.status != "budget-limited":
-            _core.remove_journal(self.path)
+    def remove(self) -> None:
+        """Its steps are not needed any more."""
+        _core.remove_journal(self.path)

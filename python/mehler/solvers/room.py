@@ -15,8 +15,8 @@ BLOCK = 2  # vectors in a block, for one pair
 
 
 def work(n: int, k: int, block: int, threads: int) -> int:
-    """Bytes of a solver for k pairs beside its basis: products, blocks, refinement, guards."""
-    return budget.product(n, threads) + budget.vectors(n, 2 * block + 10 + 4 * k + 3 * 16)
+    """Bytes of a solver for k pairs beside its basis: products, blocks (one of a journal), refinement, guards."""
+    return budget.product(n, threads) + budget.vectors(n, 3 * block + 10 + 4 * k + 3 * 16)
 
 
 def least_basis(n: int, k: int, block: int, single: bool) -> int:
