@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..activations import Activation
+from ..certificates import deflated as deflated_certificate
 from ..kernels import Kernel
 from ..operators.layered import refuse
 from ..operators.points import core_points
@@ -100,14 +101,16 @@ def plan(
     if precision in ladder.BEYOND:
         refuse(points, f"precision={precision!r}")
         return ladder.foreseen(asked.problem(points), precision, asked.threads)
+    problem = asked.problem(points)
+    if certify == "preconditioned":
+        deflated_certificate.check_kernel(problem)
     known = rates(asked.threads)
     if asked.path is not None:
         known = dataclasses.replace(known, disk=reading(asked.path))
     if where is not None:
-        problem = asked.problem(points)
         found = workers.plan_of(problem, known, method, preferred(problem), where)
     else:
-        found = plan_of(asked.problem(points), known, method)
+        found = plan_of(problem, known, method)
     if asked.scale == 1.0:
         return found
     return dataclasses.replace(found, lowest=asked.scale * found.lowest)

@@ -52,6 +52,20 @@ def refused(problem: Problem, beside: int, what: str) -> Refusal | None:
     return None if need <= problem.limit else Refusal(what, need)
 
 
+def stages(problem: Problem, beside: int) -> list[tuple[str, str]]:
+    """Storage and dtype of each run, as the solver goes through them with ``beside`` bytes taken."""
+    return room.stages(
+        problem.n,
+        beside,
+        problem.precision,
+        problem.size,
+        problem.single,
+        problem.limit,
+        problem.threads,
+        problem.disk,
+    )
+
+
 def pieces(
     problem: Problem, storage: str, dtype: str, steps: float, refining: float, exact: float
 ) -> dict[str, Work]:
@@ -81,20 +95,9 @@ def spent(part: dict[str, Work]) -> Work:
 
 def cost(problem: Problem, workers: Workers | None = None) -> Cost:
     """Up the precisions that fit, here or on workers, as the route goes."""
-    n = problem.n
     if workers is not None:
         return climb(problem, (_rung(problem, "dask", t, workers) for t in workers.dtypes))
-    stages = room.stages(
-        n,
-        needed(problem),
-        problem.precision,
-        problem.size,
-        problem.single,
-        problem.limit,
-        problem.threads,
-        problem.disk,
-    )
-    return climb(problem, (_rung(problem, *stage) for stage in stages))
+    return climb(problem, (_rung(problem, *s) for s in stages(problem, needed(problem))))
 
 
 def _rung(problem: Problem, storage: str, dtype: str, workers: Workers | None = None) -> Rung:

@@ -15,7 +15,7 @@ from ..operators.packed import SINGLE
 from ..operators.storage import storage_bytes
 from ..preconditioners import choice as preconditioners
 from ..preconditioners import sparse
-from ..solvers import iterative, room
+from ..solvers import iterative
 from . import lanczos, parts
 from .cost import Cost, Refusal, Work
 from .ladder import Rung, climb
@@ -157,16 +157,7 @@ def cost(problem: Problem, workers: Workers | None = None) -> Cost:
         return lanczos.cost(problem, workers)
     choice, rank, _ = preconditioner(problem)
     if workers is None:
-        stages = room.stages(
-            n,
-            needed(problem),
-            problem.precision,
-            problem.size,
-            problem.single,
-            problem.limit,
-            problem.threads,
-            problem.disk,
-        )
+        stages = lanczos.stages(problem, needed(problem))
     else:
         stages = [("dask", dtype) for dtype in workers.dtypes]
     found = climb(problem, (_rung(problem, *stage, workers) for stage in stages))
