@@ -159,7 +159,7 @@ def choice(
 ) -> None:
     """Refuse a value that is not one of the names, and say which one is near; ``elsewhere`` says of some others where they belong."""
     if not isinstance(value, str) or value not in allowed:
-        word = (elsewhere or {}).get(value, "") if isinstance(value, str) else ""
+        word = (elsewhere or {}).get(value.strip().lower(), "") if isinstance(value, str) else ""
         more = f" ({word})." if word else f".{meant(value, allowed)}"
         raise ValueError(f"{name} must be one of {allowed}; got {value!r}{more}")
 

@@ -10,6 +10,8 @@ import dataclasses
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from . import _core, planning
 from ._progress import Reporter
 from .certificates import deflated as deflated_certificate
@@ -29,7 +31,7 @@ from .solvers import (
     shift_invert,
     sparse_inverse,
 )
-from .solvers.outcome import Task, ended, in_time, replace, unknown
+from .solvers.outcome import Task, end_journals, ended, in_time, replace, unknown
 
 if TYPE_CHECKING:
     from .distributed import Dask
@@ -132,12 +134,22 @@ def answered(
             "the eigenvalue; declare the kinks of the function it was made from"
         )
         result = replace(result, message=why)
+    end_journals(task, result)
     if asked.scale != 1.0:
         result = _times(result, asked.scale)
     result = in_time(result, planned=True, files=task.files)
-    if note and result.dtype not in ladder.BEYOND:
-        result = replace(result, message="; ".join(filter(None, (result.message, note))))
-    return result
+    if result.dtype in ladder.BEYOND:
+        note = ""
+    notes = filter(None, (result.message, note, _of_a_matrix(asked)))
+    return replace(result, message="; ".join(notes))
+
+
+def _of_a_matrix(asked: Question) -> str:
+    """A word where the points look like a matrix whose eigenvalue was meant."""
+    X = asked.A if asked.given is None else asked.given
+    if 1 < X.shape[0] == X.shape[1] and np.array_equal(X, X.T):
+        return "X is square and symmetric, and its rows were taken as points: of a matrix, ask mehler.eigsh(X)"
+    return ""
 
 
 def _times(result: EigenResult, factor: float) -> EigenResult:

@@ -33,7 +33,7 @@ STORAGES = ("auto",)  # by name
 OF_GRAM = dict.fromkeys(
     ("dense", "packed", "matrix-free", "disk"),
     "of gram, whose operator eigsh takes; min_eig stores K as max_memory and path= allow",
-)
+) | {"dask": "pass an instance: mehler.Dask(client)"}
 KERNELS = {"gradient": gradient_kernel, "nngp": nngp, "ntk": ntk}
 
 

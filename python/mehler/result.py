@@ -184,7 +184,7 @@ class EigenResult:
             ),
             ("n", f"{self.n} ({self.dtype})"),
             ("time", f"{self.seconds:.3g} s, {self.threads} thread{'s' * (self.threads != 1)}"),
-            ("memory", size_text(self.nbytes)),
+            ("memory", f"{size_text(self.nbytes)} of matrix and basis"),
         ]
         if len(self.values) > 1:
             rows.insert(1, ("values", " ".join(f"{v:.6g}" for v in self.values)))

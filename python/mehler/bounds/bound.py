@@ -83,8 +83,8 @@ class Bounds:
     reported
         Rates of the literature with unknown constants.
     depth_needed
-        A number of hidden layers that makes lambda_min at least half the diagonal (normalised activation, last
-        hidden layer trained or not); None where it is not known.
+        A number of hidden layers that makes lambda_min at least half the diagonal, of the standardised activation,
+        (phi - E phi) / sd(phi), and not of the one given (last hidden layer trained or not); None where it is not known.
     width_needed
         Neurons that keep lambda_min(G_m) >= lower / 2 with probability 0.99; None where it is not known.
     left_out
@@ -170,7 +170,10 @@ class Bounds:
                     mark = ">=" if direction == LOWER else "<="
                     lines.append(f"{mark} {row.value:<12.6g} {row.name:{column}}  {row.detail}")
         if self.depth_needed is not None:
-            lines.append(f"   {self.depth_needed} layers suffice for at least half of the diagonal")
+            lines.append(
+                f"   {self.depth_needed} layers of the standardised activation, (phi - E phi) / sd(phi), "
+                "suffice for half of its diagonal; not of the activation as it is"
+            )
         if self.width_needed is not None:
             many = self.width_needed
             wide = f"{many:,}" if many < 10**9 else f"{many:.1e}"

@@ -99,6 +99,14 @@ def pays(result: EigenResult, ker: Kernel, points: _core.Points, task: Task) -> 
     return d <= sparse.TREE_UP_TO and room == "packed"
 
 
+def check_kernel(problem: Problem) -> None:
+    """Refuses a kernel, or points, that this certificate is not for, whatever the memory."""
+    refuse(problem.sight.given, "certify='preconditioned'")
+    why = obstacle(problem.ker, problem.n)
+    if why:
+        raise ValueError(f"certify='preconditioned' {why}")
+
+
 def check(problem: Problem, threads: int, least: int) -> None:
     """Refuses what cannot be, before any work.
 
@@ -111,11 +119,8 @@ def check(problem: Problem, threads: int, least: int) -> None:
     least
         Bytes that the solve takes at least, where that does not fit either.
     """
-    refuse(problem.sight.given, "certify='preconditioned'")
     ker, n, d, held = problem.ker, problem.n, problem.span, problem.held
-    why = obstacle(ker, n)
-    if why:
-        raise ValueError(f"certify='preconditioned' {why}")
+    check_kernel(problem)
     if storage_for(ker, n, d, held, threads, problem.limit) is None:
         need = nbytes(ker, n, d, "matrix-free", threads) + held
         raise MemoryError(

@@ -32,7 +32,7 @@ def points(options: argparse.Namespace, say: Say) -> Any:
 
 def say_norms(X: Any, normalize: bool, say: Say) -> None:
     """A word when points are far from unit norm, as raw pixels are."""
-    if normalize or X.ndim != 2 or X.size == 0:
+    if normalize or X.ndim != 2 or X.size == 0 or X.dtype.kind not in "biuf":
         return
     norms = np.sqrt(np.einsum("ij,ij->i", X, X, dtype=np.float64))
     low, high = float(norms.min()), float(norms.max())

@@ -160,7 +160,7 @@ class SpectralDensity(Summed, Counted):
             ("trace", str(self.trace)),
             ("log det", str(self.logdet())),
             ("tr K^-1", str(self.trace_inverse())),
-            ("rank", f"{self.effective_rank} of (tr K)^2 / |K|^2"),
+            ("eff. rank", f"{self.effective_rank} = (tr K)^2 / |K|_F^2"),
         ]
         if few.upper > 0.0:
             rows.append(("floor", f"{_count(few)} below {self.floor:.1e}, sign not known"))

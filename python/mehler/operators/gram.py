@@ -181,6 +181,10 @@ def dask_of(storage: Any, names: tuple[str, ...] = STORAGES) -> Dask:
     if not isinstance(storage, Dask):
         raise ValueError(
             f"storage must be one of {names}, or a mehler.Dask; got {storage!r}."
-            + (" Pass mehler.Dask(client)." if hasattr(storage, "scheduler_info") else "")
+            + (
+                " Pass mehler.Dask(client)."
+                if storage is Dask or hasattr(storage, "scheduler_info")
+                else ""
+            )
         )
     return storage

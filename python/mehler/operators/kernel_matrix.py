@@ -225,6 +225,11 @@ class Gram:
             return self.tiles.diagonal()
         return core_diagonal(self._points, self.kernel)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        """For ``np.asarray``: the entries, 8 n^2 bytes (4 in float32)."""
+        K = self.toarray()
+        return K if dtype is None else K.astype(dtype, copy=False)
+
     def toarray(self) -> np.ndarray[Any, Any]:
         """The full matrix.
 

@@ -31,7 +31,7 @@ from ..certificates.structure import zero_in_any_precision
 from ..kernels import Kernel
 from ..precision.coefficients import Coefficients, coefficients, heard_by, kernel_refusal
 from ..result import EigenResult
-from .outcome import Task, ended, result_of, structural, unknown
+from .outcome import Task, ended, result_of, structural, unknown, within
 
 UNIT = 2.0**-106
 DIGITS = 34  # of h(1): two beyond the rounding of double-double
@@ -355,6 +355,6 @@ def remedy(value: float, floor: float, h: Series, tail: float) -> str:
             "(pip install mehler[exact]), for n up to a few hundred"
         )
     return (
-        f"known to about {floor:.0e} only, {what}; tol={2.0 * floor / abs(value):.0e} is within reach, "
+        f"known to +- {floor:.0e}, {within(floor, value)}, by {what}; tol={2.0 * floor / abs(value):.0e} is within reach, "
         "more digits take precision='exact', for n up to a few hundred"
     )

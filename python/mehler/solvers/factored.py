@@ -46,7 +46,7 @@ from ..operators.stream import Stream
 from ..question import CERTIFICATES, PRECISIONS
 from ..result import EigenResult
 from . import dense
-from .outcome import EPS, Task, nothing, replace, result_of
+from .outcome import EPS, Task, nothing, replace, result_of, within
 
 METHODS = ("auto", "factored", "dense", "lanczos")
 INFINITE = "for infinite width; a factor sees down to eps^2 of the largest eigenvalue"
@@ -152,7 +152,7 @@ def remedy(value: float, floor: float, K: FeatureGram) -> str:
             "take fewer points, or points further apart, or use the upper bound"
         )
     return (
-        f"known to about {floor:.0e} only, the rounding of features in double precision; "
+        f"known to +- {floor:.0e}, {within(floor, value)}, by the rounding of features in double precision; "
         f"tol={2.0 * floor / value:.0e} is within reach"
     )
 

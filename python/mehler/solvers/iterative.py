@@ -97,7 +97,6 @@ def points_route(
         plan = [("dask", t) for t in workers.fitting(n, points.d, ladder)]
     result: EigenResult | None = None
     inverse: preconditioners.Preconditioner | None = None
-    journals: list[Journal] = []
     for step, (storage, dtype) in enumerate(plan):
         last = step == len(plan) - 1
         try:
@@ -113,7 +112,7 @@ def points_route(
                     task.files.append(file)
                 K = Gram(points, n, ker, storage, dtype, task.threads, task.report.ask, path=file)
             if K.journal is not None:
-                journals.append(K.journal)
+                task.journals.append(K.journal)
             if step == 0:
                 pairs = K.pairs
                 zero = None if pairs is None else zero_of(pairs, A, points, ker, task.given)
@@ -140,8 +139,6 @@ def points_route(
             result = ended(task)
             break
     assert result is not None
-    for journal in journals:
-        journal.end(result)
     return with_theory(result, task, ker, points, pairs, certify)
 
 
@@ -320,7 +317,10 @@ def solve(
     elif np.all(residuals <= np.maximum(8.0 * rounding, task.tol * np.abs(values))):
         if inverse is not None:  # its rounding came through the inverse, and lies along low vectors
             rounding = slack
-        status, message = "rounding-limited", remedy(value, rounding)
+        status, message = (
+            "rounding-limited",
+            remedy(value, rounding, rounding_of(n, 0.0, entry_error)),
+        )
     elif found["end"] == "too many products":
         status = "budget-limited"
         message = (

@@ -18,6 +18,7 @@ from .._progress import Reporter
 from ..certificates.structure import Zero
 from ..certificates.tail_bound import gershgorin_tail
 from ..kernels import Kernel
+from ..operators.disk import Journal
 from ..operators.layered import layered
 from ..operators.packed import four_bytes
 from ..operators.points import core_diagonal, relative_error
@@ -44,6 +45,7 @@ class Task:
     given: Array | None = None  # the points before they were normalised, where they were
     path: str | None = None  # as min_eig has it; the names of all files begin with it
     files: list[str] = field(default_factory=list)  # of these, what the work has opened or made
+    journals: list[Journal] = field(default_factory=list)  # that the work may go on from
 
     def seen(self, ker: Kernel, points: _core.Points) -> Sight:
         """The points as an approximate inverse sees them."""
@@ -86,17 +88,27 @@ def entry_error(points: _core.Points, ker: Kernel) -> float:
     return relative_error(points, ker) * largest_entry(points, ker)
 
 
-def remedy(value: float, floor: float) -> str:
-    """Why no more is known, and what to do."""
+def remedy(value: float, floor: float, entries: float = 0.0) -> str:
+    """Why no more is known, and what to do; ``entries``: of the floor, what is not known of the entries."""
+    if entries > 0.5 * floor:
+        return (
+            f"known to +- {floor:.0e}, {within(floor, value)}: so far is the kernel known between these points; "
+            "points of norm one (normalize=True), or an activation of the catalogue, may be known better"
+        )
     if abs(value) <= 20.0 * floor:
         return (
             f"not far above the rounding floor {floor:.1e} of double precision; more digits take "
             "precision='extended', or 'exact', for activations without kinks"
         )
     return (
-        f"known to about {floor:.0e} only, the rounding of double precision; "
+        f"known to +- {floor:.0e}, {within(floor, value)}, by the rounding of double precision; "
         f"tol={2.0 * floor / abs(value):.0e} is within reach"
     )
+
+
+def within(floor: float, value: float) -> str:
+    """``2e-4 of the value``."""
+    return f"{floor / abs(value):.0e} of the value" if value else "and may be zero"
 
 
 def theory(
@@ -261,6 +273,14 @@ def in_time(result: EigenResult, planned: bool, files: Sequence[str] = ()) -> Ei
     if any(os.path.exists(name) for name in files):
         how = "the same call goes on from the file at path"
     return replace(result, message=f"{result.message}: {reached}; {how}")
+
+
+def end_journals(task: Task, result: EigenResult) -> None:
+    """Nothing is left to do, a proof included: what solves have kept goes, unless they would go on from there."""
+    if result.status == "budget-limited" or result.interrupted or task.report.stopped:
+        return
+    for journal in task.journals:
+        journal.remove()
 
 
 def ended(task: Task) -> EigenResult | None:

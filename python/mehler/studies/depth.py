@@ -132,7 +132,7 @@ def section(
                 lambda fig: draw(fig, found, ask, True),
             ),
             Table(
-                "Smallest eigenvalue by depth",
+                "Smallest eigenvalue by depth, standardised activations",
                 (
                     "activation",
                     "mu",
@@ -175,7 +175,7 @@ def plain_section(found: Found, ask: Ask, points: str) -> Section:
                 lambda fig: draw(fig, found, ask, False),
             ),
             Table(
-                "Smallest eigenvalue by depth",
+                "Smallest eigenvalue by depth, activations as they are",
                 ("activation", *(f"L = {L}" for L in depths)),
                 tuple(
                     (a, *(text_of(found[a].get(L)) for L in depths))
@@ -204,7 +204,10 @@ def conclusions(found: Found, needed: dict[str, int | None], ask: Ask) -> tuple[
     if not proved:
         return (lead,)
     words = ", ".join(f"{a} {L}" for a, L in sorted(proved.items(), key=lambda item: item[1]))
-    return lead, f"Layers after which half of the diagonal is proved: {words}."
+    return (
+        lead,
+        f"Layers of standardised activations after which half of the diagonal is proved: {words}.",
+    )
 
 
 def records(found: Found, standard: bool) -> list[dict[str, object]]:
