@@ -2,7 +2,7 @@
 
     python -m pytest bench/test_bench_quadratic.py
 
-c1 to c5 are those of tests/studies/test_quadratic.py, there at one seed each.
+c1 to c5 are those of tests/studies/quadratic/, there at one seed each.
 """
 
 from __future__ import annotations
