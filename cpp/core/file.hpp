@@ -107,13 +107,13 @@ public:
         check(done < count ? EIO : 0, what);
     }
     void sync() const { // what was written is there after a loss of power
-        check(files::sync(handle_), "what was written did not reach the disk");
+        check(files::sync(handle_), unwritten);
     }
     // The same of bytes [at, at + count) at least; false: given up, `stop` was set. In pieces, so
     // that there is a way out of a slow disk.
     bool sync(Index at, Index count, const std::atomic<bool>& stop) const {
         for (Index done = 0; done < count && !stop.load(std::memory_order_relaxed); done += piece)
-            files::sync_part(handle_, at + done, std::min(piece, count - done));
+            check(files::sync_part(handle_, at + done, std::min(piece, count - done)), unwritten);
         if (stop.load(std::memory_order_relaxed))
             return false;
         sync();
@@ -121,6 +121,8 @@ public:
     }
 
 private:
+    static constexpr const char* unwritten = "what was written did not reach the disk";
+
     void check(int code, const std::string& what) const {
         if (code != 0)
             fail(code, what);

@@ -102,14 +102,17 @@ inline int sync(Handle handle) {
     return ::fsync(handle) == 0 ? 0 : errno;
 #endif
 }
-// The same of a part, as far as the system offers it: sync() has less to wait for then.
-inline void sync_part([[maybe_unused]] Handle handle, [[maybe_unused]] Index at,
-                      [[maybe_unused]] Index count) {
+// The same of a part, as far as the system offers it: sync() has less to wait for then. An error
+// of writing that it returns is not returned by sync() again.
+inline int sync_part([[maybe_unused]] Handle handle, [[maybe_unused]] Index at,
+                     [[maybe_unused]] Index count) {
 #if defined(__linux__)
-    ::sync_file_range(handle, static_cast<off_t>(at), static_cast<off_t>(count),
-                      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-                          SYNC_FILE_RANGE_WAIT_AFTER);
+    const unsigned how =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    if (::sync_file_range(handle, static_cast<off_t>(at), static_cast<off_t>(count), how) != 0)
+        return errno == EIO || errno == ENOSPC || errno == EDQUOT ? errno : 0; // else: not offered
 #endif
+    return 0;
 }
 
 } // namespace mehler::files

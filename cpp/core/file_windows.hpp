@@ -151,6 +151,8 @@ inline Index write(Handle handle, const void* from, Index count, Index at) {
 inline int sync(Handle handle) {
     return FlushFileBuffers(handle) ? 0 : last();
 }
-inline void sync_part(Handle, Index, Index) {}
+inline int sync_part(Handle, Index, Index) {
+    return 0;
+}
 
 } // namespace mehler::files

@@ -7,7 +7,8 @@
 // The tiles are those of TiledCholesky, each goes through the same steps in the same order: the
 // factor is the same, bit for bit, whatever the budget and the number of threads. n^3 / (6 w)
 // entries are read for n^3 / 3 flops, w the width of a panel; panels grow wider as columns become
-// shorter.
+// shorter. Every tile that is read is compared with its checksum before it is used; by a solve,
+// which reads all of them twice, on the way down.
 #pragma once
 #include <mutex>
 #include <optional>
@@ -86,6 +87,7 @@ public:
                                        static_cast<Index>(sizeof(T)), shift_});
         resumed_ = file_->done();
         slots_ = Buffer<char>(bytes());
+        sums_.assign(static_cast<std::size_t>(N * N), 0);
         verify(monitor);
         Index largest = 0, before = 0;
         for (Index a = resumed_; a < N; a = panel_end(a))
@@ -203,17 +205,43 @@ private:
         ReadAhead ahead(*file_, blocks, slots_.data(), slot_bytes());
         std::uint64_t sum = 0;
         for (const Part& p : parts) {
-            sum = file_->sum(p.J, p.first, p.end, ahead.next(monitor), sum);
+            sum = note(p, ahead.next(monitor), sum);
             monitor.done.fetch_add(1, std::memory_order_relaxed);
             if (p.end < tiling_.panels)
                 continue;
             if (sum != file_->sum(p.J))
-                throw FileError(EIO, path_,
-                                path_ + ": column " + std::to_string(p.J) +
-                                    " of tiles is not what was written, by its checksum: the file "
-                                    "was altered, or the disk fails; remove it to begin again.");
+                altered(p.J);
             sum = 0;
         }
+    }
+    [[noreturn]] void altered(Index J) const {
+        throw FileError(EIO, path_,
+                        path_ + ": column " + std::to_string(J) +
+                            " of tiles is not what was written, by its checksum: the file was "
+                            "altered, or the disk fails; remove it to begin again.");
+    }
+
+    // The checksum of column J as far as tile I, which is what a tile is known by.
+    std::uint64_t& known(Index I, Index J) {
+        return sums_[static_cast<std::size_t>(I * tiling_.panels + J)];
+    }
+    std::uint64_t known(Index I, Index J) const {
+        return sums_[static_cast<std::size_t>(I * tiling_.panels + J)];
+    }
+    // Those of a part, behind those of the tiles before it; that of its last tile.
+    std::uint64_t note(const Part& p, const char* tiles, std::uint64_t before) {
+        for (Index I = p.first; I < p.end; ++I) {
+            before = known(I, p.J) = file_->sum(p.J, I, I + 1, tiles, before);
+            tiles += tiles_bytes(p.J, I, I + 1);
+        }
+        return before;
+    }
+    // Tile I of a part is what was written.
+    void compare(const Part& p, const char* tiles, Index I) const {
+        const std::uint64_t before = I > p.J ? known(I - 1, p.J) : 0;
+        const char* const tile = tiles + tiles_bytes(p.J, p.first, I);
+        if (file_->sum(p.J, I, I + 1, tile, before) != known(I, p.J))
+            altered(p.J);
     }
 
     void fill(const Panel& panel, int threads, Monitor& monitor) const {
@@ -252,6 +280,9 @@ private:
         for (const Part& p : parts) {
             T* const tiles = reinterpret_cast<T*>(const_cast<char*>(ahead.next(monitor)));
             const Index k = p.J, size = tiling_.edge * tiling_.edge; // of all but the last
+            parallel_for(p.end - p.first, threads, monitor, [&](Index t) {
+                compare(p, reinterpret_cast<const char*>(tiles), p.first + t);
+            });
             const auto at = [&](T* data, Index I) {
                 return part(data, tiling_.rows(I), 0, 0, tiling_.rows(I), tiling_.rows(k));
             };
@@ -306,7 +337,7 @@ private:
                              file_->offset(J, J) + at);
                 monitor.check();
             }
-            sums.push_back(file_->sum(J, J, tiling_.panels, data, 0));
+            sums.push_back(note({J, J, tiling_.panels}, data, 0));
             written_ += bytes;
         }
         return sums;
@@ -330,14 +361,18 @@ private:
     void go_down(const Part& p, const T* tiles, double* X, Index b, int threads,
                  Monitor& monitor) const {
         const Index n = tiling_.n, edge = tiling_.edge, width = tiling_.rows(p.J);
-        if (p.first == p.J)
+        const char* const read = reinterpret_cast<const char*>(tiles);
+        if (p.first == p.J) {
+            compare(p, read, p.J);
             by_fours(X + p.J * edge, b, [&](double* x, auto B) {
                 forward_diagonal<T, B()>(tiles, width, width, x, n);
             });
+        }
         const Index first = std::max(p.first, p.J + 1);
         parallel_for(p.end - first, threads, monitor, [&](Index t) {
             const Index I = first + t, rows = tiling_.rows(I);
             const T* L = tiles + (I - p.first) * edge * width;
+            compare(p, read, I);
             by_fours(X, b, [&](double* x, auto B) {
                 forward<T, B()>(L, rows, rows, width, x + p.J * edge, x + I * edge, n);
             });
@@ -379,6 +414,7 @@ private:
     const FactorTiling tiling_;
     const Index together_; // tiles in a block that is read
     std::optional<FactorFile> file_;
+    std::vector<std::uint64_t> sums_; // known
     mutable Buffer<char> slots_;
     mutable std::mutex busy_;
     bool complete_ = false;

@@ -257,6 +257,49 @@ def test_truncated_while_in_use(tmp_path):
         F.solve(vectors(900, 1), 1)
 
 
+def flip(path, at):
+    with path.open("r+b") as file:
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 1]))
+
+
+@pytest.mark.parametrize("place", [0, 1000, -9])
+def test_altered_after_it_was_written(tmp_path, place):
+    """A disk that gives back something else is met in the solve."""
+    path = tmp_path / "factor"
+    F, _ = made(sphere(900, 5), path)
+    assert F.factor(1)
+    F.solve(vectors(900, 2), 2)
+    flip(path, 8192 + place if place >= 0 else path.stat().st_size + place)
+    for threads in (1, 2):
+        with pytest.raises(OSError, match="is not what was written, by its checksum"):
+            F.solve(vectors(900, 2), threads)
+
+
+def test_altered_while_it_is_made(tmp_path):
+    """And before a later column is made from it: no factor, and no proof, of what was not written."""
+    path, altered = tmp_path / "factor", []
+
+    def ask(phase, *_):
+        if phase == "factor" and not altered and _core.factor_file(str(path))["done"] > 0:
+            flip(path, 8192 + 8 * 256 * 3099)  # the last row of column 0
+            altered.append(True)
+        return False
+
+    for _ in range(20):  # until the callback came between two columns
+        path.unlink(missing_ok=True)
+        F, _ = made(sphere(3100, 5), path)
+        try:
+            F.factor(1, ask)
+        except OSError as error:
+            assert "column 0 of tiles is not what was written" in str(error)
+            break
+        assert not altered, "an altered column went into the factor"
+    assert altered
+
+
 def test_folders_disks_and_options(tmp_path, monkeypatch):
     X, limit = sphere(1900, 20), least(1900, 20, "float64")
     ask = dict(method="shift-invert", precision="double", max_memory=limit)
