@@ -17,9 +17,10 @@ from ._progress import Reporter
 from .certificates import deflated as deflated_certificate
 from .certificates import factorisation as certificate
 from .errors import ConvergenceWarning, PrecisionWarning
+from .kernels import Kernel
 from .operators.layered import layered, refuse
 from .operators.many import Filled
-from .operators.points import core_points
+from .operators.points import core_points, relative_error
 from .question import Question
 from .result import EigenResult
 from .solvers import (
@@ -127,13 +128,10 @@ def answered(
         except KeyboardInterrupt:  # between pieces of work
             result = ended(task) or unknown(n, ker, points, task, method)
             result = replace(result, lower=max(result.lower, 0.0), lower_kind="theory")
-    imprecise = ker.error > 1e-13 * float(ker.h.ends[0]) and not layered(points)
-    if result.status == "rounding-limited" and imprecise:
-        why = (
-            f"the kernel of {ker.name} is known to {ker.error:.0e} only, which is what limits "
-            "the eigenvalue; declare the kinks of the function it was made from"
-        )
-        result = replace(result, message=why)
+    if result.status == "rounding-limited" and points is not None:
+        why = _known(points, ker)
+        if why:
+            result = replace(result, message=why)
     end_journals(task, result)
     if asked.scale != 1.0:
         result = _times(result, asked.scale)
@@ -142,6 +140,20 @@ def answered(
         note = ""
     notes = filter(None, (result.message, note, _of_a_matrix(asked)))
     return replace(result, message="; ".join(notes))
+
+
+def _known(points: _core.Points, ker: Kernel) -> str:
+    """Why the eigenvalue is not known, where that is for want of the kernel and not of arithmetic."""
+    error = relative_error(points, ker)
+    if error <= 1e-13:
+        return ""
+    what = f"the kernel of {ker.name} is known to {error:.0e} only"
+    if layered(points):
+        return (
+            f"{what} between points of unequal norm, which is what limits the eigenvalue; normalize=True makes "
+            "all norms one"
+        )
+    return f"{what}, which is what limits the eigenvalue; declare the kinks of the function it was made from"
 
 
 def _of_a_matrix(asked: Question) -> str:

@@ -93,12 +93,7 @@ class Definiteness:
         word = {True: "yes", False: "no", None: "open"}[self.psd]
         rows = (
             ("psd", word),
-            (
-                "lower",
-                below(self.lower)
-                + " (of the sign; min_eig or eigsh with certify='rigorous' is sharp)"
-                * bool(self.psd),
-            ),
+            ("lower", below(self.lower)),
             ("upper", above(self.upper)),
             ("floor", f"{self.floor:.1e}"),
             ("n", str(self.n)),

@@ -147,7 +147,10 @@ def by_factor(K: Matrix, task: Task) -> Evidence | None:
         V = np.asfortranarray(F.solve(V, task.threads, task.report.ask))
         V /= np.linalg.norm(V)
     q, error = K.quotient(np.ascontiguousarray(V[:, 0]), math.inf, task.threads)
-    why = f"K - s I has a Cholesky factor at s={s:.3e}, just more than all its rounding"
+    why = (
+        f"K - s I has a Cholesky factor at s={s:.3e}, just more than all its rounding: lower is of the sign, and "
+        "certify='rigorous' of eigsh or min_eig makes it sharp"
+    )
     return Evidence(True, lower, min(up(q + error), K.ceiling), floor, why)
 
 

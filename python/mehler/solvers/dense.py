@@ -136,5 +136,5 @@ def result_of_all(
         n=n,
         dtype="float64",
         nbytes=nbytes,
-        message="" if resolved else remedy(value, floor, 2.0 * math.sqrt(n) * entry_error),
+        message="" if resolved else remedy(value, floor),
     )

@@ -232,7 +232,7 @@ def _solve(
     else:
         status = "rounding-limited"
         rounding = max(rounding, float(residuals[0]))
-        message = remedy(value, rounding, rounding_of(n, 0.0, entry_error))
+        message = remedy(value, rounding)
         worst = float(np.max(residuals))
         if worst > 10.0 * rounding:  # one far below rounding drowns the others in its inverse
             message += f"; others have residuals up to {worst:.1e}, method='lanczos' has them"

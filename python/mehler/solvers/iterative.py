@@ -319,7 +319,7 @@ def solve(
             rounding = slack
         status, message = (
             "rounding-limited",
-            remedy(value, rounding, rounding_of(n, 0.0, entry_error)),
+            remedy(value, rounding),
         )
     elif found["end"] == "too many products":
         status = "budget-limited"

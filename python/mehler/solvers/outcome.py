@@ -88,13 +88,8 @@ def entry_error(points: _core.Points, ker: Kernel) -> float:
     return relative_error(points, ker) * largest_entry(points, ker)
 
 
-def remedy(value: float, floor: float, entries: float = 0.0) -> str:
-    """Why no more is known, and what to do; ``entries``: of the floor, what is not known of the entries."""
-    if entries > 0.5 * floor:
-        return (
-            f"known to +- {floor:.0e}, {within(floor, value)}: so far is the kernel known between these points; "
-            "points of norm one (normalize=True), or an activation of the catalogue, may be known better"
-        )
+def remedy(value: float, floor: float) -> str:
+    """Why no more is known, and what to do."""
     if abs(value) <= 20.0 * floor:
         return (
             f"not far above the rounding floor {floor:.1e} of double precision; more digits take "
