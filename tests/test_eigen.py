@@ -191,6 +191,16 @@ def test_no_eigenvalue_is_skipped_whatever_the_block(name, block):
     check(mh.eigsh(A, k=4, method="lanczos", block=block, rng=0), A, 4)
 
 
+def test_a_matrix_taken_for_points_is_said():
+    K = mh.gradient_kernel("relu")(sphere(30, 5))
+    r = mh.min_eig(K, "relu", normalize=True)
+    assert (
+        r.resolved and "its rows were taken as points: of a matrix, ask mehler.eigsh" in r.message
+    )
+    assert "taken as points" not in mh.min_eig(K[:29], "relu", normalize=True).message
+    assert mh.eigsh(K).value != pytest.approx(r.value, rel=0.1)
+
+
 @pytest.mark.parametrize("method", ["dense", "lanczos"])
 def test_zero_and_rank_deficient(method):
     r = mh.eigsh(np.zeros((50, 50)), method=method)

@@ -34,10 +34,14 @@ TABLES = {"docs/finite-width.md": 1, "docs/training.md": 1}  # printed, and show
 CHANGES = {  # what a page leaves to the reader: points and vectors, a folder, a cluster
     "docs/disk.md": [
         "r = mh.min_eig(\n    X, \"relu\", path",
-        "import numpy as np, mehler as mh\nX = mh.generate('sphere-random', n=600, d=5, rng=0)\nV = np.ones(600)\n"
+        "import numpy as np, mehler as mh\nX = mh.generate('sphere-random', n=1500, d=5, rng=0)\nV = np.ones(1500)\n"
         "r = mh.min_eig(\n    X, \"relu\", path",
         "/scratch/",
         "",
+        '"1GB"',
+        '"13MB"',  # so that it takes the file
+        ")  # killed? the same line goes on",
+        ")\nassert __import__('os').path.exists('relu.tiles')",
     ],
     "docs/distributed.md": ['Client("tcp://scheduler:8786")', "Client(processes=False, dashboard_address=None)", "100_000", "2_000"],
 }  # fmt: skip
@@ -61,7 +65,11 @@ def test_a_page_runs_and_prints_what_it_says(page: str, tmp_path: Path):
         [sys.executable, str(ROOT / "tests" / "run_page.py"), str(ROOT / page), *changes],
         check=False,
         cwd=tmp_path,
-        env={**os.environ, "MPLBACKEND": "Agg"},
+        env={
+            **os.environ,
+            "MPLBACKEND": "Agg",
+            "OMP_NUM_THREADS": "2",
+        },  # memory is counted by threads
         capture_output=True,
         text=True,
         timeout=900,

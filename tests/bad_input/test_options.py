@@ -60,6 +60,8 @@ OPTIONS = [
         ValueError,
         "kernel must be one of .*; got 'foo'",
     ),
+    ({"storage": "dask"}, ValueError, r"got 'dask' \(pass an instance: mehler\.Dask\(client\)\)"),
+    ({"storage": "Disk"}, ValueError, "got 'Disk' .of gram, whose operator eigsh takes"),
     ({"max_memory": "1kB"}, MemoryError, r"n=12 takes 5\.76 kB, more than max_memory=1 kB"),
 ]
 COMMON = [

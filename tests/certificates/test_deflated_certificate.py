@@ -98,6 +98,8 @@ def test_what_it_refuses():
     X = sphere(100, 3)
     with pytest.raises(ValueError, match="needs an activation with a kink; 'tanh' has none"):
         mh.min_eig(X, "tanh", certify="preconditioned")
+    with pytest.raises(ValueError, match="needs an activation with a kink"):  # as before the run
+        mh.plan(X, "tanh", certify="preconditioned")
     with pytest.raises(ValueError, match="at least 64 points; got n=20"):
         mh.min_eig(X[:20], "relu", certify="preconditioned")
     with pytest.raises(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import mehler as mh
@@ -105,6 +106,14 @@ def test_every_option_is_documented(command: str, capsys: pytest.CaptureFixture[
     text, shown = page.read_text(encoding="utf-8"), capsys.readouterr().out
     for option in {w.strip("[],") for w in shown.split() if w.strip("[],").startswith("--")}:
         assert option == "--help" or f"`{option}" in text, f"command-line.md leaves out {option}"
+
+
+def test_complex_points_are_refused_in_the_words_of_points(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    np.save(tmp_path / "z.npy", np.ones((3, 2)) + 1j)
+    assert main(["min-eig", str(tmp_path / "z.npy")]) == 2
+    assert "X must be real; got complex128. Take its real part" in capsys.readouterr().err
 
 
 def test_messages_speak_of_options(data: str, capsys: pytest.CaptureFixture[str]):

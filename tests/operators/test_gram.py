@@ -39,6 +39,7 @@ def test_entries_are_the_definition(n, stored):
     A = K.toarray()
     assert A.shape == K.shape == (n, n) and A.dtype == K.dtype == stored["dtype"]
     np.testing.assert_array_equal(A, A.T)
+    np.testing.assert_array_equal(np.asarray(K), A)
     np.testing.assert_allclose(A, relu_gram(X), atol=tolerance(stored["dtype"]))
     np.testing.assert_allclose(K.diagonal(), 0.5, rtol=1e-15)
 
