@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 import mehler as mh
+from mehler.distributed import worker
 from mehler.distributed.placement import Room, cut, nodes_of, placed, product_cost, shares
 from mehler.distributed.rounds import SchedulerLost
 
@@ -60,6 +61,16 @@ def test_products_are_those_of_the_definition(client, workers, dtype):
     np.testing.assert_allclose(found[0], full @ V, rtol=0, atol=bound)
     for other in found[1:]:
         np.testing.assert_array_equal(other, found[0])  # whoever holds what
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_slices_change_no_bit(client, workers, dtype):
+    """More columns than a worker is sent at a time, and all of them at once."""
+    W = np.random.default_rng(3).standard_normal((N, 11))
+    K = mh.gram(X, storage=mh.Dask(client, workers[:2]), dtype=dtype)
+    said = client.run(worker.multiply, K._tiles.setup.token, W, False, workers=workers[:2])
+    ((_, _, whole),) = worker.joined([part for _, sums in said.values() for part in sums])
+    np.testing.assert_array_equal(K @ W, whole)
 
 
 @pytest.mark.parametrize("case", ["relu scaled", "tanh layered", "normalize", "bias"])
@@ -143,17 +154,17 @@ def test_float32_is_corrected_by_the_workers(client, workers):
 @pytest.mark.parametrize("many", [1, 2, 3])
 def test_traffic_is_that_of_the_model(client, workers, many):
     K = mh.gram(X, "relu", storage=mh.Dask(client, workers[:many]))
-    for b in (1, 2, 5):
+    for b in (1, 2, 9):
         before, cost = K.traffic, K.cost(b)
         K @ np.ones((N, b))
         after = K.traffic
         assert after.products - before.products == 1
-        assert after.messages - before.messages == cost.messages == 2 * many
+        assert after.messages - before.messages == cost.messages == 2 * math.ceil(b / 4) * many
         assert after.bytes_out - before.bytes_out == cost.bytes_out == 8 * N * b * many
         assert after.bytes_in - before.bytes_in == cost.bytes_in
         assert after.passed_on == 0
     if many < 3:
-        assert cost.bytes_in == 8 * N * 5 * many  # one sum from each
+        assert cost.bytes_in == 8 * N * 9 * many  # one sum from each
     assert K.cost(2) == mh.Dask.model(n=N, workers=many, d=D).product
 
 

@@ -105,6 +105,13 @@ def test_who_does_not_know_the_token_gets_nothing(door):
     assert not called
 
 
+def test_more_columns_than_are_planned_have_no_room(door):
+    called = []
+    port = door(lambda B, exact, beside: called.append(B) or ("ok", [(0, 1, B)]))
+    assert asked(port, np.zeros((5, 5))) is None  # the connection ends
+    assert not called
+
+
 def test_a_stranger_behind_the_door_is_left():
     """Something else listens there: no line, and no waiting beyond two seconds."""
     for says in (b"HTTP/1.1 400 Bad Request\r\n\r\n", b""):

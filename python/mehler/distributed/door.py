@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._arrays import Array
+from .placement import CHUNK
 from .wire import QUESTION, WELCOME, answer, block, raw
 
 HELLO = 5.0  # seconds that a caller is given to say who it is
@@ -89,6 +90,8 @@ class Door:
 
     def _product(self, caller: socket.socket) -> None:
         exact, beside, b = QUESTION.unpack(_received(caller, QUESTION.size))
+        if not 0 < b <= CHUNK:
+            raise EOFError  # no question of ours: nothing is made room for
         V = block(self.n, b)
         _fill(caller, raw(V))
         for part in answer(*self.ask(V, bool(exact), bool(beside))):

@@ -19,7 +19,8 @@ class Model:
     threads
         Of each worker.
     product
-        One product: ``workers``, ``messages``, ``bytes_out``, ``bytes_in``, ``entries`` (bytes of tiles that a worker reads), ``flops``.
+        One product: ``workers``, ``slices`` (of four vectors at most), ``messages``, ``bytes_out``, ``bytes_in``, ``entries`` (bytes of tiles that a
+        worker holds, and reads once a slice), ``flops``.
 
     Examples
     --------
@@ -60,7 +61,7 @@ class Model:
             Reading, and sending; one after the other, as a product goes.
         """
         p = self.product
-        return p.entries / stream, (p.bytes_out + p.bytes_in) / network
+        return p.slices * p.entries / stream, (p.bytes_out + p.bytes_in) / network
 
     def __str__(self) -> str:
         p = self.product

@@ -129,7 +129,7 @@ class DaskGram(Gram):
         Returns
         -------
         ProductCost
-            ``workers``, ``messages``, ``bytes_out``, ``bytes_in``, ``entries``, ``flops``.
+            ``workers``, ``slices``, ``messages``, ``bytes_out``, ``bytes_in``, ``entries``, ``flops``.
         """
         return self._tiles.cost(b)
 

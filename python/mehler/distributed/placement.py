@@ -24,7 +24,7 @@ from ..operators.packed import BYTES
 OVER = 0.04  # of its share, that a worker may hold more, where fewer sums are sent for it
 USED = 0.75  # of a worker's memory_limit; Dask pauses a worker at 0.8
 BATCH = 32  # leaves whose sums are held at a time
-CHUNK = 4  # vectors that are multiplied at a time
+CHUNK = 4  # vectors that are sent, and multiplied, at a time
 LEAF: dict[str, Any] = {
     "float64": _core.Leaf64,
     "float32": _core.Leaf32,
@@ -50,17 +50,20 @@ class ProductCost:
     ----------
     workers
         How many of them.
+    slices
+        Questions that V goes in: of ``CHUNK`` vectors each, so that what a worker takes does not depend on b.
     messages
-        One to each worker, and its answer.
+        One to each worker, and its answer, a slice.
     bytes_out, bytes_in
         To the workers: V for each. From them: the sums that they could not add themselves.
     entries
-        Bytes of the matrix that the busiest worker reads.
+        Bytes of the matrix that the busiest worker holds, and reads once a slice.
     flops
         Of all workers: two halves of each stored entry, a multiplication and an addition each.
     """
 
     workers: int
+    slices: int
     messages: int
     bytes_out: int
     bytes_in: int
@@ -189,9 +192,11 @@ def product_cost(n: int, b: int, dtype: str, held: Sequence[Iterable[int]]) -> P
     sent = sum(len(nodes_of(leaves)) for leaves in asked)
     size = leaf_sizes(n, dtype)
     total = sum(size[leaf] for leaves in asked for leaf in leaves)
+    slices = math.ceil(b / CHUNK)
     return ProductCost(
         workers=len(asked),
-        messages=2 * len(asked),
+        slices=slices,
+        messages=2 * slices * len(asked),
         bytes_out=8 * n * b * len(asked),
         bytes_in=8 * n * b * sent,
         entries=max(sum(size[leaf] for leaf in leaves) for leaves in asked),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,11 +19,12 @@ from .._progress import Reporter
 from . import direct, rounds, worker
 from .blocks import Blocks
 from .direct import Lines
-from .placement import ProductCost, fitting, leaf_sizes, placed, product_cost
+from .placement import CHUNK, ProductCost, fitting, leaf_sizes, placed, product_cost
 from .worker import Setup, joined
 
 PATIENCE = 30.0  # seconds that a cluster is given to replace a worker that was lost, where the others are too small
 POLL = 0.1  # seconds between questions how far a fill is
+LOSSES = 5  # times that workers may be lost within one product, or while leaves are placed again
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,22 @@ class Tiles:
         return product_cost(self.setup.n, b, self.setup.dtype, list(self.held.values()))
 
     def product(self, V: Array, exact: bool = False) -> Array:
-        """K V, by the workers; where some are lost, again once their tiles are back."""
+        """K V, by the workers, in slices of ``CHUNK`` columns; where workers are lost, a slice again once their tiles are back.
+
+        The core multiplies four, two and one column at a time, so that slices change no bit.
+        """
         V = np.asfortranarray(V, dtype=np.float64)
+        b, lost = V.shape[1], 0
+        found = np.empty((self.setup.n, b), order="F")
+        for at in range(0, b, CHUNK):
+            found[:, at : at + CHUNK], lost = self._slice(V[:, at : at + CHUNK], exact, lost)
+        self.traffic = replace(self.traffic, products=self.traffic.products + 1)
+        return found
+
+    def _slice(self, V: Array, exact: bool, lost: int) -> tuple[Array, int]:
+        """K V of a few columns, and how often workers have been lost in this product; ``lost``: before."""
         while True:
+            before = self.traffic.replaced
             self._restore()
             try:
                 answers, passed_on = self._parts(V, exact)
@@ -111,10 +125,15 @@ class Tiles:
                 raise
             if self._complete(answers):
                 break
+            lost += self.traffic.replaced > before
+            if lost >= LOSSES:
+                raise RuntimeError(
+                    f"workers were lost {lost} times within one product, the last time {_lost(answers)}. They are expected to stay "
+                    "within their memory_limit; look into their logs, and start workers with more memory, or more of them."
+                )
         sums = [part for w in sorted(answers) for part in answers[w][1]]
         self.traffic = replace(
             self.traffic,
-            products=self.traffic.products + 1,
             messages=self.traffic.messages + 2 * len(answers),
             passed_on=self.traffic.passed_on + 2 * passed_on,
             bytes_out=self.traffic.bytes_out + V.nbytes * len(answers),
@@ -122,7 +141,7 @@ class Tiles:
         )
         ((first, many, Y),) = joined([(i, s, np.array(Y, order="F")) for i, s, Y in sums])
         assert (first, many) == (0, self.count)
-        return Y
+        return Y, lost
 
     def _parts(self, V: Array, exact: bool) -> tuple[dict[str, tuple[str, Any]], int]:
         """What each worker says of its part of a product, and how many of them the scheduler has asked."""
@@ -328,6 +347,11 @@ class Tiles:
             answers = self._ask(function)
             if self._complete(answers):
                 return {leaf: value for _, part in answers.values() for leaf, value in part.items()}
+
+
+def _lost(answers: Mapping[str, tuple[str, Any]]) -> str:
+    """Whom, in words."""
+    return ", ".join(f"{w} ({what})" for w, (state, what) in answers.items() if state == "lost")
 
 
 def met(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
