@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import CancelledError
 from typing import Any
 
 import numpy as np
 import pytest
 
+from mehler import _core
+from mehler._progress import Reporter
 from mehler.distributed import rounds, worker
 from mehler.distributed.placement import CHUNK, Room, nodes_of
-from mehler.distributed.tiles import Tiles
-from mehler.distributed.worker import Setup
+from mehler.distributed.tiles import Tiles, _is_loss
+from mehler.distributed.worker import CANCELLED, Filling, Setup, Share
+
+pytest.importorskip("distributed")
 
 N = 300  # two leaves
+OPEN = Tiles._open  # as it is; the fixture replaces it
 
 
 class Future:
@@ -43,15 +49,24 @@ class Cluster:
         self.names = names
         self.asked: list[tuple[Any, str, tuple]] = []
         self.leaves: dict[str, list[int]] = {}
+        self.wanted: dict[str, list[int]] = {}
+        self.slow = False
         self.answers = {
             worker.begin: self.begin,
-            worker.progress: lambda w, *args: ("ok", (1, 1, "")),
+            worker.progress: self.progress,
             worker.multiply: self.multiply,
+            worker.squares: lambda w, token: ("ok", dict.fromkeys(self.leaves[w], 1.0)),
         }
 
     def begin(self, w, token, leaves):
-        self.leaves[w] = leaves[w]
+        self.wanted[w] = leaves
         return "ok", None
+
+    def progress(self, w, token):
+        if self.slow:
+            return "ok", (0, len(self.wanted[w]), "")
+        self.leaves[w] = self.wanted[w]
+        return "ok", (len(self.leaves[w]), len(self.leaves[w]), "")
 
     def multiply(self, w, token, V, exact):
         """Each leaf is the identity."""
@@ -121,3 +136,168 @@ def test_a_product_that_kills_its_workers_is_given_up(cluster):
     with pytest.raises(RuntimeError, match=re.escape(said) + ".*more memory"):
         K.product(np.ones((N, 2)))
     assert len(killed) == 6  # the first time two of them
+
+
+# -- shares that cannot be had ------------------------------------------------------------------------
+
+
+def at_most(times: int, answer: Any) -> Any:
+    """The same answer whatever is asked; who asks for ever fails."""
+    asked = []
+
+    def say(*args):
+        asked.append(args)
+        assert len(asked) <= times, "for ever"
+        return answer
+
+    return say
+
+
+def test_a_worker_that_cannot_begin_says_why(cluster):
+    cluster.answers[worker.begin] = at_most(4, ("error", "KeyError: 'tcp://10.0.0.7:1'"))
+    with pytest.raises(RuntimeError, match=r"worker a: KeyError: 'tcp://10\.0\.0\.7:1'"):
+        made().product(np.ones((N, 1)))
+
+
+def test_a_fill_that_cannot_be_asked_for_says_why(cluster):
+    cluster.answers[worker.progress] = at_most(4, ("error", "OSError: broken"))
+    with pytest.raises(RuntimeError, match="worker a: OSError: broken"):
+        made()
+
+
+def test_each_worker_is_sent_its_own_leaves(cluster):
+    K = made()
+    sent = {w: args[1] for function, w, args in cluster.asked if function is worker.begin}
+    assert sent == {"a": [0], "b": [1]} == K.held
+
+
+def test_shares_that_never_come_are_given_up(cluster, monkeypatch):
+    monkeypatch.setattr(Tiles, "_open", at_most(20, None))
+    with pytest.raises(RuntimeError, match=r"2 of 2 leaves were not to be had in 5 attempts"):
+        made().product(np.ones((N, 1)))
+
+
+def test_while_leaves_are_placed_again_it_can_be_stopped(cluster, monkeypatch):
+    monkeypatch.setattr(Tiles, "_open", at_most(20, None))
+    K = made()
+    with Reporter(None, lambda state: True), pytest.raises(KeyboardInterrupt):
+        K.product(np.ones((N, 1)))
+
+
+def test_what_is_a_loss():
+    from distributed.comm.core import CommClosedError
+    from distributed.scheduler import KilledWorker
+
+    lost = [CommClosedError("closed"), CancelledError(), KilledWorker("share", None, 3)]
+    lost.append(RuntimeError("Worker holding Actor was lost"))
+    assert [_is_loss(error) for error in lost] == [True] * 4
+    kept = [ZeroDivisionError(), FileNotFoundError("rows.npy"), RuntimeError("no"), KeyError(1)]
+    assert [_is_loss(error) for error in kept] == [False] * 4
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("X must be finite"), "^X must be finite$"),
+        (
+            FileNotFoundError("rows.npy"),
+            "worker b could not make points.*FileNotFoundError: rows.*",
+        ),
+    ],
+)
+def test_a_share_that_was_refused_says_why(cluster, monkeypatch, error, said):
+    """Not asked for again and again."""
+    K = made()
+
+    class Refused:
+        status = "error"
+
+        def exception(self):
+            return error
+
+    monkeypatch.setattr(Tiles, "_open", OPEN)
+    K.client.submit = lambda *args, **options: Refused()
+    K.blocks = type("Blocks", (), {"futures": lambda *args: []})()
+    K._forget("b")
+    cluster.names = ["b"]
+    kind = ValueError if isinstance(error, ValueError) else RuntimeError
+    with pytest.raises(kind, match=said):
+        K._restore()
+
+
+# -- fills that are interrupted -----------------------------------------------------------------------
+
+
+def test_after_an_interrupted_refill_nothing_is_taken_for_held(cluster):
+    K, V = made(), np.random.default_rng(0).standard_normal((N, 2))
+    K._forget("b")
+    cluster.slow = True
+    with Reporter(None, lambda state: state.phase == "fill"), pytest.raises(KeyboardInterrupt):
+        K.product(V)
+    assert K.held == {"a": [0]} and K.unsure
+    cluster.slow = False
+    np.testing.assert_array_equal(K.product(V), 2.0 * V)
+    assert K.squares() == 2.0 and not K.unsure
+
+
+def test_who_was_interrupted_lets_go_what_others_were_given(cluster):
+    """b has been asked for a leaf, and interrupted; while it is away, a fills the leaf: b is asked to hold none."""
+    K, V = made(), np.ones((N, 1))
+    K._forget("b")
+    cluster.slow = True
+    with Reporter(None, lambda state: state.phase == "fill"), pytest.raises(KeyboardInterrupt):
+        K.product(V)
+    assert K.unsure == {"b"}
+    cluster.slow, cluster.names = False, ["a"]
+    cluster.leaves["b"] = [1]  # it has gone on
+    np.testing.assert_array_equal(K.product(V), 2.0 * V)
+    assert cluster.leaves == {"a": [0, 1], "b": []}
+
+
+def test_a_fill_that_somebody_else_has_cancelled_is_begun_again(cluster):
+    said = iter([("ok", (0, 1, CANCELLED))] * 2)
+    healthy = cluster.progress
+    cluster.answers[worker.progress] = lambda w, *args: next(said, None) or healthy(w, *args)
+    K = made()
+    np.testing.assert_array_equal(K.product(np.ones((N, 1))), 2.0)
+
+
+def test_all_leaves_have_to_answer(cluster):
+    K = made()
+    cluster.answers[worker.squares] = lambda w, token: ("ok", {})
+    with pytest.raises(RuntimeError, match=r"said nothing of leaves \[0, 1\].*call gram again"):
+        K.squares()
+
+
+def share_of(leaves: dict[int, Any], leaf: Any) -> Share:
+    """A share without points: ``leaf`` makes its leaves."""
+    share = object.__new__(Share)
+    share.setup = Setup("", N, "float64", 1.0, None, 0.0, True, False, None, False)
+    share.leaves, share.exact, share._leaf = dict(leaves), dict(leaves), leaf
+    return share
+
+
+def test_a_share_holds_what_it_is_told_and_no_more():
+    share = share_of({0: "0", 3: "3"}, lambda dtype, leaf, held: str(leaf))
+    share.filling = filling = Filling(2)
+    share.fill([3, 4], filling)
+    assert share.leaves == {3: "3", 4: "4"} and share.exact == {3: "3"}
+    assert (filling.done, filling.error) == (2, "")
+
+
+def test_a_fill_ends_when_another_begins_or_is_told_to():
+    def leaf(dtype, leaf, held):
+        share.filling = Filling(0)
+        return str(leaf)
+
+    share = share_of({}, leaf)
+    share.filling = filling = Filling(3)
+    share.fill([0, 1, 2], filling)
+    assert share.leaves == {0: "0"}
+
+    def interrupted(dtype, leaf, held):
+        raise _core.Interrupted
+
+    share._leaf, share.filling = interrupted, filling
+    share.fill([1], filling)
+    assert filling.error == CANCELLED

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from .._progress import Reporter
@@ -136,6 +136,18 @@ def ask(
         Also when the reporter of the work says stop.
     """
     return Round(client, function, *args, workers=workers).answers(Watch(client, gone))
+
+
+def each(
+    client: Any,
+    function: Callable[..., Any],
+    args: Mapping[str, Sequence[Any]],
+    gone: Callable[[], Collection[str]] = tuple,
+) -> dict[str, tuple[str, Any]]:
+    """:func:`ask`, with arguments of its own for each worker; all are asked at once."""
+    under_way = [Round(client, function, *given, workers=[w]) for w, given in args.items()]
+    watch = Watch(client, gone)
+    return {w: what for one in under_way for w, what in one.answers(watch).items()}
 
 
 def tell(

@@ -1,13 +1,16 @@
 """The tiles of one kernel matrix, placed on workers, and kept placed: what a lost worker held is filled again on others.
 
-Invariant: between rounds every leaf is held by exactly one worker of ``held``, or a round is about to find out that it is not.
+Invariant: between rounds every leaf is held by exactly one worker of ``held``, or a round is about to find out that it is not;
+a worker that may hold other leaves than ``held`` says is in ``unsure``, and is asked to hold those before it multiplies.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +23,7 @@ from . import direct, rounds, worker
 from .blocks import Blocks
 from .direct import Lines
 from .placement import CHUNK, ProductCost, fitting, leaf_sizes, placed, product_cost
-from .worker import Setup, joined
+from .worker import CANCELLED, Setup, joined
 
 PATIENCE = 30.0  # seconds that a cluster is given to replace a worker that was lost, where the others are too small
 POLL = 0.1  # seconds between questions how far a fill is
@@ -78,6 +81,8 @@ class Tiles:
         self.lines = Lines(client, self.setup.token)
         self.held: dict[str, list[int]] = {}
         self.futures: dict[str, Any] = {}
+        self.unsure: set[str] = set()
+        self.version, self.trouble = 0, ""
         self.traffic, self.closed = Traffic(), False
         self.count = int(_core.leaf_count(setup.n))
         rooms = rounds.rooms_of(self.client, self.chosen)
@@ -110,38 +115,50 @@ class Tiles:
         found = np.empty((self.setup.n, b), order="F")
         for at in range(0, b, CHUNK):
             found[:, at : at + CHUNK], lost = self._slice(V[:, at : at + CHUNK], exact, lost)
-        self.traffic = replace(self.traffic, products=self.traffic.products + 1)
+        self._count(products=1)
         return found
 
     def _slice(self, V: Array, exact: bool, lost: int) -> tuple[Array, int]:
         """K V of a few columns, and how often workers have been lost in this product; ``lost``: before."""
-        while True:
-            before = self.traffic.replaced
-            self._restore()
+        passed_on = 0
+
+        def ask() -> dict[str, tuple[str, Any]]:
+            nonlocal passed_on
             try:
                 answers, passed_on = self._parts(V, exact)
             except KeyboardInterrupt:
                 self._cancel()
                 raise
-            if self._complete(answers):
-                break
+            return answers
+
+        answers, lost = self._of_all(ask, lost)
+        sums = [part for w in sorted(answers) for part in answers[w]]
+        self._count(
+            messages=2 * len(answers),
+            passed_on=2 * passed_on,
+            bytes_out=V.nbytes * len(answers),
+            bytes_in=sum(Y.nbytes for _, _, Y in sums),
+        )
+        ((first, many, Y),) = joined([(i, s, np.array(Y, order="F")) for i, s, Y in sums])
+        assert (first, many) == (0, self.count)
+        return Y, lost
+
+    def _of_all(
+        self, ask: Callable[[], dict[str, tuple[str, Any]]], lost: int = 0
+    ) -> tuple[dict[str, Any], int]:
+        """What the holders of all leaves say, asked again where some are lost; and how often they were, ``lost`` times before."""
+        while True:
+            before = self.traffic.replaced
+            version = self._restore()
+            answers = ask()
+            if self._complete(answers) and version == self.version:
+                return {w: what for w, (_, what) in answers.items()}, lost
             lost += self.traffic.replaced > before
             if lost >= LOSSES:
                 raise RuntimeError(
                     f"workers were lost {lost} times within one product, the last time {_lost(answers)}. They are expected to stay "
                     "within their memory_limit; look into their logs, and start workers with more memory, or more of them."
                 )
-        sums = [part for w in sorted(answers) for part in answers[w][1]]
-        self.traffic = replace(
-            self.traffic,
-            messages=self.traffic.messages + 2 * len(answers),
-            passed_on=self.traffic.passed_on + 2 * passed_on,
-            bytes_out=self.traffic.bytes_out + V.nbytes * len(answers),
-            bytes_in=self.traffic.bytes_in + sum(Y.nbytes for _, _, Y in sums),
-        )
-        ((first, many, Y),) = joined([(i, s, np.array(Y, order="F")) for i, s, Y in sums])
-        assert (first, many) == (0, self.count)
-        return Y, lost
 
     def _parts(self, V: Array, exact: bool) -> tuple[dict[str, tuple[str, Any]], int]:
         """What each worker says of its part of a product, and how many of them the scheduler has asked."""
@@ -161,19 +178,22 @@ class Tiles:
 
     def squares(self) -> float:
         """sum K_ij^2, in the order of the leaves."""
-        return float(sum(value for _, value in sorted(self._of_leaves(worker.squares).items())))
+        answers, _ = self._of_all(lambda: self._ask(worker.squares))
+        found = {leaf: value for part in answers.values() for leaf, value in part.items()}
+        if missing := set(range(self.count)) - set(found):
+            raise RuntimeError(
+                f"workers said nothing of leaves {sorted(missing)}, and were expected to hold all; call gram again."
+            )
+        return float(sum(value for _, value in sorted(found.items())))
 
     def pairs(self) -> dict[str, Any]:
         """What the fills saw of the pairs, as the core describes it."""
-        while True:
-            self._restore()
-            answers = self._ask(worker.pairs)
-            if self._complete(answers):
-                return met([part for _, parts in answers.values() for part in parts])
+        answers, _ = self._of_all(lambda: self._ask(worker.pairs))
+        return met([part for parts in answers.values() for part in parts])
 
     def close(self) -> None:
         """Free the tiles; a worker that does not answer frees them as soon as it can."""
-        held, self.held, self.futures = list(self.held), {}, {}
+        held, self.held, self.futures = list(self.futures), {}, {}
         self.closed = True
         self.lines.close()
         rounds.tell(self.client, worker.drop, self.setup.token, workers=held, patience=rounds.GONE)
@@ -182,7 +202,7 @@ class Tiles:
 
     def _gone(self) -> list[str]:
         """Workers that Dask says are lost."""
-        return [w for w, future in self.futures.items() if future.status != "finished"]
+        return [w for w, future in list(self.futures.items()) if future.status != "finished"]
 
     def _ask(self, function: Any, *args: Any) -> dict[str, tuple[str, Any]]:
         return rounds.ask(
@@ -204,19 +224,39 @@ class Tiles:
         return all(state == "ok" for state, _ in answers.values())
 
     def _forget(self, w: str) -> None:
+        if self.futures.pop(w, None) is None:
+            return
+        self.version += 1
         self.held.pop(w, None)
-        self.futures.pop(w, None)
+        self.unsure.discard(w)
         self.lines.forget(w)
-        self.traffic = replace(self.traffic, replaced=self.traffic.replaced + 1)
+        self._count(replaced=1)
 
-    def _restore(self) -> None:
-        """Every leaf is held by somebody again."""
+    def _count(self, **more: int) -> None:
+        """More traffic."""
+        self.traffic = replace(
+            self.traffic, **{name: getattr(self.traffic, name) + k for name, k in more.items()}
+        )
+
+    def _restore(self) -> int:
+        """Every leaf is held by somebody again, and nobody holds another; the version of who holds what.
+
+        Raises
+        ------
+        MemoryError, RuntimeError
+            There is no room; leaves are not to be had in ``LOSSES`` attempts.
+        """
         for w in self._gone():
             self._forget(w)
-        begun = time.monotonic()
-        while missing := sorted(
-            set(range(self.count)) - {leaf for leaves in self.held.values() for leaf in leaves}
-        ):
+        begun, attempts, least = time.monotonic(), 0, self.count + 1
+        while (missing := self._missing()) or self.unsure:
+            rounds.look(self.client)
+            attempts, least = (attempts, least) if len(missing) >= least else (0, len(missing))
+            if attempts >= LOSSES:
+                raise RuntimeError(
+                    f"{len(missing)} of {self.count} leaves were not to be had in {attempts} attempts, the last time for: "
+                    f"{self.trouble or 'no answer'}. Workers are expected to take them; look into their logs, start others, and call again."
+                )
             todo = self._shared_out(missing)
             if todo is None:
                 if time.monotonic() - begun > PATIENCE:
@@ -225,19 +265,28 @@ class Tiles:
                         "start more workers and call again."
                     )
                 time.sleep(POLL)
-                rounds.look(self.client)
                 continue
+            if attempts:
+                time.sleep(POLL)
+            attempts += 1
             try:
                 self._fill(todo)
             except KeyboardInterrupt:
                 self._cancel()
                 raise
+        return self.version
+
+    def _missing(self) -> list[int]:
+        """Leaves that nobody holds."""
+        return sorted(
+            set(range(self.count)) - {leaf for leaves in self.held.values() for leaf in leaves}
+        )
 
     def _shared_out(self, missing: list[int]) -> dict[str, list[int]] | None:
         """Missing leaves for workers that have room, those with fewest leaves first; None: they have not."""
         rooms = rounds.rooms_of(self.client, self.chosen)
         n, dtype = self.setup.n, self.setup.dtype
-        able = {w: fitting(n, self.d, dtype, r, w not in self.held) for w, r in rooms.items()}
+        able = {w: fitting(n, self.d, dtype, r, w not in self.futures) for w, r in rooms.items()}
         if sum(able.values()) < len(missing):
             return None
         load = {w: len(self.held.get(w, [])) for w in able}
@@ -256,28 +305,33 @@ class Tiles:
     # -- filling --------------------------------------------------------------------------------------
 
     def _fill(self, todo: dict[str, list[int]]) -> None:
-        """Workers fill these leaves; those that are lost meanwhile are forgotten, and found out by the next round."""
+        """Workers fill these leaves beside what they hold, and let go what else they have; who is lost meanwhile is forgotten.
+
+        Whoever has been asked is unsure until he has said that he is done: an interruption leaves nothing in ``held`` that is
+        not there.
+        """
         new = [w for w in todo if w not in self.futures]
         if new:
             self._open(new)
-        asked = {w: leaves for w, leaves in todo.items() if w in self.futures}
+        asked = {
+            w: sorted({*self.held.get(w, []), *todo.get(w, [])})
+            for w in sorted({*todo, *self.unsure})
+            if w in self.futures
+        }
         if not asked:
             return
-        answers = rounds.ask(
-            self.client,
-            worker.begin,
-            self.setup.token,
-            asked,
-            workers=list(asked),
-            gone=self._gone,
-        )
-        for w, (state, port) in answers.items():
+        self.version += 1
+        self.unsure |= set(asked)
+        args = {w: (self.setup.token, leaves) for w, leaves in asked.items()}
+        answers = rounds.each(self.client, worker.begin, args, self._gone)
+        self._complete(answers)
+        begun = [w for w, (state, _) in answers.items() if state == "ok"]
+        for w, (state, what) in answers.items():
             if state == "ok":
-                self.held[w] = sorted({*self.held.get(w, []), *asked[w]})
-                self.lines.offer(w, port)
-            elif state == "lost":
-                self._forget(w)
-        self._await(list(asked))
+                self.lines.offer(w, what)
+            else:
+                self.trouble = f"worker {w}: {what}"
+        self._await(begun, asked)
 
     def _open(self, new: Sequence[str]) -> None:
         """Shares on new workers, which make points of all rows of X."""
@@ -304,32 +358,44 @@ class Tiles:
                 looked = now
                 rounds.look(self.client)
             if now - asked > rounds.GONE:  # is everybody still there?
-                known = rounds.rooms_of(self.client, self.chosen)
+                known = rounds.workers_of(self.client)
                 made, asked = {w: future for w, future in made.items() if w in known}, now
         for w, future in made.items():
             if future.status == "finished":
                 self.futures[w] = future
-            elif future.status == "error" and not _is_loss(future.exception()):
-                raise future.exception()
+            elif future.status == "error":
+                error = future.exception()
+                if not _is_loss(error):
+                    refused = _refused(w, error)
+                    raise refused from (None if refused is error else error)
+                self.trouble = f"worker {w}: {type(error).__name__}: {error}"
+            else:
+                self.trouble = f"worker {w}: its share was {future.status}"
         # the blocks are let go here, and fetched again for whoever comes later
 
-    def _await(self, names: list[str]) -> None:
-        """Waits until they are filled."""
-        while names := [w for w in names if w in self.held]:
+    def _await(self, names: list[str], asked: dict[str, list[int]]) -> None:
+        """Waits until they hold what they were asked for."""
+        while names := [w for w in names if w in self.futures]:
             answers = rounds.ask(
                 self.client, worker.progress, self.setup.token, workers=names, gone=self._gone
             )
+            self._complete(answers)
             done = total = 0
             for w, (state, what) in answers.items():
                 if state != "ok":
-                    if state == "lost":
-                        self._forget(w)
+                    self.trouble = f"worker {w}: {what}"
+                    continue
+                if what[2] == CANCELLED:  # by a work before this one: he is asked again
+                    self.trouble = f"worker {w}: {what[2]}"
+                    names.remove(w)
                     continue
                 if what[2]:
                     raise RuntimeError(f"worker {w}: {what[2]}")
                 done, total = done + what[0], total + what[1]
                 if what[0] == what[1]:
                     names.remove(w)
+                    self.held[w] = asked[w]
+                    self.unsure.discard(w)
             report = Reporter.current()
             listener = report.ask if report is not None else None
             if listener is not None and listener("fill", done, total, 0.0, 0.0):
@@ -340,13 +406,6 @@ class Tiles:
     def _cancel(self) -> None:
         """Workers that are busy for us are told to stop; nobody waits for it."""
         rounds.tell(self.client, worker.cancel, self.setup.token, workers=list(self.futures))
-
-    def _of_leaves(self, function: Any) -> dict[int, Any]:
-        while True:
-            self._restore()
-            answers = self._ask(function)
-            if self._complete(answers):
-                return {leaf: value for _, part in answers.values() for leaf, value in part.items()}
 
 
 def _lost(answers: Mapping[str, tuple[str, Any]]) -> str:
@@ -371,5 +430,23 @@ def met(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _is_loss(error: BaseException) -> bool:
-    """Whether a share was lost with its worker, not refused by it."""
-    return not isinstance(error, (TypeError, ValueError, MemoryError, ImportError))
+    """Whether a share was lost with its worker, or with the rows that it was to be made of."""
+    from distributed.comm.core import CommClosedError
+    from distributed.scheduler import KilledWorker
+
+    lost = isinstance(
+        error, (KilledWorker, CommClosedError, CancelledError, asyncio.CancelledError)
+    )
+    return lost or (
+        isinstance(error, RuntimeError) and str(error) == "Worker holding Actor was lost"
+    )
+
+
+def _refused(w: str, error: BaseException) -> BaseException:
+    """What to raise for a share that could not be made: what was refused in our words, or else who has said what."""
+    if isinstance(error, (TypeError, ValueError, MemoryError, ImportError)):
+        return error
+    return RuntimeError(
+        f"worker {w} could not make points of X: {type(error).__name__}: {error}. Rows were expected that it can compute, and "
+        "keep; look into its log, and try X.compute() where X is a dask array."
+    )

@@ -27,6 +27,7 @@ from .door import Door
 from .placement import BATCH, LEAF, Node, nodes_of
 from .wire import host_of
 
+CANCELLED = "cancelled"  # a fill that was told to stop
 Sums = list[tuple[int, int, Array]]  # first leaf, number of leaves, (n, b)
 
 
@@ -112,12 +113,19 @@ class Share:
         SHARES[setup.token, worker.address] = self
 
     def fill(self, leaves: Sequence[int], filling: Filling) -> None:
-        """Fills leaves, in the share's own thread."""
+        """Holds these leaves and no others, in the share's own thread; until another fill has begun."""
         try:
+            for leaf in set(self.leaves) - set(leaves):
+                del self.leaves[leaf]
+                self.exact.pop(leaf, None)
             for leaf in leaves:
+                if filling is not self.filling:
+                    return
                 if leaf not in self.leaves:
                     self.leaves[leaf] = self._leaf(self.setup.dtype, leaf, True)
                 filling.done += 1
+        except _core.Interrupted:
+            filling.error = CANCELLED
         except Exception as error:
             filling.error = f"{type(error).__name__}: {error}"
 
@@ -223,7 +231,7 @@ def _door(share: Share, address: str) -> Door | None:
 
 def _failed(error: Exception) -> tuple[str, str]:
     if isinstance(error, _core.Interrupted):
-        return "late", "cancelled"  # by a round before this one, if somebody waits for it
+        return "late", CANCELLED  # by a round before this one, if somebody waits for it
     return "error", f"{type(error).__name__}: {error}"
 
 
@@ -246,11 +254,10 @@ async def of_share(
         return _failed(error)
 
 
-async def begin(token: str, todo: dict[str, list[int]], dask_worker: Any = None) -> tuple[str, Any]:
-    """Begins to fill leaves, ``progress`` says how far it is; the port of the share's door, or None."""
+async def begin(token: str, leaves: list[int], dask_worker: Any = None) -> tuple[str, Any]:
+    """Begins to hold these leaves and no others, ``progress`` says how far it is; the port of the share's door, or None."""
 
     def action(share: Share) -> int | None:
-        leaves = todo[dask_worker.address]
         share.resume()
         share.filling = Filling(len(leaves))
         share.pool.submit(share.fill, leaves, share.filling)
