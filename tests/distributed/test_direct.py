@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import pytest
 
 import mehler as mh
 from mehler import _core
-from mehler.distributed.direct import Line, Lines, _exchange
+from mehler.distributed.direct import Line, Lines, _exchange, ask
 from mehler.distributed.door import Door
 from mehler.distributed.rounds import Watch
 from mehler.distributed.wire import WELCOME, answer, block, host_of, raw
@@ -161,6 +162,54 @@ def test_a_line_that_is_left_ends_and_is_made_again(door):
         state, sums = _exchange(found, Watch(Running()))["tcp://127.0.0.1:1"]
     assert state == "ok" and sums[0][2].sum() == 5.0
     lines.close()
+
+
+def test_a_line_that_another_thread_closes_is_not_waited_for(door):
+    """Its worker was found to be lost by a product in that thread."""
+    hold = threading.Event()
+    lines = Lines(Running(), TOKEN)
+    lines.offer("tcp://127.0.0.1:1", door(lambda B, exact, beside: hold.wait(20) and ("late", "")))
+    found = []
+
+    def multiply():
+        with lines.taken(["tcp://127.0.0.1:1"]) as taken:
+            found.append(ask(taken, np.ones((5, 1), order="F"), False, Watch(Running())))
+
+    thread = threading.Thread(target=multiply, daemon=True)
+    thread.start()
+    time.sleep(0.3)
+    assert not found
+    lines.forget("tcp://127.0.0.1:1")
+    thread.join(3.0)
+    hold.set()
+    assert found == [{}]
+
+
+def test_a_line_that_ends_before_the_first_question_is_left(door):
+    """The worker says welcome, and its process ends: the others are asked, and it has no answer."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def reset():
+            peer, _ = server.accept()
+            peer.recv(100)
+            peer.sendall(WELCOME)
+            time.sleep(0.2)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.close()
+
+        thread = threading.Thread(target=reset, daemon=True)
+        thread.start()
+        port = door(lambda B, exact, beside: ("late", "no hurry"))
+        both = {
+            "bad": Line("127.0.0.1", server.getsockname()[1], TOKEN),
+            "good": Line("127.0.0.1", port, TOKEN),
+        }
+        assert len(_exchange(both, Watch(Running()), time.monotonic() + 5.0)) == 2
+        thread.join(5.0)
+        answers = ask(both, np.ones((5, 1), order="F"), False, Watch(Running()))
+    assert answers == {"good": ("late", "no hurry")}
+    assert not both["bad"].open
+    both["good"].close()
 
 
 def test_addresses():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from concurrent.futures import CancelledError
 from typing import Any
 
@@ -301,3 +303,78 @@ def test_a_fill_ends_when_another_begins_or_is_told_to():
     share._leaf, share.filling = interrupted, filling
     share.fill([1], filling)
     assert filling.error == CANCELLED
+
+
+# -- products of two threads --------------------------------------------------------------------------
+
+
+def test_two_threads_place_a_leaf_once(cluster):
+    K, V = made(), np.ones((N, 1))
+    K._forget("b")
+    cluster.asked.clear()
+    healthy, found = cluster.progress, []
+
+    def progress(w, *args):
+        time.sleep(0.3)
+        return healthy(w, *args)
+
+    cluster.answers[worker.progress] = progress
+    threads = [
+        threading.Thread(target=lambda: found.append(K.product(V)), daemon=True) for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10.0)
+    assert [function for function, _, _ in cluster.asked].count(worker.begin) == 1
+    for Y in found:
+        np.testing.assert_array_equal(Y, 2.0 * V)
+    assert len(found) == 2 and K.traffic.products == 2
+
+
+def test_who_waits_for_another_thread_to_place_leaves_can_be_stopped(cluster):
+    K, V = made(), np.ones((N, 1))
+    K._forget("b")
+    cluster.slow = True
+    first = Reporter(None, None)
+    first.time_limit = 60.0
+    ended = threading.Event()
+
+    def multiply():
+        with first, pytest.raises(KeyboardInterrupt):
+            K.product(V)
+        ended.set()
+
+    thread = threading.Thread(target=multiply, daemon=True)
+    thread.start()
+    time.sleep(0.3)
+    asked = len([1 for function, _, _ in cluster.asked if function is worker.begin])
+    with Reporter(None, lambda state: state.phase == "workers"), pytest.raises(KeyboardInterrupt):
+        K.product(V)
+    again = len([1 for function, _, _ in cluster.asked if function is worker.begin])
+    first.stop("over")
+    assert ended.wait(10.0) and again == asked
+    thread.join(10.0)
+
+
+def test_a_product_during_which_leaves_move_is_made_again(cluster):
+    """Another thread has placed leaves anew between two answers: both halves would be those of one leaf."""
+    K, V = made(), np.ones((N, 1))
+    healthy, moved = cluster.multiply, []
+
+    def multiply(w, *args):
+        if w == "b" and not moved:
+            moved.append(w)
+            thread = threading.Thread(target=move)
+            thread.start()
+            thread.join(10.0)
+        return healthy(w, *args)
+
+    def move():
+        K._forget("a")
+        cluster.names = ["b"]
+        K._restore()
+
+    cluster.answers[worker.multiply] = multiply
+    np.testing.assert_array_equal(K.product(V), 2.0 * V)
+    assert K.held == {"b": [0, 1]}

@@ -168,7 +168,7 @@ class Lines:
 
     def close(self) -> None:
         """No worker is."""
-        for w in [*self.doors, *self.lines]:
+        for w in {*self.doors, *self.lines}:
             self.forget(w)
 
     @contextmanager
@@ -179,27 +179,30 @@ class Lines:
             return
         try:
             self._connect(workers)
-            yield {w: line for w, line in self.lines.items() if w in workers}
+            yield {w: line for w, line in list(self.lines.items()) if w in workers}
         finally:
             self.busy.release()
 
     def _connect(self, workers: Collection[str]) -> None:
         """New lines where there are none, or where one has ended; a door that does not open is not tried again."""
-        self.lines = {w: line for w, line in self.lines.items() if line.open}
+        for w, line in list(self.lines.items()):
+            if not line.open:
+                self.lines.pop(w, None)
         made: dict[str, Line] = {}
         for w in workers:
-            if w in self.doors and w not in self.lines:
+            door = self.doors.get(w)  # another thread may forget it meanwhile
+            if door is not None and w not in self.lines:
                 with contextlib.suppress(OSError):
-                    made[w] = Line(*self.doors[w], self.token)
+                    made[w] = Line(*door, self.token)
                     continue
-                del self.doors[w]
+                self.doors.pop(w, None)
         if made:
             answers = _exchange(made, Watch(self.client), time.monotonic() + CONNECT)
             for w, line in made.items():
                 if w in answers:
                     self.lines[w] = line
                 else:
-                    del self.doors[w]
+                    self.doors.pop(w, None)
 
 
 def ask(lines: Mapping[str, Line], V: Array, exact: bool, watch: Watch) -> dict[str, Answer]:
@@ -214,14 +217,19 @@ def ask(lines: Mapping[str, Line], V: Array, exact: bool, watch: Watch) -> dict[
     watch
         Says when to give up.
     """
-    for line in lines.values():
-        line.put(V, exact)
+    good: dict[str, Line] = {}
+    for w, line in lines.items():
+        try:
+            line.put(V, exact)
+            good[w] = line
+        except OSError:  # it has ended since it was made
+            line.close()
 
     def begun() -> None:
-        if any(line.beside for line in lines.values()):  # our idle threads would spin in their way
+        if any(line.beside for line in good.values()):  # our idle threads would spin in their way
             _core.release_threads()
 
-    return _exchange(lines, watch, begun=begun)
+    return _exchange(good, watch, begun=begun)
 
 
 def _exchange(
@@ -230,43 +238,62 @@ def _exchange(
     until: float = np.inf,
     begun: Callable[[], None] = lambda: None,
 ) -> dict[str, Answer]:
-    """Sends and receives on all lines until all have answered; one that has not is closed, whatever happens."""
+    """Sends and receives on all lines until all have answered; one that has not is closed, whatever happens.
+
+    A line that another thread closes (its worker is lost) has no answer.
+    """
     answers: dict[str, Answer] = {}
     waiting = dict(lines)
     try:
         with selectors.DefaultSelector() as selector:
 
+            def leave(w: str) -> None:
+                line = waiting.pop(w)
+                with contextlib.suppress(KeyError, ValueError):  # it was never taken, or is closed
+                    selector.unregister(line.socket)
+                line.close()
+
             def step(w: str, line: Line, readable: bool) -> None:
                 try:
                     found = line.receive() if readable else None
                     left = line.send()
-                except OSError:
+                    if found is None:
+                        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if left else 0)
+                        if selector.get_key(line.socket).events != events:
+                            selector.modify(line.socket, events, w)
+                        return
                     selector.unregister(line.socket)
-                    waiting.pop(w).close()
+                except (
+                    OSError,
+                    ValueError,
+                    KeyError,
+                ):  # closed by the worker, or by another thread
+                    leave(w)
                     return
-                if found is not None:
-                    selector.unregister(line.socket)
-                    answers[w] = found
-                    del waiting[w]
-                    return
-                events = selectors.EVENT_READ | (selectors.EVENT_WRITE if left else 0)
-                if selector.get_key(line.socket).events != events:
-                    selector.modify(line.socket, events, w)
+                answers[w] = found
+                del waiting[w]
 
             for w, line in lines.items():
                 both = selectors.EVENT_READ | selectors.EVENT_WRITE
-                selector.register(line.socket, both, w)
+                try:
+                    selector.register(line.socket, both, w)
+                except (OSError, ValueError):
+                    leave(w)
+                    continue
                 if until == np.inf:  # connected already
                     step(w, line, False)
             begun()
             looked = time.monotonic()
             while waiting and time.monotonic() < until:
                 for key, events in selector.select(LOOK):
-                    step(key.data, lines[key.data], bool(events & selectors.EVENT_READ))
+                    if key.data in waiting:
+                        step(key.data, lines[key.data], bool(events & selectors.EVENT_READ))
                 now = time.monotonic()
                 if now - looked >= LOOK:
                     looked = now
-                    if watch.over(waiting):
+                    for w in [w for w, line in waiting.items() if not line.open]:
+                        leave(w)
+                    if waiting and watch.over(waiting):
                         break
     finally:
         for line in waiting.values():

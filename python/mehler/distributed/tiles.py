@@ -2,15 +2,18 @@
 
 Invariant: between rounds every leaf is held by exactly one worker of ``held``, or a round is about to find out that it is not;
 a worker that may hold other leaves than ``held`` says is in ``unsure``, and is asked to hold those before it multiplies.
+Whoever changes this is ``_alone``; a product whose version is not that of its answers is made again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -83,6 +86,7 @@ class Tiles:
         self.futures: dict[str, Any] = {}
         self.unsure: set[str] = set()
         self.version, self.trouble = 0, ""
+        self.placing, self.counting = threading.RLock(), threading.Lock()
         self.traffic, self.closed = Traffic(), False
         self.count = int(_core.leaf_count(setup.n))
         rooms = rounds.rooms_of(self.client, self.chosen)
@@ -165,8 +169,9 @@ class Tiles:
         rounds.check(self.client)
         watch = rounds.Watch(self.client, self._gone)
         question = self.client, worker.multiply, self.setup.token, V, exact
-        with self.lines.taken(self.held) as lines:
-            others = [w for w in self.held if w not in lines]
+        asked = list(self.held)  # another thread may place leaves meanwhile
+        with self.lines.taken(asked) as lines:
+            others = [w for w in asked if w not in lines]
             passed = rounds.Round(*question, workers=others) if others else None
             answers = direct.ask(lines, V, exact, watch)
             silent = [w for w in lines if w not in answers]
@@ -214,12 +219,23 @@ class Tiles:
             gone=self._gone,
         )
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One thread at a time says who holds what; the others wait, and look around as they do."""
+        while not self.placing.acquire(timeout=rounds.LOOK):
+            rounds.look(self.client)
+        try:
+            yield
+        finally:
+            self.placing.release()
+
     def _complete(self, answers: dict[str, tuple[str, Any]]) -> bool:
         """Whether all have answered; what those that are lost held is forgotten."""
         for w, (state, what) in answers.items():
             if state == "error":
                 raise RuntimeError(f"worker {w}: {what}")
-            if state == "lost":
+        for w in [w for w, (state, _) in answers.items() if state == "lost"]:
+            with self._alone():
                 self._forget(w)
         return all(state == "ok" for state, _ in answers.values())
 
@@ -234,9 +250,9 @@ class Tiles:
 
     def _count(self, **more: int) -> None:
         """More traffic."""
-        self.traffic = replace(
-            self.traffic, **{name: getattr(self.traffic, name) + k for name, k in more.items()}
-        )
+        with self.counting:
+            now = {name: getattr(self.traffic, name) + k for name, k in more.items()}
+            self.traffic = replace(self.traffic, **now)
 
     def _restore(self) -> int:
         """Every leaf is held by somebody again, and nobody holds another; the version of who holds what.
@@ -246,6 +262,11 @@ class Tiles:
         MemoryError, RuntimeError
             There is no room; leaves are not to be had in ``LOSSES`` attempts.
         """
+        with self._alone():
+            self._place()
+            return self.version
+
+    def _place(self) -> None:
         for w in self._gone():
             self._forget(w)
         begun, attempts, least = time.monotonic(), 0, self.count + 1
@@ -274,7 +295,6 @@ class Tiles:
             except KeyboardInterrupt:
                 self._cancel()
                 raise
-        return self.version
 
     def _missing(self) -> list[int]:
         """Leaves that nobody holds."""
