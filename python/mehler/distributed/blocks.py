@@ -5,12 +5,15 @@ Workers that need a block fetch it from each other. Blocks are let go as soon as
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
 
 from .._arrays import Array
 from . import worker
+from .rounds import LOOK, Call, look
+from .rounds import check as check_client
 
 BLOCK = 2**26  # bytes of a block that the client sends
 
@@ -32,15 +35,20 @@ class Blocks:
         if isinstance(self.X, np.ndarray):
             rows = max(1, BLOCK // (8 * self.X.shape[1]))
             cut = [self.X[i : i + rows] for i in range(0, len(self.X), rows)]
-            return list(client.scatter(cut, hash=False))
+            return list(Call(client, lambda: client.scatter(cut, hash=False)).result())
         return list(client.compute(_delayed(self.X)))
 
     def norms(self, client: Any, normalize: bool) -> Array:
         """Norms of the rows of a dask array, measured where they are."""
-        blocks = self.futures(client)
-        return np.concatenate(
-            client.gather(client.map(worker.norms_of, blocks, normalize=normalize))
-        )
+        found = client.map(worker.norms_of, self.futures(client), normalize=normalize)
+        looked = time.monotonic()
+        while any(future.status == "pending" for future in found):  # let go where it is interrupted
+            check_client(client)
+            time.sleep(0.01)
+            if time.monotonic() - looked > LOOK:
+                looked = time.monotonic()
+                look(client)
+        return np.concatenate(Call(client, lambda: client.gather(found)).result())
 
 
 def _delayed(X: Any) -> list[Any]:

@@ -254,12 +254,7 @@ class Dask:
         ConnectionError
             The scheduler is gone.
         """
-        rounds.check(self.client)
-        try:
-            answers: dict[str, Any] = self.client.run(function, workers=list(workers))
-        except OSError as error:
-            raise rounds.lost(self.client) from error
-        return answers
+        return rounds.said(self.client, function, workers)
 
     def _rooms(self) -> dict[str, Room]:
         """Workers there are, and what they have room for."""
@@ -324,17 +319,17 @@ class Dask:
         DaskGram
         """
         thread_count(threads)
-        self._rooms()  # nothing is made for workers that are not there
-        points = None
-        if is_dask(X):
-            check(X)
-        else:
-            X = as_points(X)
-            if normalize:
-                X, normalize = to_unit_norm(X), False
-            points = core_points(X, kernel, threads)
         with Reporter(progress, callback) as report:
             try:
+                self._rooms()  # nothing is made for workers that are not there
+                points = None
+                if is_dask(X):
+                    check(X)
+                else:
+                    X = as_points(X)
+                    if normalize:
+                        X, normalize = to_unit_norm(X), False
+                    points = core_points(X, kernel, threads)
                 return self._gram(X, points, kernel, dtype, threads, normalize)
             except (KeyboardInterrupt, _core.Interrupted):
                 raise KeyboardInterrupt(report.why) from None

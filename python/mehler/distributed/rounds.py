@@ -65,6 +65,53 @@ class Watch:
         return {w: ("lost" if w in absent else "late", "no answer") for w in workers}
 
 
+class Call:
+    """Something that the client does, under way in a thread of its own.
+
+    Parameters
+    ----------
+    client, function
+        The client; what is called.
+    """
+
+    def __init__(self, client: Any, function: Callable[[], Any]) -> None:
+        check(client)
+        self.client = client
+        self.found: Any = None
+        self.failure: BaseException | None = None
+        self.done = threading.Event()
+
+        def run() -> None:
+            try:
+                self.found = function()
+            except BaseException as error:  # of the scheduler, or of the client
+                self.failure = error
+            finally:
+                self.done.set()
+
+        threading.Thread(target=run, name="mehler-call", daemon=True).start()
+
+    def result(self) -> Any:
+        """What it gives, or raises; Ctrl-C, a callback and the time limit are looked at as in a round.
+
+        Raises
+        ------
+        SchedulerLost
+            There is nobody to ask.
+        KeyboardInterrupt
+            The reporter of the work says stop.
+        """
+        watch = Watch(self.client)
+        while not self.done.wait(LOOK):
+            if watch.over(()):
+                raise lost(self.client)
+        if self.failure is not None:
+            if self.client.status != "running":
+                raise lost(self.client) from self.failure
+            raise self.failure
+        return self.found
+
+
 class Round:
     """One question to many workers, under way.
 
@@ -77,36 +124,27 @@ class Round:
     def __init__(
         self, client: Any, function: Callable[..., Any], *args: Any, workers: Sequence[str]
     ) -> None:
-        check(client)
         self.client, self.workers = client, list(workers)
-        self.found: dict[str, Any] = {}
-        self.failure: BaseException | None = None
-        self.done = threading.Event()
-
-        def run() -> None:
-            try:
-                self.found = client.run(function, *args, workers=self.workers, on_error="return")
-            except BaseException as error:  # of the scheduler, or of the client
-                self.failure = error
-            finally:
-                self.done.set()
-
-        threading.Thread(target=run, name="mehler-round", daemon=True).start()
+        self.call = Call(
+            client,
+            lambda: client.run(function, *args, workers=self.workers, on_error="return"),
+        )
 
     def answers(self, watch: Watch) -> dict[str, tuple[str, Any]]:
         """What :func:`ask` returns."""
-        while not self.done.wait(LOOK):
+        while not self.call.done.wait(LOOK):
             if watch.over(self.workers):
                 return watch.silent(self.workers)
         if self.client.status != "running":
             raise lost(self.client)
-        if self.failure is not None:
-            if isinstance(self.failure, OSError):
-                raise lost(self.client) from self.failure
-            raise self.failure
+        failure = self.call.failure
+        if failure is not None:
+            if isinstance(failure, OSError):
+                raise lost(self.client) from failure
+            raise failure
         out: dict[str, tuple[str, Any]] = {}
         for name in self.workers:
-            found = self.found.get(name, "no answer")
+            found = self.call.found.get(name, "no answer")
             good = isinstance(found, tuple) and len(found) == 2 and isinstance(found[0], str)
             out[name] = found if good else ("lost", found)
         return out
@@ -173,12 +211,8 @@ def tell(
 
 def rooms_of(client: Any, chosen: Collection[str] | None) -> dict[str, Room]:
     """What the workers of a cluster, or the chosen ones of them, have room for beside what they hold now."""
-    check(client)
-    try:
-        names = [w for w in workers_of(client) if chosen is None or w in chosen]
-        found = client.run(worker.room, workers=names, on_error="ignore") if names else {}
-    except OSError as error:
-        raise lost(client) from error
+    names = [w for w in workers_of(client) if chosen is None or w in chosen]
+    found = said(client, worker.room, names, on_error="ignore") if names else {}
     return {
         w: Room(USED * limit - used if limit else math.inf, threads)
         for w, (limit, used, threads) in sorted(found.items())
@@ -187,11 +221,23 @@ def rooms_of(client: Any, chosen: Collection[str] | None) -> dict[str, Room]:
 
 def workers_of(client: Any) -> list[str]:
     """Addresses, as the scheduler has them now (``scheduler_info`` may say what a timer has left, without any)."""
-    check(client)
     try:
-        return list(client.nthreads())
+        return list(Call(client, client.nthreads).result())
     except OSError as error:
         raise lost(client) from error
+
+
+def said(
+    client: Any, function: Callable[..., Any], workers: Sequence[str], on_error: str = "raise"
+) -> dict[str, Any]:
+    """What a function says on each of the workers, whatever it is; ``on_error`` as ``Client.run`` takes it."""
+    try:
+        found: dict[str, Any] = Call(
+            client, lambda: client.run(function, workers=list(workers), on_error=on_error)
+        ).result()
+    except OSError as error:
+        raise lost(client) from error
+    return found
 
 
 def look(client: Any) -> None:
