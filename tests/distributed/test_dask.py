@@ -119,6 +119,37 @@ def test_dask_arrays_stay_where_they_are(client, workers, case):
         assert K._in_core is None
 
 
+@pytest.mark.parametrize("kind", ["numpy", "dask"])
+def test_points_that_change_in_place_are_refused(client, workers, kind):
+    """After a loss the tiles are filled again, of the same points or not at all."""
+    Z = X.copy()
+    da = pytest.importorskip("dask.array")
+    given = Z if kind == "numpy" else da.from_array(Z, chunks=(500, D))
+    K = mh.gram(given, "relu", storage=mh.Dask(client, workers[:2]))
+    whole = K @ V
+    K._tiles._forget(workers[1])
+    if kind == "numpy":
+        Z[700] = Z[3]
+    else:
+        K._tiles.blocks.X = da.from_array(Z[::-1].copy(), chunks=(500, D))
+    with pytest.raises(ValueError, match="X is not what it was when its matrix was placed"):
+        K @ V
+    if kind == "numpy":
+        Z[:] = X
+        np.testing.assert_array_equal(K @ V, whole)
+
+
+def test_a_dask_array_that_is_computed_differently_is_refused(client, workers):
+    da = pytest.importorskip("dask.array")
+
+    def noisy(block):
+        return block + np.random.default_rng().standard_normal(block.shape)
+
+    Z = da.from_array(X, chunks=(500, D)).map_blocks(noisy, dtype=float)
+    with pytest.raises(ValueError, match=r"X is not what it was .*X\.persist\(\)"):
+        mh.gram(Z, "relu", storage=mh.Dask(client, workers[:2]))
+
+
 # -- eigenvalues ------------------------------------------------------------------------------------
 
 

@@ -14,9 +14,10 @@ import pytest
 from mehler import _core
 from mehler._progress import Reporter
 from mehler.distributed import rounds, worker
+from mehler.distributed.blocks import Blocks
 from mehler.distributed.placement import CHUNK, Room, nodes_of
 from mehler.distributed.tiles import Tiles, _is_loss
-from mehler.distributed.worker import CANCELLED, Filling, Setup, Share
+from mehler.distributed.worker import CANCELLED, Filling, Setup, Share, digest_of
 
 pytest.importorskip("distributed")
 
@@ -52,7 +53,7 @@ class Cluster:
         self.asked: list[tuple[Any, str, tuple]] = []
         self.leaves: dict[str, list[int]] = {}
         self.wanted: dict[str, list[int]] = {}
-        self.slow = False
+        self.slow, self.rows = False, [(N, b"first")]
         self.answers = {
             worker.begin: self.begin,
             worker.progress: self.progress,
@@ -62,7 +63,7 @@ class Cluster:
 
     def begin(self, w, token, leaves):
         self.wanted[w] = leaves
-        return "ok", None
+        return "ok", (None, self.rows)
 
     def progress(self, w, token):
         if self.slow:
@@ -104,7 +105,7 @@ def cluster(monkeypatch):
 
 def made(n: int = N) -> Tiles:
     setup = Setup("", n, "float64", 1.0, None, 0.0, True, False, None, False)
-    return Tiles(Client(), None, setup, None, 3)
+    return Tiles(Client(), None, setup, Blocks(np.ones((n, 3))), 3)
 
 
 # -- slices -----------------------------------------------------------------------------------------
@@ -219,7 +220,7 @@ def test_a_share_that_was_refused_says_why(cluster, monkeypatch, error, said):
 
     monkeypatch.setattr(Tiles, "_open", OPEN)
     K.client.submit = lambda *args, **options: Refused()
-    K.blocks = type("Blocks", (), {"futures": lambda *args: []})()
+    monkeypatch.setattr(K.blocks, "futures", lambda client: [])
     K._forget("b")
     cluster.names = ["b"]
     kind = ValueError if isinstance(error, ValueError) else RuntimeError
@@ -378,3 +379,38 @@ def test_a_product_during_which_leaves_move_is_made_again(cluster):
     cluster.answers[worker.multiply] = multiply
     np.testing.assert_array_equal(K.product(V), 2.0 * V)
     assert K.held == {"b": [0, 1]}
+
+
+# -- rows that change ---------------------------------------------------------------------------------
+
+
+def test_rows_that_have_changed_are_refused_as_often_as_they_are_sent(cluster):
+    K, V = made(), np.ones((N, 1))
+    K._forget("b")
+    first, cluster.rows = cluster.rows, [(N, b"second")]
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"X is not what it was .* rows 0 to 299, .*X\.copy"):
+            K.product(V)
+    cluster.rows = first
+    np.testing.assert_array_equal(K.product(V), 2.0 * V)
+    assert K.traffic.replaced == 1
+
+
+def test_digests_are_those_of_values():
+    A = np.arange(20_000.0).reshape(10_000, 2)
+    first = digest_of(A)
+    assert first == digest_of(A.copy()) == digest_of(np.asfortranarray(A)) and first[0] == 10_000
+    B = A.copy()
+    B[9_999, 1] = np.nextafter(B[9_999, 1], 0.0)
+    others = [digest_of(Z) for Z in (B, A.astype(np.float32), A.reshape(5_000, 4), A[:-1])]
+    assert len({first, *others}) == 5
+
+
+def test_which_rows_have_changed_is_said():
+    blocks = Blocks(None)  # none of NumPy
+    blocks.confirm([(10, b"a"), (20, b"b")])
+    blocks.confirm([(10, b"a"), (20, b"b")])
+    with pytest.raises(ValueError, match=r"of rows 10 to 29, 20 were found that differ.*persist"):
+        blocks.confirm([(10, b"a"), (20, b"c")])
+    with pytest.raises(ValueError, match="it had 2 blocks of rows, and has 1"):
+        blocks.confirm([(10, b"a")])

@@ -1,11 +1,13 @@
 """Rows of X on their way to the workers: each goes from the client, or from where a dask array has it, once.
 
-Workers that need a block fetch it from each other. Blocks are let go as soon as the workers have made points of them.
+Workers that need a block fetch it from each other. Blocks are let go as soon as the workers have made points of them, and sent
+again for whoever comes later: what was in them is remembered by a digest, so that no matrix is made of two versions of X.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,7 @@ class Blocks:
 
     def __init__(self, X: Any) -> None:
         self.X = X
+        self.seen: list[worker.Seen] | None = None
 
     def futures(self, client: Any) -> list[Any]:
         """All blocks, in order; they are there as long as somebody holds these."""
@@ -48,7 +51,40 @@ class Blocks:
             if time.monotonic() - looked > LOOK:
                 looked = time.monotonic()
                 look(client)
-        return np.concatenate(Call(client, lambda: client.gather(found)).result())
+        norms, seen = zip(*Call(client, lambda: client.gather(found)).result(), strict=True)
+        self.confirm(seen)
+        return np.concatenate(norms)
+
+    def rows(self) -> Array:
+        """All rows of a dask array, computed here."""
+        rows = np.asarray(self.X)
+        ends = np.cumsum(self.X.chunks[0])
+        parts = zip([0, *ends[:-1]], ends, strict=True)
+        self.confirm([worker.digest_of(rows[a:b]) for a, b in parts])
+        return rows
+
+    def confirm(self, seen: Sequence[worker.Seen]) -> None:
+        """Refuse rows, of all blocks in order, that are not those that were seen first."""
+        found = list(seen)
+        if self.seen is None:
+            self.seen = found
+        ends = np.cumsum([rows for rows, _ in self.seen])
+        for (rows, digest), (first, expected), end in zip(found, self.seen, ends, strict=False):
+            if digest != expected:
+                raise ValueError(
+                    f"X is not what it was when its matrix was placed: of rows {end - first} to {end - 1}, {rows} were found that "
+                    "differ. The same rows are expected whenever workers are sent them, also after a loss; "
+                    + (
+                        "leave X as it is, or pass a copy of it (X.copy()), and call gram again."
+                        if isinstance(self.X, np.ndarray)
+                        else "pass what does not change between two computations, such as X.persist(), and call gram again."
+                    )
+                )
+        if len(found) != len(self.seen):
+            raise ValueError(
+                f"X is not what it was when its matrix was placed: it had {len(self.seen)} blocks of rows, and has {len(found)}; call "
+                "gram again."
+            )
 
 
 def _delayed(X: Any) -> list[Any]:

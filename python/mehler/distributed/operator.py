@@ -58,7 +58,7 @@ class DaskGram(Gram):
         self.dtype = np.dtype("float64" if dtype == "fixed32" else dtype)
         self._array = None
         self._X, self._normalize, self._in_core = X, normalize, points
-        blocks = Blocks(X)
+        self._blocks = blocks = Blocks(X)
         norms = blocks.norms(client, normalize) if points is None else points.norms()
         off = bool((np.abs(norms - 1.0) > UNIT).any())
         q = kernel.homogeneity
@@ -103,7 +103,10 @@ class DaskGram(Gram):
             from .._arrays import as_points
 
             self._in_core = core_points(
-                as_points(np.asarray(self._X)), self.kernel, self.threads, normalize=self._normalize
+                as_points(self._blocks.rows()),
+                self.kernel,
+                self.threads,
+                normalize=self._normalize,
             )
         return self._in_core
 

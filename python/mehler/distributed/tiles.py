@@ -26,7 +26,7 @@ from . import direct, rounds, worker
 from .blocks import Blocks
 from .direct import Lines
 from .placement import CHUNK, ProductCost, fitting, leaf_sizes, placed, product_cost
-from .worker import CANCELLED, Setup, joined
+from .worker import CANCELLED, Seen, Setup, joined
 
 PATIENCE = 30.0  # seconds that a cluster is given to replace a worker that was lost, where the others are too small
 POLL = 0.1  # seconds between questions how far a fill is
@@ -348,10 +348,22 @@ class Tiles:
         begun = [w for w, (state, _) in answers.items() if state == "ok"]
         for w, (state, what) in answers.items():
             if state == "ok":
-                self.lines.offer(w, what)
+                self._confirm(w, what[1])
+                self.lines.offer(w, what[0])
             else:
                 self.trouble = f"worker {w}: {what}"
         self._await(begun, asked)
+
+    def _confirm(self, w: str, seen: Sequence[Seen]) -> None:
+        """Refuse a share of other rows than those that the others have."""
+        try:
+            self.blocks.confirm(seen)
+        except ValueError:
+            rounds.tell(self.client, worker.cancel, self.setup.token, workers=[w])
+            self.held.pop(w, None)
+            self.futures.pop(w, None)
+            self.unsure.discard(w)
+            raise
 
     def _open(self, new: Sequence[str]) -> None:
         """Shares on new workers, which make points of all rows of X."""

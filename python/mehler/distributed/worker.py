@@ -8,6 +8,7 @@ client itself.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,10 @@ from .placement import BATCH, LEAF, Node, nodes_of
 from .wire import host_of
 
 CANCELLED = "cancelled"  # a fill that was told to stop
+PIECE = 4096  # rows that are looked at at a time
+
 Sums = list[tuple[int, int, Array]]  # first leaf, number of leaves, (n, b)
+Seen = tuple[int, bytes]  # rows of a block, and their digest
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,7 @@ class Share:
         self.setup, self.threads = setup, int(worker.state.nthreads)
         rows = np.concatenate([np.asarray(block) for block in blocks])
         self.points = setup.points(as_points(rows), self.threads)
+        self.seen = [digest_of(block) for block in blocks]
         self.leaves: dict[int, Any] = {}
         self.exact: dict[int, Any] = {}
         self.filling = Filling(0)
@@ -255,13 +260,13 @@ async def of_share(
 
 
 async def begin(token: str, leaves: list[int], dask_worker: Any = None) -> tuple[str, Any]:
-    """Begins to hold these leaves and no others, ``progress`` says how far it is; the port of the share's door, or None."""
+    """Begins to hold these leaves and no others, ``progress`` says how far it is; the port of its door or None, and what rows it has."""
 
-    def action(share: Share) -> int | None:
+    def action(share: Share) -> tuple[int | None, list[Seen]]:
         share.resume()
         share.filling = Filling(len(leaves))
         share.pool.submit(share.fill, leaves, share.filling)
-        return share.door.port if share.door is not None else None
+        return share.door.port if share.door is not None else None, share.seen
 
     return await of_share(token, dask_worker, action, False)
 
@@ -324,9 +329,18 @@ def room(dask_worker: Any = None) -> tuple[int, int, int]:
     )
 
 
-def norms_of(block: Any, normalize: bool) -> Array:
-    """Norms of rows, as the core has them."""
+def norms_of(block: Any, normalize: bool) -> tuple[Array, Seen]:
+    """Norms of rows, as the core has them; and what rows these are."""
     rows = as_points(np.asarray(block))
     if normalize:
         rows = to_unit_norm(rows)
-    return _core.Points(rows, 0.0, False, 1).norms()
+    return _core.Points(rows, 0.0, False, 1).norms(), digest_of(block)
+
+
+def digest_of(block: Any) -> Seen:
+    """Rows, told from others by 16 bytes."""
+    rows = np.asarray(block)
+    found = hashlib.blake2b(f"{rows.shape} {rows.dtype.str}".encode(), digest_size=16)
+    for i in range(0, len(rows), PIECE):
+        found.update(rows[i : i + PIECE].tobytes())
+    return len(rows), found.digest()
