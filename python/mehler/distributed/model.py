@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._arrays import size_text
-from .placement import ProductCost, beside
+from .placement import ProductCost, beside, making
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ class Model:
 
     @property
     def worker_bytes(self) -> int:
-        """Bytes that a worker takes: tiles, points, vectors."""
-        return self.product.entries + beside(self.n, self.d, self.threads)
+        """Bytes that a worker takes at most: tiles, points, vectors; or, before there are tiles, what points are made of."""
+        held = self.product.entries + beside(self.n, self.d, self.threads)
+        return max(held, making(self.n, self.d, self.threads))
 
     def seconds(self, stream: float, network: float) -> tuple[float, float]:
         """Seconds that a product spends in the memory of the workers, and in the network of the client.

@@ -135,8 +135,18 @@ def beside(n: int, d: int, threads: int) -> int:
     return points + sums + 2**21 * threads
 
 
+def making(n: int, d: int, threads: int) -> int:
+    """Bytes that a worker takes before it has leaves, while points are made of the blocks in which they came.
+
+    Blocks, rows, unit rows; and rows that are lifted, where the kernel has a bias and norms differ.
+    """
+    return 4 * 8 * n * d + 16 * n + 2**21 * threads
+
+
 def fitting(n: int, d: int, dtype: str, room: Room, joins: bool = True) -> int:
     """How many leaves a worker has room for; ``joins``: what goes beside them is still to come."""
+    if joins and room.nbytes < making(n, d, room.threads):
+        return 0
     free = room.nbytes - joins * beside(n, d, room.threads)
     count = int(_core.leaf_count(n))
     return count if math.isinf(free) else min(count, max(0, int(free // max(leaf_sizes(n, dtype)))))
@@ -164,7 +174,8 @@ def placed(n: int, d: int, dtype: str, rooms: Sequence[Room]) -> list[range]:
     if most:
         remedies.append(f"{math.ceil(count / most)} workers like the largest of these would do")
     else:
-        need = max((beside(n, d, r.threads) for r in rooms), default=0) + size
+        threads = max((r.threads for r in rooms), default=1)
+        need = max(beside(n, d, threads) + size, making(n, d, threads))
         remedies.append(
             f"each needs a memory_limit of at least {size_text(need / USED)}, beside what it holds now"
         )

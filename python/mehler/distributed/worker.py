@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._arrays import Array, as_points
+from .._arrays import Array, as_array, as_points
 from ..data.points import normalize as to_unit_norm
 from ..kernels import Kernel
 from ..kernels.norms import norm_kernel
@@ -29,7 +29,7 @@ from .placement import BATCH, LEAF, Node, nodes_of
 from .wire import host_of
 
 CANCELLED = "cancelled"  # a fill that was told to stop
-PIECE = 4096  # rows that are looked at at a time
+PIECE = 512  # rows that are looked at at a time
 
 Sums = list[tuple[int, int, Array]]  # first leaf, number of leaves, (n, b)
 Seen = tuple[int, bytes]  # rows of a block, and their digest
@@ -69,9 +69,10 @@ class Setup:
     direct: bool
 
     def points(self, rows: Array, threads: int) -> _core.Points:
-        """Rows in the core."""
+        """Rows in the core; divided by their norms where they are, so that they are there once."""
         if self.normalize:
-            rows = to_unit_norm(rows)
+            for i in range(0, len(rows), PIECE):
+                rows[i : i + PIECE] = to_unit_norm(rows[i : i + PIECE])
         if self.layers is None:
             return _core.Points(rows, self.exponent, self.unit, threads)
         norms = _core.Points(rows, 0.0, False, threads).norms()
@@ -106,8 +107,7 @@ class Share:
 
         worker = get_worker()
         self.setup, self.threads = setup, int(worker.state.nthreads)
-        rows = np.concatenate([np.asarray(block) for block in blocks])
-        self.points = setup.points(as_points(rows), self.threads)
+        self.points = setup.points(one_table(blocks), self.threads)
         self.seen = [digest_of(block) for block in blocks]
         self.leaves: dict[int, Any] = {}
         self.exact: dict[int, Any] = {}
@@ -335,6 +335,18 @@ def norms_of(block: Any, normalize: bool) -> tuple[Array, Seen]:
     if normalize:
         rows = to_unit_norm(rows)
     return _core.Points(rows, 0.0, False, 1).norms(), digest_of(block)
+
+
+def one_table(blocks: Sequence[Any]) -> Array:
+    """All rows in doubles, a new array: beside the blocks, which Dask has until the share is made, they are there once."""
+    found = [as_array(block, "X") for block in blocks]
+    rows = np.empty((sum(len(part) for part in found), found[0].shape[1]))
+    at = 0
+    for part in found:
+        with np.errstate(over="ignore"):  # infinity is refused below
+            rows[at : at + len(part)] = part
+        at += len(part)
+    return as_points(rows)
 
 
 def digest_of(block: Any) -> Seen:
