@@ -13,7 +13,7 @@ import pytest
 
 from mehler import _core
 from mehler._progress import Reporter
-from mehler.distributed import rounds, worker
+from mehler.distributed import rounds, tiles, worker
 from mehler.distributed.blocks import Blocks
 from mehler.distributed.placement import CHUNK, Room, nodes_of
 from mehler.distributed.tiles import Tiles, _is_loss
@@ -53,6 +53,7 @@ class Cluster:
         self.asked: list[tuple[Any, str, tuple]] = []
         self.leaves: dict[str, list[int]] = {}
         self.wanted: dict[str, list[int]] = {}
+        self.room = lambda w: float("inf")
         self.slow, self.rows = False, [(N, b"first")]
         self.answers = {
             worker.begin: self.begin,
@@ -95,7 +96,7 @@ def cluster(monkeypatch):
     monkeypatch.setattr(rounds, "Round", Round)
     monkeypatch.setattr(rounds, "tell", lambda *args, **options: None)
     monkeypatch.setattr(
-        rounds, "rooms_of", lambda *args: {w: Room(float("inf"), 1) for w in found.names}
+        rounds, "rooms_of", lambda *args: {w: Room(found.room(w), 1) for w in found.names}
     )
     monkeypatch.setattr(
         Tiles, "_open", lambda self, new: self.futures.update({w: Future() for w in new})
@@ -255,6 +256,20 @@ def test_who_was_interrupted_lets_go_what_others_were_given(cluster):
     cluster.leaves["b"] = [1]  # it has gone on
     np.testing.assert_array_equal(K.product(V), 2.0 * V)
     assert cluster.leaves == {"a": [0, 1], "b": []}
+
+
+def test_leaves_of_an_interrupted_refill_make_room(cluster, monkeypatch):
+    """What b has filled in vain takes its room, until it is asked to let it go."""
+    monkeypatch.setattr(tiles, "PATIENCE", 0.5)
+    K, V = made(), np.ones((N, 1))
+    K._forget("b")
+    cluster.slow = True
+    with Reporter(None, lambda state: state.phase == "fill"), pytest.raises(KeyboardInterrupt):
+        K.product(V)
+    cluster.slow = False
+    cluster.room = lambda w: 0.0 if w == "a" or cluster.wanted[w] else float("inf")
+    np.testing.assert_array_equal(K.product(V), 2.0 * V)
+    assert K.held == {"a": [0], "b": [1]}
 
 
 def test_a_fill_that_somebody_else_has_cancelled_is_begun_again(cluster):

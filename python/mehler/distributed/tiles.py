@@ -279,6 +279,8 @@ class Tiles:
                     f"{self.trouble or 'no answer'}. Workers are expected to take them; look into their logs, start others, and call again."
                 )
             todo = self._shared_out(missing)
+            if todo is None and self.unsure:
+                todo = {}  # who was interrupted lets go what nobody counts on, and has room for it again
             if todo is None:
                 if time.monotonic() - begun > PATIENCE:
                     raise MemoryError(
