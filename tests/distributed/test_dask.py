@@ -20,6 +20,7 @@ import pytest
 
 import mehler as mh
 from mehler.distributed import worker
+from mehler.distributed.blocks import Blocks
 from mehler.distributed.placement import Room, cut, nodes_of, placed, product_cost, shares
 from mehler.distributed.rounds import SchedulerLost
 
@@ -137,6 +138,27 @@ def test_points_that_change_in_place_are_refused(client, workers, kind):
     if kind == "numpy":
         Z[:] = X
         np.testing.assert_array_equal(K @ V, whole)
+
+
+def test_workers_that_are_full_get_no_points_of_others(client, workers, monkeypatch):
+    """After a loss, points go to whoever takes its place."""
+    K = mh.gram(X, "relu", storage=mh.Dask(client, workers[:2]))
+    whole, sent = K @ V, []
+    scatter = client.scatter
+
+    def seen(cut, **options):
+        sent.append(options.get("workers"))
+        return scatter(cut, **options)
+
+    monkeypatch.setattr(client, "scatter", seen)
+    K._tiles._forget(workers[1])
+    np.testing.assert_array_equal(K @ V, whole)
+    assert sent == [[workers[1]]]
+
+
+def test_blocks_whose_workers_are_gone_go_to_any(client, workers):
+    found = Blocks(X).futures(client, ["tcp://127.0.0.1:9"])
+    np.testing.assert_array_equal(np.concatenate(client.gather(found)), X)
 
 
 def test_a_dask_array_that_is_computed_differently_is_refused(client, workers):

@@ -44,7 +44,7 @@ class Still:
     def submit(self):
         raise AssertionError
 
-    def scatter(self, blocks, hash):
+    def scatter(self, blocks, workers=None, hash=True):
         return self._say("scatter", blocks)
 
     def gather(self, found):

@@ -221,7 +221,7 @@ def test_a_share_that_was_refused_says_why(cluster, monkeypatch, error, said):
 
     monkeypatch.setattr(Tiles, "_open", OPEN)
     K.client.submit = lambda *args, **options: Refused()
-    monkeypatch.setattr(K.blocks, "futures", lambda client: [])
+    monkeypatch.setattr(K.blocks, "futures", lambda client, workers: [])
     K._forget("b")
     cluster.names = ["b"]
     kind = ValueError if isinstance(error, ValueError) else RuntimeError

@@ -33,12 +33,23 @@ class Blocks:
         self.X = X
         self.seen: list[worker.Seen] | None = None
 
-    def futures(self, client: Any) -> list[Any]:
-        """All blocks, in order; they are there as long as somebody holds these."""
+    def futures(self, client: Any, workers: Sequence[str] | None = None) -> list[Any]:
+        """All blocks, in order; they are there as long as somebody holds these.
+
+        Those of the client go to ``workers``, who are to make points of them: others may be full of tiles.
+        """
         if isinstance(self.X, np.ndarray):
             rows = max(1, BLOCK // (8 * self.X.shape[1]))
             cut = [self.X[i : i + rows] for i in range(0, len(self.X), rows)]
-            return list(Call(client, lambda: client.scatter(cut, hash=False)).result())
+
+            def send() -> list[Any]:
+                try:
+                    return list(client.scatter(cut, workers=workers, hash=False))
+                except KeyError:  # one of them is gone
+                    return list(client.scatter(cut, hash=False))
+
+            found: list[Any] = Call(client, send).result()
+            return found
         return list(client.compute(_delayed(self.X)))
 
     def norms(self, client: Any, normalize: bool) -> Array:

@@ -369,7 +369,7 @@ class Tiles:
 
     def _open(self, new: Sequence[str]) -> None:
         """Shares on new workers, which make points of all rows of X."""
-        blocks = self.blocks.futures(self.client)
+        blocks = self.blocks.futures(self.client, new)
         made = {
             w: self.client.submit(
                 worker.Share,
