@@ -194,7 +194,7 @@ def test_print_has_one_line_a_thing(result):
         ({}, "n", "2 (float64)"),
         ({}, "time", "0.25 s, 1 thread"),
         ({"threads": 2}, "time", "0.25 s, 2 threads"),
-        ({"nbytes": 3.2e9}, "memory", "3.2 GB"),
+        ({"nbytes": 3.2e9}, "memory", "3.2 GB of matrix and basis"),
         ({"lower": -math.inf, "lower_kind": "none"}, "lower", "-"),
         (
             {"lower": 1.23456789e-3},
