@@ -49,7 +49,7 @@ def test_min_eig_and_plan_ask_for_no_other_number(method, certify):
 @pytest.mark.parametrize(
     "work",
     [
-        lambda path: mh.min_eig(X, "relu", method="lanczos", path=path, max_memory="6.6MB", threads=1),
+        lambda path: mh.min_eig(X, "relu", method="lanczos", path=path, max_memory="6.7MB", threads=1),
         lambda path: mh.min_eig(X, "relu", width=50, rng=0, threads=1),
         lambda path: mh.min_eig(X[:20], "tanh", precision="extended", threads=1),
         lambda path: mh.min_eig(np.vstack([X, X[:2] + 1e-9]), "relu", threads=1),

@@ -122,7 +122,7 @@ def study(
     >>> for sentence in found.conclusions:
     ...     print(sentence)
     Standardised, the smallest eigenvalue goes from 1 to 32 hidden layers: tanh 0.0098 to 0.76 (77 times).
-    Layers after which half of the diagonal is proved: tanh 166.
+    Layers of standardised activations after which half of the diagonal is proved: tanh 166.
     """
     choice("which", which, tuple(STUDIES))
     given = several(
