@@ -159,7 +159,9 @@ def _known(points: _core.Points, ker: Kernel) -> str:
 def _of_a_matrix(asked: Question) -> str:
     """A word where the points look like a matrix whose eigenvalue was meant."""
     X = asked.A if asked.given is None else asked.given
-    if 1 < X.shape[0] == X.shape[1] and np.array_equal(X, X.T):
+    n, d = X.shape
+    # row by row: the first one tells, and no second array is made
+    if 1 < n == d and all(np.array_equal(X[i], X[:, i]) for i in range(n)):
         return "X is square and symmetric, and its rows were taken as points: of a matrix, ask mehler.eigsh(X)"
     return ""
 

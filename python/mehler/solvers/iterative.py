@@ -317,10 +317,7 @@ def solve(
     elif np.all(residuals <= np.maximum(8.0 * rounding, task.tol * np.abs(values))):
         if inverse is not None:  # its rounding came through the inverse, and lies along low vectors
             rounding = slack
-        status, message = (
-            "rounding-limited",
-            remedy(value, rounding),
-        )
+        status, message = "rounding-limited", remedy(value, rounding)
     elif found["end"] == "too many products":
         status = "budget-limited"
         message = (
