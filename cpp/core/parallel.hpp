@@ -98,10 +98,14 @@ public:
     void pass(Index g) {
         const auto& gate = open_[static_cast<std::size_t>(g)];
         poll();
-        for (int spin = 0; !gate.load(std::memory_order_acquire); ++spin) {
-            if (spin > 200) // no processor for everyone: let the others have this one
-                std::this_thread::sleep_for(std::chrono::microseconds(10));
+        for (int waited = 0; !gate.load(std::memory_order_acquire); ++waited) {
             poll();
+            if (waited < 20000) // some dozens of microseconds, less than a sleep takes to end
+                continue;
+            if (waited < 40000) // no processor for everyone: let the others have this one
+                std::this_thread::yield();
+            else
+                std::this_thread::sleep_for(std::chrono::microseconds(50));
         }
     }
     // Ends the work, for everyone: what is asked for does not exist.
