@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from fractions import Fraction
 
 import numpy as np
+from numpy.polynomial.polynomial import polyder, polyval
 
 from ..activations.hermite import Array
 from .chebyshev import EPS
@@ -85,6 +86,7 @@ class ProfileDifferences(Differences):
     def __init__(self, table: ProfileTable, start: Array, order: int, error: float) -> None:
         self._table, self._start, self._order, self._error = table, start, order, error
         self._degree = _degree(table)
+        self._even, self._odd = _jet(table.even), _jet(table.odd)
         unit = (
             error if order == 1 else 2.0 * self._degree**2 * error
         )  # Markov's inequality at x = 0
@@ -122,7 +124,10 @@ class ProfileDifferences(Differences):
         inner = 1.0 / np.sqrt(np.clip(x * (1.0 - x), 1e-30, None))
         if table.pieces is None:
             s = 2.0 * x - 1.0
-            Q = [e(s) + sign * o(s) for e, o in zip(_jet(table.even), _jet(table.odd), strict=True)]
+            Q = [
+                polyval(s, e) + sign * polyval(s, o)
+                for e, o in zip(self._even, self._odd, strict=True)
+            ]
             return x, -Q[0] - 2.0 * x * Q[1], -4.0 * Q[1] - 4.0 * x * Q[2], inner
         count = table.pieces.shape[1]
         j = np.minimum((count * x).astype(np.int64), count - 1)
@@ -217,6 +222,7 @@ def _sign(rho: Array) -> Array:
     return np.where(np.signbit(rho), -1.0, 1.0)
 
 
-def _jet(c: Array) -> tuple[np.polynomial.Polynomial, ...]:
-    p = np.polynomial.Polynomial(c if len(c) else [0.0])
-    return p, p.deriv(1), p.deriv(2)
+def _jet(c: Array) -> tuple[Array, ...]:
+    """Coefficients of a polynomial and of its first two derivatives."""
+    own = np.asarray(c if len(c) else [0.0], dtype=np.float64)
+    return own, polyder(own, 1), polyder(own, 2)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -116,18 +117,19 @@ def split(
         C_error[place] = wrong @ np.abs(c) + relative * size * (np.max(drop, axis=0) @ np.abs(c))
         moved += 2.0 * most * float(group.weights**2 / size @ np.linalg.norm(rows, axis=0))
         moved += size**2 * float(np.max(drop))
-    for q, (other, there) in enumerate(zip(groups, places, strict=True)):
-        mine = C[other.members]
-        between = np.outer(other.mean, other.mean @ mine)
-        between[:, there] = mine[:, there]
-        C[other.members] = between
-        for group, place in zip(groups[:q], places[:q], strict=True):
-            value, wrong = _between(U, signs, group, other, known, d)
-            D[place, there], D_error[place, there] = value, wrong
-            D[there, place], D_error[there, place] = value.T, wrong.T
+    for group, place in zip(groups, places, strict=True):
+        mine = C[group.members]
+        between = np.outer(group.mean, group.mean @ mine)
+        between[:, place] = mine[:, place]
+        C[group.members] = between
+    if len(groups) > 1:
+        value, wrong = _between(U, signs, groups, places, known)
+        D += value
+        D_error += wrong
     return Split(groups, places, D, D_error, C, C_error, stretch, 1.01 * moved)
 
 
+@cache
 def _nodes(count: int) -> tuple[Array, Array]:
     x, w = np.polynomial.legendre.leggauss(count)
     return 0.5 * (x + 1.0), 0.5 * w
@@ -160,27 +162,37 @@ def _rows(
 
 
 def _between(
-    U: Array, signs: Array, one: Cluster, two: Cluster, known: Differences, d: int
+    U: Array, signs: Array, groups: Sequence[Cluster], places: Sequence[slice], known: Differences
 ) -> tuple[Array, Array]:
-    """(z^t K z', error) of two clusters."""
-    r, s = one.members[0], two.members[0]
-    x, y = signs[r] * U[r], signs[s] * U[s]
-    a, b = one.steps, two.steps
-    ab, ay, xb, xy = a @ b.T, (a @ y)[:, None], (b @ x)[None, :], float(x @ y)
-    values, wrong, bends = [], np.zeros_like(ab), np.zeros_like(ab)
-    sizes = np.outer(np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1))
+    """(z^t K z', error) of any two clusters, (m, m); nothing within one."""
+    sizes = [len(group.members) for group in groups]
+    which = np.repeat(np.arange(len(groups)), sizes)
+    firsts = np.array([group.members[0] for group in groups])[which]
+    x, a = signs[firsts, None] * U[firsts], np.vstack([group.steps for group in groups])
+    aa, ax, xx = a @ a.T, a @ x.T, x @ x.T
+    values, wrong, bends = [], np.zeros_like(aa), np.zeros_like(aa)
     for count in (2, 3):
-        total, wrong = np.zeros_like(ab), np.zeros_like(ab)
+        total, wrong, bends = (np.zeros_like(aa) for _ in range(3))
         for p, u in zip(*_nodes(count), strict=True):
             for q, w in zip(*_nodes(count), strict=True):
-                rho = np.clip(xy + p * ay + q * xb + p * q * ab, -1.0, 1.0)
+                rho = np.clip(xx + p * ax + q * ax.T + p * q * aa, -1.0, 1.0)
                 slope, e1 = known.slope(rho)
                 bend, e2 = known.curvature(rho)
-                left, right = ay + q * ab, xb + p * ab
-                total += u * w * (slope * ab + bend * left * right)
-                wrong += u * w * (e1 * np.abs(ab) + e2 * np.abs(left * right))
-                bends = np.abs(slope) + np.abs(bend) + e1 + e2
+                ways = (ax + q * aa) * (ax.T + p * aa)
+                total += u * w * (slope * aa + bend * ways)
+                wrong += u * w * (e1 * np.abs(aa) + e2 * np.abs(ways))
+                bends = np.maximum(bends, np.abs(slope) + np.abs(bend) + e1 + e2)
         values.append(total)
-    wrong += np.abs(values[1] - values[0]) + 8.0 * (d + 10.0) * UNIT * sizes * bends
-    c, e = one.weights[:, None] * one.apart, two.weights[:, None] * two.apart
-    return c.T @ values[1] @ e, np.abs(c).T @ wrong @ np.abs(e)
+    length = np.linalg.norm(a, axis=1)
+    wrong += np.abs(values[1] - values[0])
+    wrong += 8.0 * (U.shape[1] + 10.0) * UNIT * np.outer(length, length) * bends
+    value, within = values[1], which[:, None] == which
+    value[within] = wrong[within] = 0.0
+    T = np.zeros((len(which), places[-1].stop))
+    for k, (group, place) in enumerate(zip(groups, places, strict=True)):
+        T[which == k, place] = group.weights[:, None] * group.apart
+    return _symmetric(T.T @ value @ T), _symmetric(np.abs(T).T @ wrong @ np.abs(T))
+
+
+def _symmetric(M: Array) -> Array:
+    return 0.5 * (M + M.T)
