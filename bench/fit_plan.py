@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,18 +81,34 @@ def good(row: Row) -> bool:
 # -- numbers of products ---------------------------------------------------------------------------
 
 
-def law(name: str, rows: Iterator[tuple[Row, float]]) -> str:
-    """``name = Law(...)`` for rows and their counts, and how well it fits."""
-    pairs = [(features(problem(row.cell)), np.log(count)) for row, count in rows if count > 0]
+def law(name: str, rows: Iterator[tuple[Row, float]], near: str = "") -> str:
+    """``name = Law(...)`` for rows and their counts, and how well it fits.
+
+    ``near`` names what a shift near the value leaves of the count, fitted along with the law.
+    """
+    pairs = [
+        ([*features(problem(row.cell)), float(placed(row))], np.log(count))
+        for row, count in rows
+        if count > 0
+    ]
     if len(pairs) < 8:
         return f"# {name}: {len(pairs)} rows are too few"
     A, y = np.array([a for a, _ in pairs]), np.array([b for _, b in pairs])
+    if not near:
+        A = A[:, :5]
     # a little of the ridge regression keeps features apart that a small grid cannot tell apart
-    ridge = 0.05 * np.sqrt(len(y)) * np.diag([0.0, 1.0, 1.0, 1.0, 1.0])
-    c = np.linalg.lstsq(np.vstack([A, ridge]), np.concatenate([y, np.zeros(5)]), rcond=None)[0]
+    ridge = 0.05 * np.sqrt(len(y)) * np.diag([0.0, 1.0, 1.0, 1.0, 1.0, 0.0][: A.shape[1]])
+    c = np.linalg.lstsq(np.vstack([A, ridge]), np.append(y, np.zeros(A.shape[1])), rcond=None)[0]
     off = np.exp(np.abs(y - A @ c))
-    words = ", ".join(f"{v:.3g}" for v in c)
-    return f"{name} = Law({words})  # {len(y)} rows, {np.mean(off < 1.5):.0%} within 1.5"
+    words = ", ".join(f"{v:.3g}" for v in c[:5])
+    fit = f"{name} = Law({words})  # {len(y)} rows, {np.mean(off < 1.5):.0%} within 1.5"
+    return f"{fit}\n{near} = {np.exp(c[5]):.2g}" if near else fit
+
+
+def placed(row: Row) -> bool:
+    """Whether shift-invert found a shift above zero."""
+    found = re.search(r"s=([-+.e0-9]+)", row.how)
+    return found is not None and float(found[1]) > 0.0
 
 
 def laws(rows: list[Row]) -> Iterator[str]:
@@ -144,7 +161,7 @@ def laws(rows: list[Row]) -> Iterator[str]:
             p = problem(row.cell)
             yield f"# sparse, {row.cell}, order {p.probe.order:g}, d'={p.span}: {products:.0f} {count}"
     yield "shift_invert.py"
-    yield law("RESOLVED", of("shift-invert", "solves", resolved))
+    yield law("RESOLVED", of("shift-invert", "solves", resolved), "NEAR")
     yield law(
         "ROUNDED",
         of("shift-invert", "solves", lambda s: s.last and shift_invert.hidden(problem(s.row.cell))),
