@@ -84,7 +84,7 @@ void bind_factor(py::module_& m, const char* name) {
 
 py::dict shift_invert(const Solver& factor, const Operator* exact, Index wanted, Index guards,
                       Index block, Index most_basis, double inner_tol, double tol, double floor,
-                      Index rounds, std::uint64_t seed, int threads, py::object ask) {
+                      Index rounds, std::uint64_t seed, int threads, double window, py::object ask) {
     if (exact && factor.size() != exact->size())
         throw py::value_error("factor and exact must have one size");
     PythonMonitor monitor{std::move(ask)};
@@ -96,6 +96,7 @@ py::dict shift_invert(const Solver& factor, const Operator* exact, Index wanted,
     o.inner_tol = inner_tol;
     o.tol = tol;
     o.floor = floor;
+    o.window = window;
     o.rounds = rounds;
     o.seed = seed;
     o.threads = threads;
@@ -147,7 +148,7 @@ void bind_cholesky(py::module_& m) {
     m.def("shift_invert", &shift_invert, py::arg("factor"), py::arg("exact"), py::arg("wanted"),
           py::arg("guards"), py::arg("block"), py::arg("most_basis"), py::arg("inner_tol"),
           py::arg("tol"), py::arg("floor"), py::arg("rounds"), py::arg("seed"), py::arg("threads"),
-          py::arg("ask") = py::none());
+          py::arg("window") = 0.0, py::arg("ask") = py::none());
 }
 
 } // namespace mehler

@@ -40,6 +40,7 @@ struct ShiftInvertOptions {
     Index wanted = 1, guards = 3, block = 2, most_basis = 300;
     double inner_tol = 1e-6; // of Lanczos: |r| of K, relative to |theta|, or to theta - s below 0
     double tol = 1e-6, floor = 0.0; // goal: |r| <= max(tol |theta|, floor)
+    double window = 0.0; // how far rounding of the factor may have moved one eigenvalue past another
     Index rounds = 8, inner = 40, most_solves = 1000;
     std::uint64_t seed = 0;
     int threads = 1;
@@ -77,8 +78,7 @@ public:
         if (end == End::stopped) // the last test, which may be older than the band
             ritz_ = lanczos_->ritz();
         else
-            ritz_ = lanczos_->band().lowest(options_.wanted + options_.guards,
-                                            lanczos_->ritz().vectors);
+            ritz_ = with_neighbours();
         if (exact_ || end == End::stopped)
             V_ = smoothed_ritz_vectors();
         with_guards = (shift_ - ritz_.values.array().inverse()).matrix();
@@ -108,6 +108,21 @@ public:
     std::vector<EigenStep> history;
 
 private:
+    double theta(Index i) const { return shift_ - 1.0 / ritz_.values[i]; }
+
+    // The wanted Ritz pairs and the guards; of these as many as reach beyond the window.
+    Band::Pairs with_neighbours() {
+        const Index least = options_.wanted + options_.guards;
+        Index count = options_.wanted + Eigensolver::most_guards;
+        ritz_ = lanczos_->band().lowest(options_.window > 0.0 ? std::max(least, count) : least,
+                                        lanczos_->ritz().vectors);
+        const Index found = ritz_.values.size(), wanted = std::min(options_.wanted, found);
+        for (count = std::min(least, found);
+             count < found && theta(count - 1) <= theta(wanted - 1) + options_.window;)
+            ++count;
+        return {ritz_.values.head(count), ritz_.vectors.leftCols(count)};
+    }
+
     // Orthonormal (n, wanted + guards).
     Matrix smoothed_ritz_vectors() {
         const Index k = lanczos_->order(), b = lanczos_->block(), p = ritz_.vectors.cols();

@@ -502,6 +502,7 @@ def shift_invert(
     rounds: int,
     seed: int,
     threads: int,
+    window: float = 0.0,
     ask: _Ask = None,
 ) -> dict[str, Any]: ...
 def walsh_hadamard(X: _Array, threads: int, ask: _Ask = None) -> _Array: ...

@@ -36,6 +36,7 @@ from .outcome import (
 )
 from .placing import block_bytes, place
 
+MOST_GUARDS = 16  # as the core has it
 MOST_BASIS = 600  # then a restart, whatever the memory
 
 
@@ -145,6 +146,11 @@ def _solve(
     wanted = min(task.tol, LOOSEST)
     free = task.limit - held - F.nbytes - work(n, k, block, task.threads)
     bound = max(MOST_BASIS, 20 * k)
+    # Rounding may move one eigenvalue of K past another: all within it have to be among the guards.
+    near = reach("float32", 2.0**-24 * F.frobenius, n) if single else 0.0
+    room, window = budget.vectors(n, 6 * (MOST_GUARDS - GUARDS)), 0.0
+    if single and free > room + budget.basis(n, LEAST_BASIS + 2 * k + 8 * block):
+        free, window = free - room, near
     most = budget.columns(n, free, bound + block) - block
     most = int(min(n, max(most, LEAST_BASIS, 2 * k + 8 * block), bound))
     found = _core.shift_invert(
@@ -160,13 +166,15 @@ def _solve(
         8,
         task.seed,
         task.threads,
+        window,
         task.report.ask,
     )
     applications = done + found["solves"] + found["products"]
     history = [(done + a, v, r) for a, v, r in found["history"]]
     interrupted = found["interrupted"]
     stopped = interrupted or task.report.stopped or found["stopped"]
-    nbytes = 8 * n * (found["basis"] + 4 * (k + guards))
+    ends = found["with_guards"]
+    nbytes = 8 * n * (found["basis"] + 4 * max(k + guards, len(ends)))
     if F.shift > 0.0:
         nbytes = max(nbytes, block_bytes(F))
     nbytes += held + F.nbytes
@@ -191,9 +199,6 @@ def _solve(
     def settled(rounding: float) -> bool:
         return measured and bool(np.all(residuals + rounding <= task.tol * np.abs(values)))
 
-    # Rounding may move one eigenvalue of K past another: all within it have to be among the guards.
-    ends = found["with_guards"]
-    near = reach("float32", 2.0**-24 * F.frobenius, n) if single else 0.0
     crowded = (
         single and measured and len(ends) < n and float(ends[-1]) <= float(np.max(values)) + near
     )

@@ -90,7 +90,7 @@ def _lowest(F: Factor, first: int, count: int, task: Task) -> tuple[int, float]:
     if not B.factor(task.threads, ask):
         return B.size, math.nan
     found = _core.shift_invert(
-        B, None, 1, 0, 2, BASIS, ROUGH, ROUGH, 0.0, 0, task.seed, task.threads, ask
+        B, None, 1, 0, 2, BASIS, ROUGH, ROUGH, 0.0, 0, task.seed, task.threads, 0.0, ask
     )
     if found["interrupted"]:
         raise KeyboardInterrupt
