@@ -13,10 +13,11 @@ import pytest
 
 from mehler import _core
 from mehler._progress import Reporter
-from mehler.distributed import rounds, tiles, worker
+from mehler.distributed import holders, rounds, worker
 from mehler.distributed.blocks import Blocks
+from mehler.distributed.holders import _is_loss
 from mehler.distributed.placement import CHUNK, Room, nodes_of
-from mehler.distributed.tiles import Tiles, _is_loss
+from mehler.distributed.tiles import Tiles
 from mehler.distributed.worker import CANCELLED, Filling, Setup, Share, digest_of
 
 pytest.importorskip("distributed")
@@ -136,7 +137,7 @@ def test_a_product_that_kills_its_workers_is_given_up(cluster):
         return "lost", "no answer"
 
     cluster.answers[worker.multiply] = kill
-    said = "workers were lost 5 times within one product, the last time new5 (no answer)."
+    said = "workers were lost 5 times within one round of questions, the last time new5 (no answer)."
     with pytest.raises(RuntimeError, match=re.escape(said) + ".*more memory"):
         K.product(np.ones((N, 2)))
     assert len(killed) == 6  # the first time two of them
@@ -260,7 +261,7 @@ def test_who_was_interrupted_lets_go_what_others_were_given(cluster):
 
 def test_leaves_of_an_interrupted_refill_make_room(cluster, monkeypatch):
     """What b has filled in vain takes its room, until it is asked to let it go."""
-    monkeypatch.setattr(tiles, "PATIENCE", 0.5)
+    monkeypatch.setattr(holders, "PATIENCE", 0.5)
     K, V = made(), np.ones((N, 1))
     K._forget("b")
     cluster.slow = True

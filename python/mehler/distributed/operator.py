@@ -15,9 +15,10 @@ from ..operators.gram import Gram, check_float32, core_diagonal, core_points
 from ..operators.layered import layered
 from ..operators.packed import MOST, SINGLE, bound
 from .blocks import Blocks
+from .holders import Traffic
 from .placement import ProductCost
 from .rounds import SchedulerLost
-from .tiles import Tiles, Traffic
+from .tiles import Tiles
 from .worker import Setup
 
 
