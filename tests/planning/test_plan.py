@@ -392,3 +392,48 @@ def test_the_table_names_hours_and_the_json_has_seconds():
     slow = replace(found.candidates[0], fits=True, seconds=36_000.0, certificate=30.0)
     long = replace(found, seconds=36_000.0, candidates=(slow,))
     assert "  10 h + 30  " in long.table() and long.to_dict()["seconds"] == 36_000.0
+
+
+# -- where rounding limits the value ---------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::mehler.PrecisionWarning")
+def test_what_auto_does_beyond_double_is_counted():
+    X, tried = sphere(500, 3), "Then precision='extended' is tried, about "
+    p, double = mh.plan(X, "tanh"), mh.plan(X, "tanh", precision="double")
+    assert p.status == double.status == "rounding-limited"
+    assert tried in p.reason and tried not in double.reason
+    assert p.seconds > 1.2 * double.seconds
+    r = mh.min_eig(X, "tanh")
+    assert r.dtype == "extended" and r.nbytes <= p.nbytes < 1.5 * r.nbytes
+    assert double.nbytes < 0.9 * r.nbytes
+    for name, options in (
+        ("elu", {}),  # a kink: double-double does not know it
+        ("tanh", {"method": "lanczos"}),
+        ("tanh", {"max_memory": 0.9 * r.nbytes}),
+    ):
+        assert tried not in mh.plan(X, name, **options).reason, (name, options)
+
+
+def test_setting_near_points_apart_is_counted(monkeypatch):
+    n = 2000
+    problem = asked(sphere(n, 3), "elu")
+    found = answers(problem)
+    monkeypatch.setattr(planning.shift_invert, "sets_apart", lambda problem: False)
+    for name, bare in answers(problem).items():
+        if name == "sparse-inverse":
+            assert found[name] == bare  # an estimate is left as it is
+            continue
+        assert bare.status == "rounding-limited"
+        # the rest's factor, and another at a shift that is known to be below
+        assert found[name].work.gemm64 - bare.work.gemm64 > 2 * n**3 / 3
+        assert found[name].nbytes >= max(bare.nbytes, 4 * n * n)
+
+
+def test_nothing_is_set_apart_in_single_precision_or_between_points_of_unequal_norm():
+    from mehler.planning import shift_invert
+
+    X = sphere(1000, 3)
+    assert shift_invert.sets_apart(asked(X, "elu"))
+    assert not shift_invert.sets_apart(asked(X, "elu", precision="single"))
+    assert not shift_invert.sets_apart(asked(X, "elu", limit=4 * 1000**2))

@@ -8,6 +8,7 @@ the best of them, ``check`` refuses what does not fit; ``min_eig`` asks the last
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Protocol
 
 from .._arrays import beyond, enough, size_text
@@ -43,7 +44,16 @@ Answer = Cost | Refusal
 
 def answers(problem: Problem) -> dict[str, Answer]:
     """What each route says."""
-    return {r.NAME: r.refusal(problem) or r.cost(problem) for r in ROUTES}
+    return {r.NAME: r.refusal(problem) or _cost(r, problem) for r in ROUTES}
+
+
+def _cost(route: Route, problem: Problem) -> Cost:
+    """Of a route, and of what is tried where rounding limits its value."""
+    cost = route.cost(problem)
+    if cost.status != "rounding-limited" or not shift_invert.sets_apart(problem):
+        return cost
+    more = shift_invert.apart(problem)
+    return replace(cost, work=cost.work + more.work, nbytes=max(cost.nbytes, more.nbytes))
 
 
 def best(problem: Problem, costs: dict[str, Cost]) -> str:
@@ -90,7 +100,7 @@ def choose(problem: Problem) -> str:
         raise MemoryError(_nothing_fits(problem, found))
     if len(able) == 1:
         return able[0].NAME
-    return best(problem, {r.NAME: r.cost(problem) for r in able})
+    return best(problem, {r.NAME: _cost(r, problem) for r in able})
 
 
 def elsewhere(problem: Problem) -> str:

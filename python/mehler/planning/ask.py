@@ -111,6 +111,8 @@ def plan(
         found = workers.plan_of(problem, known, method, preferred(problem), where)
     else:
         found = plan_of(problem, known, method)
+        if precision == method == "auto":
+            found = ladder.followed(found, problem, asked.threads)
     if asked.scale == 1.0:
         return found
     return dataclasses.replace(found, lowest=asked.scale * found.lowest)

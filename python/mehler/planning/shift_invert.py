@@ -22,6 +22,7 @@ EXACT = {"float32": 2.9, "float64": 1.0}  # products with entries computed again
 
 # What is spent beyond the count
 FACTOR, SOLVE, BASIS, FIXED, STEP = 0.92, 2.1, 2.5, 3.4e-3, 1.4e-4
+REFINED = 6.0  # products with entries computed again, of near points set apart
 BREAKS = 0.6  # of a factorisation that does not complete, done before it breaks down
 
 # A shift near the value: what it leaves of the solves, and what its blocks take of a factor and of solves at zero
@@ -111,6 +112,22 @@ def _rung(problem: Problem, dtype: str, last: bool) -> Rung:
     held = factor + problem.held + recomputed(problem)
     nbytes = held + 8 * n * (BLOCK * int(solves) + 16)
     return Rung(work, solves + exact, nbytes, what, dtype, lost)
+
+
+def sets_apart(problem: Problem) -> bool:
+    """Whether near points are set apart where rounding limits the value (``mehler.solvers.near_pairs``)."""
+    if problem.unequal or problem.precision not in ("auto", "double"):
+        return False
+    return cholesky.fits(problem.n, 2 * problem.held, "double", problem.limit, problem.threads)
+
+
+def apart(problem: Problem) -> Rung:
+    """What that takes: shift-invert of the rest and, where it is definite, a factor of its own and some products."""
+    rung = _rung(problem, "float64", True)
+    if hidden(problem):
+        return rung
+    again = factored(problem, "float64") * FACTOR + filling(problem, REFINED)
+    return dataclasses.replace(rung, work=rung.work + again)
 
 
 def placed(problem: Problem, dtype: str) -> bool:

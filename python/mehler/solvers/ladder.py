@@ -167,6 +167,24 @@ def foreseen(problem: Problem, precision: str, threads: int) -> Plan:
     )
 
 
+def followed(found: Plan, problem: Problem, threads: int) -> Plan:
+    """A plan by precision='auto', with the step that ``climb`` takes where double is not expected to resolve the value."""
+    if found.status != "rounding-limited" or problem.certify == "preconditioned":
+        return found
+    if kernel_refusal(problem.ker, "extended") is not None or problem.unequal:
+        return found
+    n, d = problem.X.shape
+    if _refused("extended", n, d, problem.limit):
+        return found
+    seconds, need = cost("extended", n, d, threads, problem.certify in ("auto", "rigorous"))
+    return replace(
+        found,
+        seconds=found.seconds + seconds,
+        nbytes=max(found.nbytes, need),
+        reason=f"{found.reason} Then precision='extended' is tried, about {duration(seconds)} more.",
+    )
+
+
 def cost(precision: str, n: int, d: int, threads: int, certified: bool) -> tuple[float, int]:
     """(seconds, bytes) of the step, to a factor of two or three on a machine of today."""
     if precision == "exact":
