@@ -21,11 +21,14 @@ import numpy as np
 
 import mehler as mh
 from cases import Case
+from mehler.operators.packed import SINGLE
 from mehler.operators.points import core_points
 from mehler.planning import dense, lanczos, preconditioned, shift_invert
 from mehler.planning.cost import NOMINAL, Rates, Work
 from mehler.planning.parts import features
 from mehler.planning.problem import Problem, problem_of
+from mehler.preconditioners.sparse import TREE_UP_TO
+from mehler.solvers.cholesky import SINGLE_FROM
 from plan_grid import Row, default_csv, read
 
 TOL, LIMIT = 1e-6, 10**11
@@ -63,10 +66,14 @@ class Stage:
 
 
 def stages(row: Row) -> list[Stage]:
-    """Of a row, in the order in which they ran."""
+    """Of a row, in the order in which they ran; without that of the rest, where near points were set apart."""
     found = json.loads(row.stages)
-    last = "float32" if "float32" in row.how else "float64"
-    kinds = ["float32", "float64"] if len(found) == 2 else [last]
+    if row.method != "shift-invert":
+        found = [s for s in found if s["solver"] != "shift_invert"]
+    elif row.status == "rounding-limited" and row.n < SINGLE_FROM:
+        found = found[:1]
+    last = next((t for t in SINGLE if t in row.how), "float64")
+    kinds = [SINGLE[0], "float64"] if len(found) == 2 else [last]
     return [
         Stage(row, t, c, k == len(found) - 1)
         for k, (t, c) in enumerate(zip(kinds, found, strict=False))
@@ -125,19 +132,22 @@ def laws(rows: list[Row]) -> Iterator[str]:
     def kept(s: Stage) -> bool:
         return s.last and s.row.status != "rounding-limited"
 
+    def rounded(hidden: bool) -> Callable[[Stage], bool]:
+        return lambda s: (
+            s.last and s.row.status == "rounding-limited" and problem(s.row.cell).hidden is hidden
+        )
+
     def taken(choice: str) -> Callable[[Stage], bool]:
         return lambda s: kept(s) and preconditioned.preconditioner(problem(s.row.cell))[0] == choice
 
     yield "lanczos.py"
     yield law("RESOLVED", of("lanczos", "applications", resolved))
-    yield law(
-        "ROUNDED",
-        of("lanczos", "applications", lambda s: s.last and s.row.status == "rounding-limited"),
-    )
+    for name, hidden in (("ROUNDED", False), ("HIDDEN", True)):
+        yield law(name, of("lanczos", "applications", rounded(hidden)))
     yield law("GIVEN_UP", of("lanczos", "applications", lambda s: not s.last))
     yield law(
         "REFINING",
-        of("lanczos", "fast_applications", lambda s: resolved(s) and s.dtype == "float32"),
+        of("lanczos", "fast_applications", lambda s: resolved(s) and s.dtype in SINGLE),
     )
     yield "preconditioned.py"
     yield law(
@@ -153,19 +163,24 @@ def laws(rows: list[Row]) -> Iterator[str]:
     )
     yield law(
         "REFINING",
-        of("preconditioned", "fast_applications", lambda s: resolved(s) and s.dtype == "float32"),
+        of("preconditioned", "fast_applications", lambda s: resolved(s) and s.dtype in SINGLE),
+    )
+    yield law(
+        "NEIGHBOURS",
+        of(
+            "preconditioned",
+            "applications",
+            lambda s: taken("sparse")(s) and problem(s.row.cell).span > TREE_UP_TO,
+        ),
     )
     for count in ("applications", "fast_applications"):
-        found = list(of("preconditioned", count, taken("sparse")))
-        for row, products in found:
+        for row, products in of("preconditioned", count, taken("sparse")):
             p = problem(row.cell)
-            yield f"# sparse, {row.cell}, order {p.probe.order:g}, d'={p.span}: {products:.0f} {count}"
+            if p.span <= TREE_UP_TO:
+                yield f"# sparse, {row.cell}, order {p.probe.order:g}, d'={p.span}: {products:.0f} {count}"
     yield "shift_invert.py"
     yield law("RESOLVED", of("shift-invert", "solves", resolved), "NEAR")
-    yield law(
-        "ROUNDED",
-        of("shift-invert", "solves", lambda s: s.last and shift_invert.hidden(problem(s.row.cell))),
-    )
+    yield law("HIDDEN", of("shift-invert", "solves", rounded(True)))
     for dtype in ("float32", "float64"):
         exact = [
             s["products"]
@@ -202,7 +217,7 @@ def pieces(row: Row) -> dict[str, Work]:
 
 
 def sparse_inverse_in(row: Row) -> bool:
-    """Whether the preconditioner is a sparse inverse, whose laws are set by hand."""
+    """Whether the preconditioner is a sparse inverse."""
     return (
         row.method == "preconditioned"
         and preconditioned.preconditioner(problem(row.cell))[0] == "sparse"
@@ -213,12 +228,13 @@ def factors(rows: list[Row]) -> Iterator[str]:
     """Of all routes."""
     from scipy.optimize import nnls
 
-    for method in ("dense", "lanczos", "preconditioned", "shift-invert"):
+    for method in ("dense", "lanczos", "preconditioned", "sparse", "shift-invert"):
         A, names = [], list[str]()
         for row in rows:
-            # a factor that broke down has left no count
-            broken = method == "shift-invert" and row.status != "resolved"
-            if row.method != method or not good(row) or broken or sparse_inverse_in(row):
+            # a factor that broke down has left no count, nor has what is set apart
+            broken = row.status == "rounding-limited"
+            own = "sparse" if sparse_inverse_in(row) else row.method
+            if own != method or not good(row) or broken:
                 continue
             found = pieces(row)
             names = list(found)

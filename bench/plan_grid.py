@@ -36,7 +36,7 @@ PREFIX = "mehler-plan-row "
 SCIPY = "scipy"
 SCIPY_UP_TO = 10_000
 AROUND = 6  # rows before and after
-SHORT = 0.3  # seconds: shorter runs are made three times
+SHORT = 1.0  # seconds: shorter runs are made three times
 DENSE_UP_TO = 5000
 
 

@@ -137,7 +137,9 @@ def test_a_product_that_kills_its_workers_is_given_up(cluster):
         return "lost", "no answer"
 
     cluster.answers[worker.multiply] = kill
-    said = "workers were lost 5 times within one round of questions, the last time new5 (no answer)."
+    said = (
+        "workers were lost 5 times within one round of questions, the last time new5 (no answer)."
+    )
     with pytest.raises(RuntimeError, match=re.escape(said) + ".*more memory"):
         K.product(np.ones((N, 2)))
     assert len(killed) == 6  # the first time two of them

@@ -20,6 +20,7 @@ from mehler.planning.plan import duration
 from mehler.planning.problem import order, probe, problem_of
 from mehler.planning.rates import given, measure
 from mehler.question import METHODS
+from mehler.solvers.outcome import entry_error, rounding_of
 from spectra import sphere
 
 ACTIVATIONS = ("relu", "selu", "elu", "tanh", "swish")
@@ -416,10 +417,12 @@ def test_what_auto_does_beyond_double_is_counted():
 
 
 def test_setting_near_points_apart_is_counted(monkeypatch):
+    from mehler.planning import near_points
+
     n = 2000
     problem = asked(sphere(n, 3), "elu")
     found = answers(problem)
-    monkeypatch.setattr(planning.shift_invert, "sets_apart", lambda problem: False)
+    monkeypatch.setattr(near_points, "expected", lambda problem: False)
     for name, bare in answers(problem).items():
         if name == "sparse-inverse":
             assert found[name] == bare  # an estimate is left as it is
@@ -430,10 +433,29 @@ def test_setting_near_points_apart_is_counted(monkeypatch):
         assert found[name].nbytes >= max(bare.nbytes, 4 * n * n)
 
 
-def test_nothing_is_set_apart_in_single_precision_or_between_points_of_unequal_norm():
-    from mehler.planning import shift_invert
+@pytest.mark.parametrize("d, n, name", [(3, 3000, "elu"), (3, 3000, "tanh")])
+def test_pairs_that_rounding_hides_are_counted_to_a_factor(d, n, name):
+    """By the formula, against all pairs."""
+    from mehler.planning import near_points
 
-    X = sphere(1000, 3)
-    assert shift_invert.sets_apart(asked(X, "elu"))
-    assert not shift_invert.sets_apart(asked(X, "elu", precision="single"))
-    assert not shift_invert.sets_apart(asked(X, "elu", limit=4 * 1000**2))
+    X = sphere(n, d)
+    problem = asked(X, name)
+    top = float(problem.ker.h.ends[0])
+    floor = rounding_of(
+        n, problem.probe.top * n * top, entry_error(problem.sight.given, problem.ker)
+    )
+    deficits = 1.0 - (X @ X.T)[np.triu_indices(n, 1)]
+    count = int(np.sum(problem.ker.h.drop(deficits) <= 100.0 * floor / problem.tol))
+    assert count > 8
+    assert count / 3.0 <= near_points.pairs(problem) <= 3.0 * count
+
+
+def test_where_nothing_is_set_apart():
+    from mehler.planning import near_points
+
+    few, many = sphere(1000, 3), sphere(8000, 3)
+    assert near_points.expected(asked(few, "elu"))
+    assert not near_points.expected(asked(many, "elu"))  # too many near pairs
+    assert not near_points.expected(asked(sphere(1000, 50), "elu"))  # none
+    assert not near_points.expected(asked(few, "elu", precision="single"))
+    assert not near_points.expected(asked(few, "elu", limit=4 * 1000**2))  # no room for a factor

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core
 from .._arrays import Array
 from . import direct, rounds, worker
 from .holders import Holders

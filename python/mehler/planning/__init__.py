@@ -8,7 +8,6 @@ the best of them, ``check`` refuses what does not fit; ``min_eig`` asks the last
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Protocol
 
 from .._arrays import beyond, enough, size_text
@@ -16,7 +15,7 @@ from ..operators.packed import SINGLE
 from ..precision.coefficients import kernel_refusal
 from ..preconditioners.sparse import TREE_UP_TO
 from ..solvers import room
-from . import dense, lanczos, parts, preconditioned, shift_invert, sparse_inverse
+from . import dense, lanczos, near_points, parts, preconditioned, shift_invert, sparse_inverse
 from .cost import NOMINAL, Cost, Rates, Refusal, Work
 from .plan import Candidate, Plan, duration
 from .problem import Problem
@@ -48,12 +47,8 @@ def answers(problem: Problem) -> dict[str, Answer]:
 
 
 def _cost(route: Route, problem: Problem) -> Cost:
-    """Of a route, and of what is tried where rounding limits its value."""
-    cost = route.cost(problem)
-    if cost.status != "rounding-limited" or not shift_invert.sets_apart(problem):
-        return cost
-    more = shift_invert.apart(problem)
-    return replace(cost, work=cost.work + more.work, nbytes=max(cost.nbytes, more.nbytes))
+    """Of a route, and of what follows where rounding limits its value."""
+    return near_points.followed(problem, route.cost(problem))
 
 
 def best(problem: Problem, costs: dict[str, Cost]) -> str:

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 NAME = "preconditioned"
 
 # Numbers of products (bench/fit_plan.py)
-LOW_DEGREE = Law(3.19, 0.391, 0.0715, -0.306, -0.514)  # at least the quadratic terms are in P
-LANDMARKS = Law(1.97, 0.234, 0.0569, 0.23, 0.166)
-NEIGHBOURS = Law(0.1615, 0.4651, 0.1319, 0.2496, -0.7016)  # a sparse inverse, many dimensions
+LOW_DEGREE = Law(3.34, 0.348, 0.0674, -0.231, -0.464)  # at least the quadratic terms are in P
+LANDMARKS = Law(3.7, 0.0, 0.0195, 0.155, 0.281)
+NEIGHBOURS = Law(1.22, 0.193, 0.153, 0.388, -0.139)  # a sparse inverse, many dimensions
 REFINING = Law(-0.623, 0.123, 0.353, 0.187, -0.555)  # with float32 storage, to correct what it says
 NO_CUBIC = 0.6  # times as many
 GIVEN_UP = 5.0  # until float32 is seen not to be enough
@@ -38,8 +38,8 @@ EXACT = 2.0  # with entries computed again
 
 # What is spent beyond the count
 # MAKE, FILL, PRODUCT, INVERSE, BASIS, RITZ, FIXED, STEP
-BEYOND = (2.8, 0.73, 1.1, 2.9, 18.0, 0.95, 0.0, 2.5e-4)
-SPARSE = (1.0, 1.0, 1.0, 1.0, 7.0, 0.0, 3e-3, 2e-4)  # the same with a sparse inverse
+BEYOND = (5.6, 0.99, 2.5, 0.0, 20.0, 1.0, 0.0, 2.2e-4)
+SPARSE = (0.88, 1.1, 2.0, 2.8, 48.0, 0.49, 0.0, 0.0)  # the same with a sparse inverse
 
 
 SPARSE_REFINING = 8.0

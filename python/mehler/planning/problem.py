@@ -99,6 +99,11 @@ class Problem:
         """Whether rounding in double precision, eps |K|, is expected to exceed tol lambda_min."""
         return self.probe.condition(self.n) > self.tol / EPS
 
+    @property
+    def hidden(self) -> bool:
+        """Whether K is expected not even to be positive definite to rounding."""
+        return self.probe.condition(self.n) > 10.0 / EPS
+
 
 def problem_of(
     X: Array,

@@ -6,7 +6,6 @@ import dataclasses
 
 from .._arrays import size_text
 from ..solvers import cholesky, out_of_core, placing
-from ..solvers.outcome import EPS
 from .cost import Cost, Refusal, Work
 from .ladder import Rung, climb
 from .parts import BLOCK, Law, basis, factored, filling, recomputed, single_noise, solve
@@ -15,18 +14,17 @@ from .problem import Problem
 NAME = "shift-invert"
 
 # Numbers of solves (bench/fit_plan.py)
-RESOLVED = Law(0.525, 0.434, 0.00368, 0.132, -0.277)
-ROUNDED = Law(-0.311, 0.811, 0.0, 0.322, -0.198)
-UNSURE = 20.0  # times the rounding of float32 must the value be
-EXACT = {"float32": 2.9, "float64": 1.0}  # products with entries computed again
+RESOLVED = Law(0.453, 0.498, -0.0472, 0.105, -0.207)
+HIDDEN = Law(1.9, 0.45, 0.0, 0.0, 0.0)  # a shift above lambda_min leaves many values near
+UNSURE = 60.0  # times the rounding of float32 must the value be
+EXACT = {"float32": 2.7, "float64": 1.0}  # products with entries computed again
 
 # What is spent beyond the count
-FACTOR, SOLVE, BASIS, FIXED, STEP = 0.92, 2.1, 2.5, 3.4e-3, 1.4e-4
-REFINED = 6.0  # products with entries computed again, of near points set apart
+FACTOR, SOLVE, BASIS, FIXED, STEP = 1.2, 1.8, 2.4, 9.2e-4, 1.6e-4
 BREAKS = 0.6  # of a factorisation that does not complete, done before it breaks down
 
 # A shift near the value: what it leaves of the solves, and what its blocks take of a factor and of solves at zero
-NEAR, BLOCKS, BLOCK_SOLVES = 0.6, 0.035, 0.1
+NEAR, BLOCKS, BLOCK_SOLVES = 0.48, 0.035, 0.1
 
 
 def _sizes(problem: Problem) -> dict[str, int]:
@@ -78,20 +76,21 @@ def cost(problem: Problem) -> Cost:
     """Up the precisions that fit, as the route goes."""
     sizes = _sizes(problem)
     stages = cholesky.stages(problem.n, sizes, problem.precision, problem.limit, problem.disk)
-    found = climb(problem, (_rung(problem, dtype, dtype == stages[-1]) for dtype in stages))
+    found = climb(problem, (rung(problem, dtype, dtype == stages[-1]) for dtype in stages))
     return dataclasses.replace(found, how=f"factor {found.how}")
 
 
-def _rung(problem: Problem, dtype: str, last: bool) -> Rung:
+def rung(problem: Problem, dtype: str, last: bool) -> Rung:
+    """One precision of the factor; ``last``: no other is to come."""
     n = problem.n
     lost = dtype == "float32" and beyond_single(problem)
     breaks = lost and not last
     solves = exact = extra = 0.0
     if not breaks:
-        solves = (ROUNDED if hidden(problem) else RESOLVED)(problem)
+        solves = (HIDDEN if problem.hidden else RESOLVED)(problem)
         exact = EXACT[dtype]
     # a factor that breaks down is made again at a shift
-    factors = BREAKS if breaks else 1.0 + BREAKS * hidden(problem)
+    factors = BREAKS if breaks else 1.0 + BREAKS * problem.hidden
     if not breaks and placed(problem, dtype):
         factors += BLOCKS
         extra = BLOCK_SOLVES * solves
@@ -114,22 +113,6 @@ def _rung(problem: Problem, dtype: str, last: bool) -> Rung:
     return Rung(work, solves + exact, nbytes, what, dtype, lost)
 
 
-def sets_apart(problem: Problem) -> bool:
-    """Whether near points are set apart where rounding limits the value (``mehler.solvers.near_pairs``)."""
-    if problem.unequal or problem.precision not in ("auto", "double"):
-        return False
-    return cholesky.fits(problem.n, 2 * problem.held, "double", problem.limit, problem.threads)
-
-
-def apart(problem: Problem) -> Rung:
-    """What that takes: shift-invert of the rest and, where it is definite, a factor of its own and some products."""
-    rung = _rung(problem, "float64", True)
-    if hidden(problem):
-        return rung
-    again = factored(problem, "float64") * FACTOR + filling(problem, REFINED)
-    return dataclasses.replace(rung, work=rung.work + again)
-
-
 def placed(problem: Problem, dtype: str) -> bool:
     """Whether a shift near the value is expected: where it falls slowly with n, and well above what rounding blurs."""
     n, lowest = problem.n, problem.probe.lowest
@@ -138,12 +121,7 @@ def placed(problem: Problem, dtype: str) -> bool:
     if lowest(n) * placing.SHARE < placing.STEEPEST * lowest(n // 4):
         return False
     blur = single_noise(problem, dtype) if dtype == "float32" else 0.0
-    return not hidden(problem) and blur < placing.APART * placing.SHARE * lowest(n)
-
-
-def hidden(problem: Problem) -> bool:
-    """Whether K is expected not to be positive definite to rounding: a shift above lambda_min leaves many values near."""
-    return problem.probe.condition(problem.n) > 10.0 / EPS
+    return not problem.hidden and blur < placing.APART * placing.SHARE * lowest(n)
 
 
 def beyond_single(problem: Problem) -> bool:

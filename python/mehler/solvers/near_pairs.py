@@ -148,12 +148,10 @@ def _groups(
 ) -> list[Cluster]:
     """Clusters whose differences double does not see to tol; none where there are too many."""
     scale, parity = _scales(points, ker), parity_sign(ker)
-    unseen = 100.0 * max(result.floor, 4.0 * EPS * float(ker.h.ends[0])) / task.tol
-    grid = NEAR * 2.0 ** -np.arange(0.0, 90.0)
-    below = ker.h.drop(grid) * float(np.min(scale)) ** 2 <= unseen
-    if not below.any():
+    floor = max(result.floor, 4.0 * EPS * float(ker.h.ends[0]))
+    within = hidden(ker, floor / float(np.min(scale)) ** 2, task.tol)
+    if not within:
         return []
-    within = float(grid[int(np.argmax(below))])
     pairs = near_pairs(points.unit, within, parity != 0.0, 4 * MOST, task.report.ask)
     if not pairs:
         return []
@@ -164,6 +162,13 @@ def _groups(
         return []
     alike = any(np.any(g.deficits + np.eye(len(g.members)) <= 0.0) for g in found)
     return [] if alike else found
+
+
+def hidden(ker: Kernel, floor: float, tol: float) -> float:
+    """The largest deficit 1 - rho whose h(1) - h(rho) a floor of rounding hides to ``tol``, with room to spare; 0 for none."""
+    grid = NEAR * 2.0 ** -np.arange(0.0, 90.0)
+    below = ker.h.drop(grid) <= 100.0 * floor / tol
+    return float(grid[int(np.argmax(below))]) if below.any() else 0.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
