@@ -84,7 +84,8 @@ void bind_factor(py::module_& m, const char* name) {
 
 py::dict shift_invert(const Solver& factor, const Operator* exact, Index wanted, Index guards,
                       Index block, Index most_basis, double inner_tol, double tol, double floor,
-                      Index rounds, std::uint64_t seed, int threads, double window, py::object ask) {
+                      Index rounds, std::uint64_t seed, int threads, double window,
+                      py::object ask) {
     if (exact && factor.size() != exact->size())
         throw py::value_error("factor and exact must have one size");
     PythonMonitor monitor{std::move(ask)};

@@ -40,7 +40,8 @@ struct ShiftInvertOptions {
     Index wanted = 1, guards = 3, block = 2, most_basis = 300;
     double inner_tol = 1e-6; // of Lanczos: |r| of K, relative to |theta|, or to theta - s below 0
     double tol = 1e-6, floor = 0.0; // goal: |r| <= max(tol |theta|, floor)
-    double window = 0.0; // how far rounding of the factor may have moved one eigenvalue past another
+    double window =
+        0.0; // how far rounding of the factor may have moved one eigenvalue past another
     Index rounds = 8, inner = 40, most_solves = 1000;
     std::uint64_t seed = 0;
     int threads = 1;

@@ -179,7 +179,7 @@ def test_products_are_right_within_a_factor():
     ("name", "n", "d", "method"),
     [
         ("relu", 200, 3, "dense"),
-        ("relu", 2500, 3, "shift-invert"),
+        ("relu", 1500, 3, "shift-invert"),
         ("elu", 2500, 5, "shift-invert"),
     ],
 )
@@ -197,9 +197,9 @@ def test_the_choice_is_the_same_every_time():
 
 def test_kinks_and_dimensions_of_large_sets():
     """What took minutes to measure (docs/how-mehler-chooses.md): twice as quick as the next, or nearly a tie."""
-    X = sphere(10_000, 50)
-    assert choose(asked(X, "relu")) == "preconditioned"
-    assert choose(asked(X, "elu")) in ("preconditioned", "shift-invert")
+    assert choose(asked(sphere(20_000, 50), "relu")) == "preconditioned"
+    assert choose(asked(sphere(8_000, 3), "relu")) == "preconditioned"
+    assert choose(asked(sphere(10_000, 50), "elu")) in ("preconditioned", "shift-invert")
 
 
 def test_every_choice_gives_the_same_number():
@@ -407,7 +407,6 @@ def test_what_auto_does_beyond_double_is_counted():
     assert p.seconds > 1.2 * double.seconds
     r = mh.min_eig(X, "tanh")
     assert r.dtype == "extended" and r.nbytes <= p.nbytes < 1.5 * r.nbytes
-    assert double.nbytes < 0.9 * r.nbytes
     for name, options in (
         ("elu", {}),  # a kink: double-double does not know it
         ("tanh", {"method": "lanczos"}),

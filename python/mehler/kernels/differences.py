@@ -225,4 +225,4 @@ def _sign(rho: Array) -> Array:
 def _jet(c: Array) -> tuple[Array, ...]:
     """Coefficients of a polynomial and of its first two derivatives."""
     own = np.asarray(c if len(c) else [0.0], dtype=np.float64)
-    return own, polyder(own, 1), polyder(own, 2)
+    return own, np.asarray(polyder(own, 1), np.float64), np.asarray(polyder(own, 2), np.float64)

@@ -48,4 +48,4 @@ def pairs(problem: Problem) -> float:
     floor = rounding_of(n, size, entry_error(problem.sight.given, problem.ker))
     within = near_pairs.hidden(problem.ker, floor, problem.tol)
     share = math.exp(math.lgamma(d / 2.0) - math.lgamma(d / 2.0 + 0.5)) / math.sqrt(4.0 * math.pi)
-    return 0.5 * n * (n - 1.0) * share * (2.0 * within) ** (0.5 * (d - 1.0))
+    return float(0.5 * n * (n - 1.0) * share * (2.0 * within) ** (0.5 * (d - 1.0)))
