@@ -67,6 +67,8 @@ public:
         o.most_applications = options_.most_solves;
         o.seed = options_.seed;
         o.threads = n_ < 6000 ? 1 : options_.threads; // of the basis, which is small
+        if (options_.window > 0.0)
+            o.enough = [this] { return neighbours_seen(); };
         lanczos_.emplace(A_, o, monitor_);
         lanczos_->run();
         end = lanczos_->end;
@@ -109,19 +111,60 @@ public:
     std::vector<EigenStep> history;
 
 private:
-    double theta(Index i) const { return shift_ - 1.0 / ritz_.values[i]; }
+    Vector eigenvalues(const Band::Pairs& pairs) const { // of K
+        return (shift_ - pairs.values.array().inverse()).matrix();
+    }
 
-    // The wanted Ritz pairs and the guards; of these as many as reach beyond the window.
-    Band::Pairs with_neighbours() {
+    // Lanczos goes on until all values within the window of the wanted ones, and the first beyond
+    // it, have come out: a residual far below the distance to the next value says so, where a value
+    // that is still on its way would hide others. Not where the guards reach beyond the window
+    // anyway, where there are too many for them, or where it takes more than two and a half times
+    // as many solves: then they are not told apart.
+    bool neighbours_seen() {
+        const Index solved = lanczos_->applications, most = Eigensolver::most_guards;
         const Index least = options_.wanted + options_.guards;
-        Index count = options_.wanted + Eigensolver::most_guards;
-        ritz_ = lanczos_->band().lowest(options_.window > 0.0 ? std::max(least, count) : least,
-                                        lanczos_->ritz().vectors);
-        const Index found = ritz_.values.size(), wanted = std::min(options_.wanted, found);
-        for (count = std::min(least, found);
-             count < found && theta(count - 1) <= theta(wanted - 1) + options_.window;)
-            ++count;
-        return {ritz_.values.head(count), ritz_.vectors.leftCols(count)};
+        const bool first = !first_solves_;
+        if (first)
+            first_solves_ = solved;
+        const Band::Pairs pairs = lanczos_->band().lowest(std::max(least, options_.wanted + most),
+                                                          lanczos_->ritz().vectors);
+        const Vector theta = eigenvalues(pairs);
+        const Index found = theta.size(), wanted = std::min(options_.wanted, found);
+        const double top = theta[wanted - 1] + options_.window;
+        Index beyond = wanted;
+        while (beyond < found && theta[beyond] <= top)
+            ++beyond;
+        neighbours_ = beyond + 1;
+        if (beyond == found && found == pairs.vectors.rows())
+            return false; // the basis is too small to tell
+        if (beyond == found)
+            return true; // too many
+        told_apart_ = first && beyond < least && found >= least && theta[least - 1] > top;
+        if (told_apart_)
+            return true;
+        bool out = true;
+        for (Index i = 0; i <= beyond; ++i) {
+            double gap = std::numeric_limits<double>::infinity();
+            if (i > 0)
+                gap = theta[i] - theta[i - 1];
+            if (i < beyond)
+                gap = std::min(gap, theta[i + 1] - theta[i]);
+            const double mu = pairs.values[i];
+            const double r =
+                (lanczos_->coupling() * pairs.vectors.col(i).tail(lanczos_->block())).norm() /
+                (mu * mu);
+            out = out && r <= std::max(options_.inner_tol * std::fabs(theta[i]), 0.05 * gap);
+        }
+        told_apart_ = out;
+        return out || solved > 10 + 5 * first_solves_ / 2 || solved + 1 >= options_.most_solves;
+    }
+
+    // The wanted Ritz pairs and the guards: all up to the first beyond the window.
+    Band::Pairs with_neighbours() {
+        Index count = options_.wanted + options_.guards;
+        if (told_apart_)
+            count = std::max(count, neighbours_);
+        return lanczos_->band().lowest(count, lanczos_->ritz().vectors);
     }
 
     // Orthonormal (n, wanted + guards).
@@ -277,6 +320,8 @@ private:
     Monitor& monitor_;
     const Index n_;
     const double shift_;
+    Index first_solves_ = 0, neighbours_ = 0;
+    bool told_apart_ = false; // what rounding may have moved past the wanted pairs is a guard
     std::optional<Lanczos> lanczos_;
     Band::Pairs ritz_;
     Matrix V_, R_, S_, KS_;

@@ -7,6 +7,7 @@ the answer: near points set apart -> higher precisions. One module a route in ``
 from __future__ import annotations
 
 import dataclasses
+import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +140,9 @@ def answered(
     if result.dtype in ladder.BEYOND:
         note = ""
     notes = filter(None, (result.message, note, _of_a_matrix(asked)))
-    return replace(result, message="; ".join(notes))
+    # also what was tried after the last solve, and came to nothing
+    seconds = time.perf_counter() - start
+    return replace(result, message="; ".join(notes), seconds=seconds)
 
 
 def _known(points: _core.Points, ker: Kernel) -> str:

@@ -215,3 +215,21 @@ def test_values_that_a_float32_factor_may_confuse_are_guards_up_to_a_number(apar
     assert r.resolved and f"shift-invert {dtype}" in r.method
     assert abs(r.value - 0.5) <= 1e-6 * 0.5
     assert abs(Q[:, 0] @ r.vector) > 0.99
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_values_that_are_on_their_way_do_not_hide_what_float32_has_moved(seed):
+    """float32 moves the lowest of 102 values within rounding into the others, of which Lanczos has seen a few."""
+    n, lowest = 2100, 2e-4
+    m = n // 2 - 1
+    a = 900.0 + 0.501 * 2.0**-14  # a and a - lowest are rounded apart
+    others = lowest * np.r_[1.01, np.linspace(1.1, 1.35, 100), np.geomspace(2.3, 1000.0, m - 101)]
+    K = np.zeros((n, n))
+    K[0, 0] = K[1, 1] = a
+    K[0, 1] = K[1, 0] = a - lowest
+    i = 2 * np.arange(1, m + 1)
+    K[i, i] = K[i + 1, i + 1] = 1.0
+    K[i, i + 1] = K[i + 1, i] = 1.0 - others
+    r = mh.eigsh(K, method="shift-invert", tol=1e-4, certify="none", rng=seed)
+    assert not r.resolved or abs(r.value - lowest) <= 1e-4 * lowest
+    assert r.resolved and "float64" in r.method

@@ -314,7 +314,7 @@ def _reason(problem: Problem, rows: dict[str, Candidate], chosen: str) -> str:
     if row.status == "resolved" and not able:
         return f"{said}; no other method that fits is expected to resolve the value."
     following = min(able if row.status == "resolved" else others, key=lambda r: r.nominal)
-    times = following.nominal / row.nominal
+    times = following.seconds / row.seconds
     longer = f"{times:.2g} times as long" if times >= 1.05 else "as long"
     said += f"; {following.method}, the next, would take {longer}"
     quicker = min([row, *(able if row.status == "resolved" else others)], key=lambda r: r.seconds)

@@ -181,7 +181,7 @@ def followed(found: Plan, problem: Problem, threads: int) -> Plan:
         found,
         seconds=found.seconds + seconds,
         nbytes=max(found.nbytes, need),
-        reason=f"{found.reason} Then precision='extended' is tried, about {duration(seconds)} more.",
+        reason=f"{found.reason} Then precision='extended' is tried, about {duration(seconds)} more; it may not suffice either.",
     )
 
 
