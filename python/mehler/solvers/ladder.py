@@ -180,7 +180,7 @@ def followed(found: Plan, problem: Problem, threads: int) -> Plan:
     return replace(
         found,
         seconds=found.seconds + seconds,
-        nbytes=max(found.nbytes, need),
+        nbytes=max(found.nbytes, need + problem.copied),
         reason=f"{found.reason} Then precision='extended' is tried, about {duration(seconds)} more; it may not suffice either.",
     )
 
