@@ -20,7 +20,7 @@ struct EigenOptions {
     int threads = 1;
     Index most_applications = std::numeric_limits<Index>::max(); // then End::too_many
     double above = std::numeric_limits<double>::infinity(); // enough: theta is surely above this
-    std::function<bool()> enough; // asked once the wanted values are there; none: that is enough
+    std::function<bool()> enough = nullptr; // asked once the wanted values are there; none: enough
     double shift = 0.0; // s > 0: theta is of -(K - s)^-1, and tol of K's eigenvalue s - 1 / theta
 };
 
