@@ -98,6 +98,7 @@ public:
             return files::read(handle_, static_cast<char*>(to) + done, count - done, at + done);
         });
     }
+    void soon(Index at, Index count) const { files::soon(handle_, at, count); } // read() will ask
     void write(const void* from, Index count, Index at) const {
         const char* const what = "it cannot be written; what it held before is still there";
         const Index done = all(count, what, [&](Index put) {

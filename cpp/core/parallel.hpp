@@ -19,6 +19,11 @@ inline int default_threads() {
     return omp_get_max_threads();
 }
 
+// Which of its loop's threads this is, from 0.
+inline int this_thread() {
+    return omp_get_thread_num();
+}
+
 // A pool of threads does not survive a fork: the child works alone instead of waiting for ever.
 inline bool forked() {
 #if defined(_WIN32)

@@ -115,32 +115,21 @@ public:
     }
 
     // Y = L^-1 Y down the file, X = L^-t Y up again: each column is read once for all vectors, and
-    // goes through the steps of TiledCholesky in its order.
+    // goes through the steps of TiledCholesky in its order. Whoever works on a piece reads it, into
+    // a slot of its own; the system is told which will be next.
     void solve(const double* B, double* X, Index b, int threads, Monitor& monitor) const override {
         if (!complete_)
             throw std::logic_error("the factor is not complete");
         const std::lock_guard lock(busy_); // there is one space to read into
         const Index n = tiling_.n, N = tiling_.panels;
+        const int most = static_cast<int>(std::min<Index>(threads, ReadAhead::slots * together_));
         if (X != B)
             std::copy(B, B + n * b, X);
-        std::vector<Part> parts;
         for (Index J = 0; J < N; ++J)
-            for (Index I = J; I < N; I += together_)
-                parts.push_back({J, I, std::min(I + together_, N)});
-        const std::size_t down = parts.size();
-        for (std::size_t i = down; i-- > 0;)
-            parts.push_back(parts[i]);
-        std::vector<Block> blocks;
-        for (const Part& p : parts)
-            blocks.push_back(block_of(p));
-        ReadAhead ahead(*file_, std::move(blocks), slots_.data(), slot_bytes());
-        for (std::size_t i = 0; i < parts.size(); ++i) {
-            const T* tiles = reinterpret_cast<const T*>(ahead.next(monitor));
-            if (i < down)
-                go_down(parts[i], tiles, X, b, threads, monitor);
-            else
-                go_up(parts[i], tiles, X, b, threads, monitor);
-        }
+            go_down(J, X, b, most, monitor);
+        for (Index J = N; J-- > 0;)
+            for (Index end = N; end > J; end -= std::min(together_, end - J))
+                go_up({J, std::max(J, end - together_), end}, X, b, most, monitor);
     }
 
 private:
@@ -357,51 +346,62 @@ private:
             act(X, std::integral_constant<int, 1>());
     }
 
+    // Bytes of the file, in this thread's slot.
+    const T* fetch(Index at, Index bytes) const {
+        char* const slot = slots_.data() + this_thread() * tile_bytes();
+        file_->read(slot, bytes, at);
+        return reinterpret_cast<const T*>(slot);
+    }
+    // Tile (I, J), compared with its checksum.
+    const T* fetch_tile(Index I, Index J) const {
+        const T* const tile = fetch(file_->offset(I, J), tiles_bytes(J, I, I + 1));
+        compare({J, I, I + 1}, reinterpret_cast<const char*>(tile), I);
+        return tile;
+    }
+
     // The diagonal tile, then the tiles below, each of which has rows of its own.
-    void go_down(const Part& p, const T* tiles, double* X, Index b, int threads,
-                 Monitor& monitor) const {
-        const Index n = tiling_.n, edge = tiling_.edge, width = tiling_.rows(p.J);
-        const char* const read = reinterpret_cast<const char*>(tiles);
-        if (p.first == p.J) {
-            compare(p, read, p.J);
-            by_fours(X + p.J * edge, b, [&](double* x, auto B) {
-                forward_diagonal<T, B()>(tiles, width, width, x, n);
-            });
-        }
-        const Index first = std::max(p.first, p.J + 1);
-        parallel_for(p.end - first, threads, monitor, [&](Index t) {
-            const Index I = first + t, rows = tiling_.rows(I);
-            const T* L = tiles + (I - p.first) * edge * width;
-            compare(p, read, I);
+    void go_down(Index J, double* X, Index b, int threads, Monitor& monitor) const {
+        const Index n = tiling_.n, edge = tiling_.edge, width = tiling_.rows(J);
+        const Index window = ReadAhead::slots * slot_bytes();
+        const T* const head = fetch_tile(J, J);
+        by_fours(X + J * edge, b,
+                 [&](double* x, auto B) { forward_diagonal<T, B()>(head, width, width, x, n); });
+        parallel_for(tiling_.panels - J - 1, threads, monitor, [&](Index t) {
+            const Index I = J + 1 + t, rows = tiling_.rows(I);
+            file_->soon(file_->offset(I, J) + window, tiles_bytes(J, I, I + 1));
+            const T* const L = fetch_tile(I, J);
             by_fours(X, b, [&](double* x, auto B) {
-                forward<T, B()>(L, rows, rows, width, x + p.J * edge, x + I * edge, n);
+                forward<T, B()>(L, rows, rows, width, x + J * edge, x + I * edge, n);
             });
         });
     }
 
     // The tiles from below, shared out by columns, each of which has a sum of its own; then the
     // diagonal tile.
-    void go_up(const Part& p, const T* tiles, double* X, Index b, int threads,
-               Monitor& monitor) const {
+    void go_up(const Part& p, double* X, Index b, int threads, Monitor& monitor) const {
         constexpr Index share = 64; // a multiple of the columns that are taken abreast
         const Index n = tiling_.n, edge = tiling_.edge, width = tiling_.rows(p.J);
         const Index first = std::max(p.first, p.J + 1);
+        const Index before = file_->offset(p.first, p.J) - file_->offset(0, 0); // the next to come
+        file_->soon(file_->offset(p.first, p.J) - std::min(slot_bytes(), before),
+                    std::min(slot_bytes(), before));
         if (first < p.end)
             parallel_for((width + share - 1) / share, threads, monitor, [&](Index s) {
                 const Index c = s * share, columns = std::min(share, width - c);
                 for (Index I = p.end - 1; I >= first; --I) {
-                    const Index rows = tiling_.rows(I);
-                    const T* L = tiles + (I - p.first) * edge * width + c * rows;
+                    const Index rows = tiling_.rows(I), size = rows * static_cast<Index>(sizeof(T));
+                    const T* const L = fetch(file_->offset(I, p.J) + c * size, columns * size);
                     by_fours(X, b, [&](double* x, auto B) {
                         backward<T, B()>(L, rows, rows, columns, x + p.J * edge + c, x + I * edge,
                                          n);
                     });
                 }
             });
-        if (p.first == p.J)
-            by_fours(X + p.J * edge, b, [&](double* x, auto B) {
-                backward_diagonal<T, B()>(tiles, width, width, x, n);
-            });
+        if (p.first > p.J)
+            return;
+        const T* const head = fetch(file_->offset(p.J, p.J), tiles_bytes(p.J, p.J, p.J + 1));
+        by_fours(X + p.J * edge, b,
+                 [&](double* x, auto B) { backward_diagonal<T, B()>(head, width, width, x, n); });
     }
 
     const Points& points_;

@@ -65,6 +65,7 @@ public:
                                 std::to_string(at + got) + ", and " + std::to_string(count - got) +
                                 " more were written; remove it to begin again.");
     }
+    void soon(Index at, Index count) const { file_.soon(at, count); } // the system may fetch them
     void write(const void* from, Index count, Index at) const { file_.write(from, count, at); }
     // Waits until bytes [at, at + count) are on the disk; false: given up, `stop` was set.
     bool sync(Index at, Index count, const std::atomic<bool>& stop) const {
