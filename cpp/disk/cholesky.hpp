@@ -15,6 +15,7 @@
 
 #include "disk/commit.hpp"
 #include "disk/read_ahead.hpp"
+#include "disk/tile_sums.hpp"
 #include "gram/cholesky.hpp"
 #include "gram/survey.hpp"
 
@@ -87,7 +88,7 @@ public:
                                        static_cast<Index>(sizeof(T)), shift_});
         resumed_ = file_->done();
         slots_ = Buffer<char>(bytes());
-        sums_.assign(static_cast<std::size_t>(N * N), 0);
+        sums_.emplace(*file_, tiling_);
         verify(monitor);
         Index largest = 0, before = 0;
         for (Index a = resumed_; a < N; a = panel_end(a))
@@ -194,45 +195,15 @@ private:
         ReadAhead ahead(*file_, blocks, slots_.data(), slot_bytes());
         std::uint64_t sum = 0;
         for (const Part& p : parts) {
-            sum = note(p, ahead.next(monitor), sum);
+            sum = sums_->note(p.J, p.first, p.end, ahead.next(monitor), sum);
             monitor.done.fetch_add(1, std::memory_order_relaxed);
             if (p.end < tiling_.panels)
                 continue;
             if (sum != file_->sum(p.J))
-                altered(p.J);
+                sums_->altered(p.J);
             sum = 0;
         }
     }
-    [[noreturn]] void altered(Index J) const {
-        throw FileError(EIO, path_,
-                        path_ + ": column " + std::to_string(J) +
-                            " of tiles is not what was written, by its checksum: the file was "
-                            "altered, or the disk fails; remove it to begin again.");
-    }
-
-    // The checksum of column J as far as tile I, which is what a tile is known by.
-    std::uint64_t& known(Index I, Index J) {
-        return sums_[static_cast<std::size_t>(I * tiling_.panels + J)];
-    }
-    std::uint64_t known(Index I, Index J) const {
-        return sums_[static_cast<std::size_t>(I * tiling_.panels + J)];
-    }
-    // Those of a part, behind those of the tiles before it; that of its last tile.
-    std::uint64_t note(const Part& p, const char* tiles, std::uint64_t before) {
-        for (Index I = p.first; I < p.end; ++I) {
-            before = known(I, p.J) = file_->sum(p.J, I, I + 1, tiles, before);
-            tiles += tiles_bytes(p.J, I, I + 1);
-        }
-        return before;
-    }
-    // Tile I of a part is what was written.
-    void compare(const Part& p, const char* tiles, Index I) const {
-        const std::uint64_t before = I > p.J ? known(I - 1, p.J) : 0;
-        const char* const tile = tiles + tiles_bytes(p.J, p.first, I);
-        if (file_->sum(p.J, I, I + 1, tile, before) != known(I, p.J))
-            altered(p.J);
-    }
-
     void fill(const Panel& panel, int threads, Monitor& monitor) const {
         constexpr Index edge = Tiling::edge;
         const Tiling fine(tiling_.n);
@@ -270,7 +241,8 @@ private:
             T* const tiles = reinterpret_cast<T*>(const_cast<char*>(ahead.next(monitor)));
             const Index k = p.J, size = tiling_.edge * tiling_.edge; // of all but the last
             parallel_for(p.end - p.first, threads, monitor, [&](Index t) {
-                compare(p, reinterpret_cast<const char*>(tiles), p.first + t);
+                const Index I = p.first + t;
+                sums_->compare(I, k, reinterpret_cast<const char*>(tiles + t * size));
             });
             const auto at = [&](T* data, Index I) {
                 return part(data, tiling_.rows(I), 0, 0, tiling_.rows(I), tiling_.rows(k));
@@ -326,7 +298,7 @@ private:
                              file_->offset(J, J) + at);
                 monitor.check();
             }
-            sums.push_back(note({J, J, tiling_.panels}, data, 0));
+            sums.push_back(sums_->note(J, J, tiling_.panels, data, 0));
             written_ += bytes;
         }
         return sums;
@@ -355,7 +327,7 @@ private:
     // Tile (I, J), compared with its checksum.
     const T* fetch_tile(Index I, Index J) const {
         const T* const tile = fetch(file_->offset(I, J), tiles_bytes(J, I, I + 1));
-        compare({J, I, I + 1}, reinterpret_cast<const char*>(tile), I);
+        sums_->compare(I, J, reinterpret_cast<const char*>(tile));
         return tile;
     }
 
@@ -414,7 +386,7 @@ private:
     const FactorTiling tiling_;
     const Index together_; // tiles in a block that is read
     std::optional<FactorFile> file_;
-    std::vector<std::uint64_t> sums_; // known
+    std::optional<TileSums> sums_;
     mutable Buffer<char> slots_;
     mutable std::mutex busy_;
     bool complete_ = false;

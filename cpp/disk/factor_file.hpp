@@ -73,6 +73,7 @@ public:
     }
     void sync() const { file_.sync(); }
     Index done() const { return static_cast<Index>(sums_.size()); } // columns
+    const std::string& path() const { return file_.path(); }
 
     // Bytes of column J, and where tile (I, J) begins.
     Index bytes(Index J) const {
