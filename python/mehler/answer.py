@@ -78,14 +78,12 @@ def answered(
                 refuse(points, f"precision={precision!r}")
             problem = asked.problem(points)
             task = dataclasses.replace(task, sight=problem.sight)
-            if certify == "rigorous" and precision not in ladder.BEYOND:
-                certificate.check(problem, count, planning.least(problem, method))
-            if certify == "preconditioned":
-                deflated_certificate.check(problem, count, planning.least(problem, method))
+            if precision not in ladder.BEYOND:
+                planning.check_certificate(problem, method)
             if precision in ladder.BEYOND:
                 route = precision
             elif workers is not None:
-                route = planning.elsewhere(problem) if method == "auto" else method
+                route = planning.workers.preferred(problem, workers) if method == "auto" else method
             elif method == "auto":
                 route = planning.choose(problem) if filled is None else filled.route
             else:

@@ -34,7 +34,7 @@ MATRICES = {
     "not square": (
         K[:5],
         ValueError,
-        r"K must be square, \(n, n\) with n >= 1; got shape \(5, 12\)",
+        r"K must be square, \(n, n\) with n >= 1; got shape \(5, 12\)\. Rows that are points need an activation",
     ),
     "1-D": (K[0], ValueError, r"K must be square, .* got shape \(12,\)"),
     "3-D": (K[None], ValueError, r"K must be square, .* got shape \(1, 12, 12\)"),

@@ -48,6 +48,11 @@ def test_bad_usage_is_2(argv: list[str], capsys: pytest.CaptureFixture[str]):
         (["min-eig", "x.npy", "--certify", "rigourous"], "Did you mean 'rigorous'?"),
         (["plan", "x.npy", "--precision", "extend"], "Did you mean 'extended'?"),
         (["spectrum", "x.npy", "--kernel", "NNGP"], "Did you mean 'nngp'?"),
+        (["min-eig", "x.npy", "--activaton", "relu"], "Did you mean '--activation'?"),
+        (
+            ["sweep", "x.npy", "--depht=3"],
+            "unrecognized arguments: --depht=3. Did you mean '--depths'?",
+        ),
     ],
 )
 def test_a_misspelt_choice_answers_with_the_nearest(argv: list[str], words: str, capsys):

@@ -106,6 +106,22 @@ def test_spectrum(data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "0.5 <= level < 1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["spectrum", "--plot", "no/s.png"], "--plot: there is no folder no for s.png"),
+        (["spectrum", "--plot", "s.xyz"], "--plot must end in .png, .svg or .pdf; got 's.xyz'"),
+        (["sweep", "--csv", "no/t.csv"], "--csv: there is no folder no for t.csv"),
+        (["sweep", "--csv", "."], "--csv must be the name of a file; . is a folder"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_said_before_the_work(argv, words, monkeypatch, capsys):
+    monkeypatch.setattr(mh, "sweep", None)  # nothing is computed
+    monkeypatch.setattr("mehler.density.spectrum", None)
+    assert main([argv[0], "missing.npy", *argv[1:]]) == 2
+    assert words in capsys.readouterr().err
+
+
 def test_bounds_name_a_remedy_that_works(tmp_path: Path, capsys):
     """Of points of unequal norm."""
     file = str(tmp_path / "x.npy")

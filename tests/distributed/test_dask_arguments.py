@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import re
 
 import numpy as np
@@ -80,3 +81,10 @@ def test_what_workers_have_no_use_for(client, workers):
             function(X, storage=storage, path="tiles")
     with pytest.raises(ValueError, match="threads must be >= 1"):
         mh.gram(X, storage=storage, threads=0)
+
+
+def test_a_script_without_its_guard_is_told_of_it(monkeypatch):
+    """A worker that starts imports the script again, and must not start workers of its own."""
+    monkeypatch.setattr(multiprocessing.current_process(), "_inheriting", True, raising=False)
+    with pytest.raises(RuntimeError, match="put what it does under `if __name__ == '__main__':`"):
+        mh.Dask(n_workers=1).client  # noqa: B018

@@ -95,3 +95,24 @@ def test_what_workers_cannot_do(client, workers):
     Z = X * np.linspace(0.5, 2.0, 300)[:, None]
     p = mh.plan(Z, "tanh", storage=storage, method="preconditioned")
     assert p.method is None and "takes points of unit norm" in p.reason
+
+
+@pytest.mark.parametrize(("name", "d"), [("relu", 10), ("tanh", 3), ("selu", 50)])
+def test_auto_takes_the_quickest_at_nominal_rates(client, workers, name, d):
+    X = mh.generate("sphere-random", n=3000, d=d, rng=0)
+    with given(NOMINAL):
+        p = mh.plan(X, name, storage=mh.Dask(client, workers[:2]), certify="none")
+    assert p.method == min(p.candidates, key=lambda c: (c.status != "resolved", c.seconds)).method
+
+
+def test_max_memory_is_that_of_this_process(client, workers):
+    X = mh.generate("sphere-random", n=2000, d=10, rng=0)
+    storage = mh.Dask(client, workers[:2])
+    p = mh.plan(X, storage=storage, method="lanczos", max_memory="1MB")
+    assert p.method is None and "vectors of this process" in p.reason
+    need = p.reason.split("max_memory='")[1].split("'")[0]
+    with pytest.raises(MemoryError, match=need):
+        mh.min_eig(X, storage=storage, method="lanczos", max_memory="1MB")
+    assert mh.plan(X, storage=storage, method="lanczos", max_memory=need).method == "lanczos"
+    assert mh.min_eig(X, storage=storage, method="lanczos", max_memory=need).resolved
+    assert mh.plan(X, storage=storage, max_memory="1MB").method is None

@@ -223,6 +223,26 @@ def test_a_certificate_is_planned():
     assert row.certificate > 0.0 and sure.seconds == row.seconds + row.certificate
 
 
+@pytest.mark.parametrize("certify", ["rigorous", "preconditioned"])
+def test_a_certificate_that_does_not_fit_is_refused_as_min_eig_does(certify):
+    X = sphere(2000, 3)
+    needed = {"rigorous": mh.plan(X, "relu", certify=certify).nbytes, "preconditioned": 4e6}
+    for memory in (int(0.5 * needed[certify]), int(0.99 * needed["rigorous"])):
+        p = mh.plan(X, "relu", certify=certify, max_memory=memory)
+        if p.method is not None:
+            assert certify == "preconditioned"
+            continue
+        with pytest.raises(MemoryError) as refused:
+            mh.min_eig(X, "relu", certify=certify, max_memory=memory)
+        assert p.reason == str(refused.value) and f"certify='{certify}'" in p.reason
+        least = re.search(r"or max_memory='([^']+)'", p.reason)
+        assert least
+        assert mh.plan(X, "relu", certify=certify, max_memory=least[1]).method is not None
+        assert mh.min_eig(X, "relu", certify=certify, max_memory=least[1]).resolved
+        if certify == "rigorous":
+            assert p.nbytes == needed[certify]
+
+
 # -- memory ----------------------------------------------------------------------------------------
 
 

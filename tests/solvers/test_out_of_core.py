@@ -439,3 +439,21 @@ def test_eigsh_refuses_a_path_that_nothing_would_use(tmp_path, gram_1900):
     with pytest.raises(MemoryError, match=r"max_memory='[\d.]+MB'\.$"):
         mh.eigsh(K, method="shift-invert", max_memory="1MB", path=path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_goes_on_at_another_budget_and_precision(tmp_path):
+    """More memory keeps the factor that is there; double precision takes the place of one in single."""
+    X = sphere(3000, 10)
+    ask = {"method": "shift-invert", "certify": "theory", "path": tmp_path / "a", "rng": 0}
+    first = mh.min_eig(X, "relu", max_memory="20MB", **ask)
+    assert first.resolved and "float32" in first.method and "in a file" in first.method
+    left = (tmp_path / "a.factor").read_bytes()
+    more = mh.min_eig(X, "relu", max_memory="38MB", **ask)
+    assert more.resolved and more.value == first.value and "in a file" in more.method
+    assert (tmp_path / "a.factor").read_bytes() == left
+    double = mh.min_eig(X, "relu", max_memory="38MB", precision="double", **ask)
+    assert double.resolved and "float64" in double.method and "in a file" in double.method
+    assert double.value == pytest.approx(first.value, rel=1e-6)
+    assert os.path.getsize(tmp_path / "a.factor") > 1.9 * len(left)
+    with pytest.raises(ValueError, match="also n=3000, but of other points"):
+        mh.min_eig(X[::-1], "relu", max_memory="20MB", **ask)

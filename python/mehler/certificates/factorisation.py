@@ -192,7 +192,9 @@ def _with_file(result: EigenResult, K: PointMatrix, task: Task, held: int) -> Ei
         return _certified(result, K, task)
     held += budget.product(n, 0) + budget.vectors(n, 8)
     try:
-        K.file = FactorFile(f"{task.path}.proof", K.points, K.ker, ["float64"], task, held)
+        K.file = FactorFile(
+            f"{task.path}.proof", K.points, K.ker, ["float64"], ["float64"], task, held
+        )
         found = _certified(result, K, task)
     except (OSError, ValueError) as error:  # of the file: the result is none the worse
         return replace(result, message=f"no certificate: {error}")

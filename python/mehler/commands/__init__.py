@@ -23,6 +23,16 @@ class Parser(argparse.ArgumentParser):
             known = [str(c) for c in action.choices or ()]
             raise argparse.ArgumentError(action, refused.message + meant(value, known)) from None
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """As it is; but an option of a command that does not exist is refused with the nearest one that does."""
+        found, rest = super().parse_known_args(args, namespace)
+        unknown = [word for word in rest if word.startswith("-")]
+        if unknown:
+            options = [o for action in self._actions for o in action.option_strings]
+            near = meant(unknown[0].split("=")[0], [o for o in options if o.startswith("--")])
+            self.error(f"unrecognized arguments: {' '.join(rest)}.{near}")
+        return found, rest
+
 
 class Version(argparse.Action):
     """``--version``: name and version on stdout; the version is looked up when it is asked for."""

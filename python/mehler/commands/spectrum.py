@@ -7,7 +7,7 @@ import sys
 
 from . import options as shared
 from .reading import points, say_norms, the_activation
-from .writing import INTERRUPTED, OK, Say, in_shell, print_answer
+from .writing import INTERRUPTED, OK, Say, check_file, in_shell, print_answer
 
 NAME = "spectrum"
 TEXT = "All eigenvalues of a kernel matrix: counts with bands, log-determinant, traces."
@@ -47,6 +47,7 @@ def run(options: argparse.Namespace, say: Say) -> int:
     """Its work."""
     from ..density import spectrum
 
+    check_file("--plot", options.plot, (".png", ".svg", ".pdf"))
     act = the_activation(options.activation, options.param)
     X = points(options, say)
     say_norms(X, options.normalize, say)

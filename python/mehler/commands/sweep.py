@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from . import options as shared
 from .reading import numbers, points, say_norms, the_activations
-from .writing import INTERRUPTED, OK, UNRESOLVED, Say, in_shell, print_answer
+from .writing import INTERRUPTED, OK, UNRESOLVED, Say, check_file, in_shell, print_answer
 
 NAME = "sweep"
 TEXT = "Smallest eigenvalue for every activation, depth, variance, width and size."
@@ -55,8 +54,7 @@ def run(options: argparse.Namespace, say: Say) -> int:
     import mehler
 
     acts = the_activations(options.activations)
-    if options.csv is not None and Path(options.csv).is_dir():  # said before the work, not after it
-        raise ValueError(f"--csv must be the name of a file; {options.csv} is a folder.")
+    check_file("--csv", options.csv)
     X = points(options, say)
     say_norms(X, options.normalize, say)
     names = ("kernel", "bias_var", "normalize", "precision", "tol", "certify", "method")

@@ -7,6 +7,7 @@ import math
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,31 @@ def in_shell(text: str) -> str:
         lambda found: found[0].replace("'", ""),
         text,
     )
+
+
+def check_file(option: str, path: str | None, kinds: tuple[str, ...] = ()) -> None:
+    """Refuses, before any work, a file that cannot be written when it is done.
+
+    Parameters
+    ----------
+    option, path
+        The option, and what it was given; None is fine.
+    kinds
+        Suffixes that can be drawn; any where there are none.
+    """
+    if path is None:
+        return
+    file = Path(path)
+    if file.is_dir():
+        raise ValueError(f"{option} must be the name of a file; {path} is a folder.")
+    if not file.absolute().parent.is_dir():
+        raise ValueError(
+            f"{option}: there is no folder {file.parent} for {file.name}; make it, or name another file."
+        )
+    if kinds and file.suffix.lower() not in kinds:
+        raise ValueError(
+            f"{option} must end in {', '.join(kinds[:-1])} or {kinds[-1]}; got {path!r}."
+        )
 
 
 def say(line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
@@ -22,6 +23,10 @@ from .operator import DaskGram
 from .placement import Room, leaf_sizes, placed, product_cost
 from .rounds import SchedulerLost
 
+GUARD = (
+    "mh.Dask() starts processes, which import this script again: put what it does under `if __name__ == '__main__':`, "
+    "or pass a distributed.Client."
+)
 COUNTS = ("n_workers", "threads_per_worker")
 
 
@@ -50,7 +55,7 @@ class Dask:
     --------
     >>> print(mh.Dask.model(n=100_000, workers=4, threads=8, d=50, dtype="float32"))
     n = 100000 float32 on 4 workers
-    on each worker     5.02 GB of tiles
+    on each worker     5.02 GB of tiles, at most 5.24 GB in all
     a product with 2   8 messages, 6.4 MB to the workers, 6.4 MB from them, 40.1 Gflop
     """
 
@@ -102,10 +107,20 @@ class Dask:
                 raise ImportError(
                     "storage=mh.Dask() needs Dask; pip install 'mehler[distributed]'."
                 ) from None
+            if getattr(multiprocessing.current_process(), "_inheriting", False):
+                raise RuntimeError(GUARD)  # a worker that is about to start imports the script
             local: Any = distributed
-            cluster = local.LocalCluster(
-                processes=True, dashboard_address="127.0.0.1:0", host="127.0.0.1", **self._options
-            )
+            try:
+                cluster = local.LocalCluster(
+                    processes=True,
+                    dashboard_address="127.0.0.1:0",
+                    host="127.0.0.1",
+                    **self._options,
+                )
+            except RuntimeError as failed:
+                raise RuntimeError(
+                    f"the workers of mh.Dask() did not start ({failed}). {GUARD}"
+                ) from failed
             self._made = (local.Client(cluster, set_as_default=False), cluster)
         return self._made[0]
 

@@ -68,7 +68,7 @@ class Model:
         p = self.product
         return (
             f"n = {self.n} {self.dtype} on {p.workers} workers\n"
-            f"on each worker     {size_text(p.entries)} of tiles\n"
+            f"on each worker     {size_text(p.entries)} of tiles, at most {size_text(self.worker_bytes)} in all\n"
             f"a product with {self.b:<3} {p.messages} messages, {size_text(p.bytes_out)} to the workers, "
             f"{size_text(p.bytes_in)} from them, {p.flops / 1e9:.3g} Gflop"
         )

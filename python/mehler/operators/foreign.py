@@ -35,7 +35,15 @@ def as_operator(
     if not is_operator and array_like:
         A = as_array(K, name)
         if A.ndim != 2 or A.shape[0] != A.shape[1] or A.shape[0] == 0:
-            raise ValueError(f"{name} must be square, (n, n) with n >= 1; got shape {A.shape}.")
+            points = ""
+            if A.ndim == 2 and A.size:
+                points = (
+                    " Rows that are points need an activation: mehler.min_eig(X, 'relu'), "
+                    "mehler.spectrum(X, 'relu'), or mehler.gram(X, 'relu') for an operator."
+                )
+            raise ValueError(
+                f"{name} must be square, (n, n) with n >= 1; got shape {A.shape}.{points}"
+            )
         dense = np.ascontiguousarray(A, dtype=np.float64)
         _check_symmetric(dense, name)
         op = _core.DenseOperator(dense)

@@ -7,13 +7,14 @@ the best of them, ``check`` refuses what does not fit; ``min_eig`` asks the last
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Protocol
 
 from .._arrays import beyond, enough, size_text
+from ..certificates import deflated, factorisation
 from ..operators.packed import SINGLE
 from ..precision.coefficients import kernel_refusal
-from ..preconditioners.sparse import TREE_UP_TO
 from ..solvers import room
 from . import dense, lanczos, near_points, parts, preconditioned, shift_invert, sparse_inverse
 from .cost import NOMINAL, Cost, Rates, Refusal, Work
@@ -98,15 +99,6 @@ def choose(problem: Problem) -> str:
     return best(problem, {r.NAME: _cost(r, problem) for r in able})
 
 
-def elsewhere(problem: Problem) -> str:
-    """The method that ``auto`` takes where K lies in other processes: one that multiplies.
-
-    Preconditioned where the bottom of the spectrum is local: a kink, and few dimensions.
-    """
-    local = problem.ker.kinked and problem.d <= TREE_UP_TO and not problem.unequal
-    return preconditioned.NAME if local else lanczos.NAME
-
-
 def check(problem: Problem, method: str) -> None:
     """Refuses a method that does not fit, before anything is made.
 
@@ -137,6 +129,27 @@ def check(problem: Problem, method: str) -> None:
         f"{_takes(problem, method, refused)}. What fits: method="
         f"{' or '.join(map(repr, able))}; or max_memory={enough(refused.needs + problem.copied)!r}{refused.instead}."
     )
+
+
+def check_certificate(problem: Problem, method: str) -> None:
+    """Refuses, before anything is made, a certificate that was asked for and does not fit.
+
+    Parameters
+    ----------
+    problem, method
+        What is asked, and the method's name, or 'auto'.
+
+    Raises
+    ------
+    MemoryError
+        It does not fit; says what would.
+    ValueError
+        It is not for this kernel or these points.
+    """
+    if problem.certify == "rigorous":
+        factorisation.check(problem, problem.threads, least(problem, method))
+    elif problem.certify == "preconditioned":
+        deflated.check(problem, problem.threads, least(problem, method))
 
 
 def least(problem: Problem, method: str) -> int:
@@ -206,6 +219,14 @@ def plan_of(problem: Problem, rates: Rates, method: str = "auto") -> Plan:
     rows = {name: _row(name, answer, problem, rates) for name, answer in found.items()}
     chosen: str | None = method
     note = ""
+    try:
+        check_certificate(problem, method)
+    except MemoryError as refused:
+        plan = _plan(problem, rows, None, str(refused))
+        if problem.certify != "rigorous":
+            return plan
+        need = max(parts.certificate_bytes(problem), least(problem, method))
+        return dataclasses.replace(plan, nbytes=need + problem.copied)
     if method == "auto":
         try:
             chosen = choose(problem)

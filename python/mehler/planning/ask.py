@@ -17,7 +17,6 @@ from ..operators.layered import refuse
 from ..operators.points import core_points
 from ..question import elsewhere, posed
 from ..solvers import ladder
-from . import elsewhere as preferred
 from . import plan_of, workers
 from .plan import Plan
 from .rates import rates, reading
@@ -108,7 +107,7 @@ def plan(
     if asked.path is not None:
         known = dataclasses.replace(known, disk=reading(asked.path))
     if where is not None:
-        found = workers.plan_of(problem, known, method, preferred(problem), where)
+        found = workers.plan_of(problem, known, method, where)
     else:
         found = plan_of(problem, known, method)
         if precision == method == "auto":

@@ -125,8 +125,12 @@ def certifying(problem: Problem) -> Work:
 
 
 def certificate_bytes(problem: Problem) -> int:
-    """Of the factor, and of the points."""
-    return factor_bytes(problem.n, "float64") + problem.held
+    """What a factorisation takes beside and with what is held; the factor in a file where there may be one and memory is short."""
+    n, held, threads = problem.n, problem.held, problem.threads
+    need = certificate.nbytes(n, held, threads)
+    if problem.disk and need > problem.limit:
+        return certificate.nbytes(n, held, threads, True)
+    return need
 
 
 def is_certified(problem: Problem, method: str, dtype: str, products: int, status: str) -> bool:

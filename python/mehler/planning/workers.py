@@ -12,10 +12,10 @@ import asyncio
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from .._arrays import size_text
+from .._arrays import beyond, enough, size_text
 from ..solvers import room
 from . import lanczos, parts, preconditioned
-from .cost import Cost, Rates, Refusal, Work
+from .cost import NOMINAL, Cost, Rates, Refusal, Work
 from .plan import Plan
 from .problem import Problem
 from .rates import fixed, rates
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..distributed import Dask
     from ..distributed.model import Model
 
+ROUTES = (lanczos, preconditioned)  # those that multiply
 NETWORK = 1.25e9  # bytes a second, of the machine that all vectors and sums pass: the client's
 
 
@@ -73,8 +74,8 @@ def cost(problem: Problem, method: str, workers: Workers) -> Cost | Refusal:
     return preconditioned.cost(problem, workers)
 
 
-def workers_of(problem: Problem, storage: Dask) -> Workers:
-    """The workers, what they will hold, and how fast they are.
+def nominal(problem: Problem, storage: Dask) -> Workers:
+    """The workers and what they will hold, each at the nominal rates.
 
     Raises
     ------
@@ -85,39 +86,81 @@ def workers_of(problem: Problem, storage: Dask) -> Workers:
     """
     ladder = room.ladder(problem.precision, problem.size, problem.single)
     models = storage.foreseen(problem.n, problem.d, ladder, parts.BLOCK)
-    known = fixed()
     names = {w for _, held in models.values() for w in held}
-    speeds = {w: known for w in names} if known else storage.asked(_measured, sorted(names))
-    return Workers(models, speeds)
+    return Workers(models, dict.fromkeys(names, NOMINAL))
 
 
-def plan_of(problem: Problem, known: Rates, method: str, auto: str, storage: Dask) -> Plan:
+def measured(workers: Workers, storage: Dask) -> Workers:
+    """The same as fast as they are now."""
+    known, names = fixed(), sorted(workers.speeds)
+    speeds = dict.fromkeys(names, known) if known else storage.asked(_measured, names)
+    return Workers(workers.models, speeds)
+
+
+def preferred(problem: Problem, storage: Dask) -> str:
+    """The method that ``auto`` takes: of those that multiply, the one that resolves the value soonest at nominal rates.
+
+    Raises
+    ------
+    MemoryError, ValueError
+        As :func:`nominal`.
+    """
+    return _soonest(answers(problem, nominal(problem, storage)))
+
+
+def answers(problem: Problem, workers: Workers) -> dict[str, Cost | Refusal]:
+    """What each method says that multiplies: whether its vectors fit here, and what it takes."""
+    found: dict[str, Cost | Refusal] = {}
+    for route in ROUTES:
+        need = route.needed(problem)
+        if need > problem.limit:
+            found[route.NAME] = Refusal("vectors of this process, beside the workers", need)
+        else:
+            found[route.NAME] = cost(problem, route.NAME, workers)
+    return found
+
+
+def _soonest(found: dict[str, Cost | Refusal]) -> str:
+    """Lanczos where none fits: it takes the least."""
+    costs = {name: c for name, c in found.items() if isinstance(c, Cost)}
+
+    def rank(name: str) -> tuple[bool, float]:
+        return costs[name].status != "resolved", NOMINAL.seconds(costs[name].work)
+
+    return min(costs, key=rank, default=lanczos.NAME)
+
+
+def plan_of(problem: Problem, known: Rates, method: str, storage: Dask) -> Plan:
     """The plan of a problem whose matrix workers hold.
 
     Parameters
     ----------
     problem, known
         What is asked; rates of this machine, which does the rest.
-    method, auto
-        'auto' or the method to take; what 'auto' takes.
+    method
+        'auto' or the method to take.
     storage
         The workers.
     """
     from . import plan_from
 
     try:
-        workers = workers_of(problem, storage)
+        workers = nominal(problem, storage)
     except MemoryError as refused:
-        found: dict[str, Cost | Refusal] = {
-            name: Refusal(str(refused)) for name in (lanczos.NAME, preconditioned.NAME)
-        }
+        found: dict[str, Cost | Refusal] = {route.NAME: Refusal(str(refused)) for route in ROUTES}
         plan = plan_from(problem, known, found, None, str(refused))
         return dataclasses.replace(plan, nbytes=0)
-    found = {name: cost(problem, name, workers) for name in (lanczos.NAME, preconditioned.NAME)}
-    chosen = auto if method == "auto" else method
+    chosen = _soonest(answers(problem, workers)) if method == "auto" else method
+    found = answers(problem, measured(workers, storage))
     answer = found[chosen]
     if isinstance(answer, Refusal):
-        return plan_from(problem, known, found, None, f"method={chosen!r} {answer.what}.")
+        what = f"method={chosen!r} {answer.what}."
+        if answer.needs:
+            what = (
+                f"method={chosen!r} on workers at n={problem.n} takes {beyond(answer.needs, problem.limit, problem.copied)}, for "
+                f"{answer.what}. Use max_memory={enough(answer.needs + problem.copied)!r}."
+            )
+        return plan_from(problem, known, found, None, what)
     model = workers.models[answer.dtype][0]
     p = model.product
     reason = (

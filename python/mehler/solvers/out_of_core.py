@@ -60,7 +60,9 @@ class FactorFile:
     points, ker
         The points in the core, and the kernel.
     ladder
-        Precisions of factors that go into it, in the order in which they are tried.
+        Precisions of factors, in the order in which they are tried: the one that is in the file goes on there.
+    large
+        Those of them that go into the file otherwise.
     task
         Threads, memory, who listens.
     held
@@ -80,6 +82,7 @@ class FactorFile:
         points: _core.Points,
         ker: Kernel,
         ladder: list[str],
+        large: list[str],
         task: Task,
         held: int,
     ) -> None:
@@ -89,7 +92,7 @@ class FactorFile:
         self._survey: _core.Survey | None = None
         n = len(points.unit)
         self.begun = self._begun(n, ladder)
-        self._room(max(file_bytes(n, dtype) for dtype in ladder))
+        self._room(max(file_bytes(n, dtype) for dtype in large))
         task.files.append(path)
 
     def _begun(self, n: int, ladder: list[str]) -> tuple[str, float] | None:
@@ -98,16 +101,24 @@ class FactorFile:
         if found is None:
             return None
         if found["digest"] != self.digest:
+            whose = f"n={found['n']}; this one has n={n}"
+            if found["n"] == n:
+                whose = f"also n={n}, but of other points, another kernel or another order of them"
             raise ValueError(
-                f"{self.path} holds the factor of another matrix (n={found['n']}; this one has n={n}): other "
-                "points or another kernel; remove it, or pass another path."
+                f"{self.path} holds the factor of another matrix ({whose}); remove it, or pass another path."
             )
         if found["dtype"] not in ladder:
+            if found["dtype"] == "float32":  # float64 takes its place
+                return None
             raise ValueError(
                 f"{self.path} holds a {found['dtype']} factor, and this call makes one in {' or '.join(ladder)}; "
                 "remove it, pass another path, or leave precision out."
             )
         return found["dtype"], found["shift"]
+
+    def holds(self, dtype: str) -> bool:
+        """Whether the factor of this precision is the one that was there, done or not."""
+        return self.begun is not None and self.begun[0] == dtype
 
     def _room(self, nbytes: int) -> None:
         """Refuses, before any work, a folder that has no room or takes no file."""

@@ -75,7 +75,7 @@ def points_route(
     large = [t for t in precisions if needs[t] > task.limit]
     file: FactorFile | None = None
     if large and task.path is not None:
-        file = FactorFile(f"{task.path}.factor", points, ker, large, task, held)
+        file = FactorFile(f"{task.path}.factor", points, ker, precisions, large, task, held)
         if file.begun is not None:  # what comes before it was given up
             precisions = precisions[precisions.index(file.begun[0]) :]
     first: list[Any] = []  # what the first fill saw
@@ -83,7 +83,7 @@ def points_route(
     def make(dtype: str, shift: float) -> Factor:
         kind = _core.Cholesky64 if dtype == "float64" else _core.Cholesky32
         F: Factor
-        if file is not None and needs[dtype] > task.limit:
+        if file is not None and (dtype in large or file.holds(dtype)):
             F = file.make(dtype, shift)
         elif filled is not None and not first and (dtype, shift) == (filled.dtype, 0.0):
             tiles = filled.take().packed
@@ -162,12 +162,14 @@ def operator_route(
     large = [t for t in precisions if needs[t] > task.limit]
     file: FactorFile | None = None
     if large:
-        file = FactorFile(f"{task.path}.factor", K._points, K.kernel, large, task, nbytes)
+        file = FactorFile(
+            f"{task.path}.factor", K._points, K.kernel, precisions, large, task, nbytes
+        )
         if file.begun is not None:  # what comes before it was given up
             precisions = precisions[precisions.index(file.begun[0]) :]
 
     def make(dtype: str, shift: float) -> Factor:
-        if file is not None and dtype in large:
+        if file is not None and (dtype in large or file.holds(dtype)):
             return file.make(dtype, shift)
         kind = _core.Cholesky64 if dtype == "float64" else _core.Cholesky32
         if dense is not None:
