@@ -2,6 +2,7 @@
 #include "bindings/files.hpp"
 #include "bindings/nouns.hpp"
 #include "bindings/points.hpp"
+#include "core/stripe_sum.hpp"
 #include "disk/disk_gram.hpp"
 
 namespace mehler {
@@ -95,6 +96,13 @@ void bind_disk(py::module_& m) {
         [](const py::bytes& data, std::uint64_t seed) {
             const std::string_view bytes = data;
             return Checksum::of(bytes.data(), static_cast<Index>(bytes.size()), seed);
+        },
+        py::arg("data"), py::arg("seed") = 0);
+    m.def(
+        "stripe_sum",
+        [](const py::bytes& data, std::uint64_t seed) {
+            const std::string_view bytes = data;
+            return StripeSum::of(bytes.data(), static_cast<Index>(bytes.size()), seed);
         },
         py::arg("data"), py::arg("seed") = 0);
 }

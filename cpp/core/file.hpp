@@ -58,7 +58,11 @@ public:
     bool open() const { return handle_ != files::closed; }
     int code() const { return code_; } // why it is not
     const std::string& path() const { return path_; }
-    bool regular() const { return files::regular(handle_); } // no device, no pipe
+    // Refuses a device and a pipe, before anything is written to it.
+    void check_regular() const {
+        if (!files::regular(handle_))
+            throw FileError(0, path_, path_ + " is not a regular file; pass another path.");
+    }
 
     static std::string words(int code) { return std::generic_category().message(code); }
     [[noreturn]] void fail(int code, const std::string& what) const {

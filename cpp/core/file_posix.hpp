@@ -32,7 +32,8 @@ inline int open(const std::string& path, Access access, bool direct, Handle& han
 #else
     (void)direct;
 #endif
-    handle = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
+    // a pipe is not waited for: whether it is a file is asked once it is open
+    handle = ::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK, 0666);
     return handle < 0 ? errno : 0;
 }
 inline void close(Handle handle) {

@@ -7,8 +7,7 @@
 // The tiles are those of TiledCholesky, each goes through the same steps in the same order: the
 // factor is the same, bit for bit, whatever the budget and the number of threads. n^3 / (6 w)
 // entries are read for n^3 / 3 flops, w the width of a panel; panels grow wider as columns become
-// shorter. Every tile that is read is compared with its checksum before it is used; by a solve,
-// which reads all of them twice, on the way down.
+// shorter. Whatever is read is compared with its checksum before it is used.
 #pragma once
 #include <mutex>
 #include <optional>
@@ -351,7 +350,7 @@ private:
     // The tiles from below, shared out by columns, each of which has a sum of its own; then the
     // diagonal tile.
     void go_up(const Part& p, double* X, Index b, int threads, Monitor& monitor) const {
-        constexpr Index share = 64; // a multiple of the columns that are taken abreast
+        constexpr Index share = TileSums::share; // a multiple of the columns that are taken abreast
         const Index n = tiling_.n, edge = tiling_.edge, width = tiling_.rows(p.J);
         const Index first = std::max(p.first, p.J + 1);
         const Index before = file_->offset(p.first, p.J) - file_->offset(0, 0); // the next to come
@@ -363,6 +362,7 @@ private:
                 for (Index I = p.end - 1; I >= first; --I) {
                     const Index rows = tiling_.rows(I), size = rows * static_cast<Index>(sizeof(T));
                     const T* const L = fetch(file_->offset(I, p.J) + c * size, columns * size);
+                    sums_->compare(I, p.J, c, reinterpret_cast<const char*>(L));
                     by_fours(X, b, [&](double* x, auto B) {
                         backward<T, B()>(L, rows, rows, columns, x + p.J * edge + c, x + I * edge,
                                          n);
@@ -371,7 +371,7 @@ private:
             });
         if (p.first > p.J)
             return;
-        const T* const head = fetch(file_->offset(p.J, p.J), tiles_bytes(p.J, p.J, p.J + 1));
+        const T* const head = fetch_tile(p.J, p.J);
         by_fours(X + p.J * edge, b,
                  [&](double* x, auto B) { backward_diagonal<T, B()>(head, width, width, x, n); });
     }

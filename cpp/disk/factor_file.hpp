@@ -29,8 +29,7 @@ public:
     // The columns of tiling that are done, by what their checksums are.
     FactorFile(const std::string& path, const FactorKey& key)
         : file_(held(path)), key_(key), tiling_(key.n, key.edge) {
-        const Index before = file_.size();
-        if (before > 0) {
+        if (!begun(file_)) {
             const Header found = header(file_);
             if (found.key.digest != key.digest || found.key.n != key.n)
                 throw FileError(0, file_.path(),
@@ -48,6 +47,7 @@ public:
         try {
             const Header mine(key);
             file_.write(&mine, sizeof mine, 0);
+            file_.sync(); // a file longer than its header has one
             file_.reserve(end());
             file_.sync();
         } catch (...) {
@@ -82,17 +82,9 @@ public:
     Index offset(Index I, Index J) const {
         return data() + tiling_.column_offset(I, J) * key_.width;
     }
-    std::uint64_t sum(Index J) const { return sums_[static_cast<std::size_t>(J)]; }
-    // The checksum of column J's tiles [first, end) behind those whose checksum is `before`.
-    std::uint64_t sum(Index J, Index first, Index end, const char* tiles,
-                      std::uint64_t before) const {
-        for (Index I = first; I < end; ++I) {
-            const Index some = tiling_.rows(I) * tiling_.rows(J) * key_.width;
-            before = Checksum::of(tiles, some, before);
-            tiles += some;
-        }
-        return before;
-    }
+    // Of so many columns of a tile in panel I.
+    Index bytes_of(Index I, Index columns) const { return tiling_.rows(I) * columns * key_.width; }
+    std::uint64_t sum(Index J) const { return sums_[static_cast<std::size_t>(J)]; } // TileSums'
 
     // Column J, the first that is not done, is on the disk.
     void record(Index J, std::uint64_t sum) {
@@ -107,7 +99,7 @@ public:
             return false;
         const File file(path, File::Access::read);
         check(file, "it cannot be opened");
-        if (file.size() == 0)
+        if (begun(file))
             return false;
         key = header(file).key;
         done = static_cast<Index>(records(file, FactorTiling(key.n, key.edge)).size());
@@ -119,7 +111,7 @@ private:
 
     struct Header {
         std::array<char, 8> name{'m', 'e', 'h', 'l', 'e', 'r', ' ', 'L'};
-        Index version = 2;
+        Index version = 3;
         FactorKey key{};
         std::uint64_t sum = 0;
 
@@ -140,12 +132,27 @@ private:
         }
     };
 
+    // Nothing, or what is left of a header that was being written: zeros, or the first of its
+    // bytes.
+    static bool begun(const File& file) {
+        const Index size = file.size();
+        std::array<char, first_record> some{};
+        if (size > first_record)
+            return false;
+        file.read(some.data(), size, 0);
+        const auto end = some.begin() + size;
+        if (std::all_of(some.begin(), end, [](char c) { return c == 0; }))
+            return true;
+        const Header whole;
+        const Index name = std::min<Index>(size, static_cast<Index>(whole.name.size()));
+        return size < static_cast<Index>(sizeof whole) &&
+               std::equal(some.begin(), some.begin() + name, whole.name.begin());
+    }
+
     static void check(const File& file, const std::string& what) {
         if (!file.open())
             file.fail(file.code(), what);
-        if (!file.regular())
-            throw FileError(0, file.path(),
-                            file.path() + " is not a regular file; pass another path.");
+        file.check_regular();
     }
     // Made where there is none; one process at a time has it.
     static File held(const std::string& path) {

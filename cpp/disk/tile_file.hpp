@@ -155,8 +155,10 @@ private:
         const bool was = File::exists(path);
         File file(path, File::Access::create);
         created_ = file.open() && !was;
-        if (file.open())
+        if (file.open()) {
+            file.check_regular();
             return file;
+        }
         if (file.code() == EISDIR)
             file.fail(EISDIR,
                       "path must name a file for the tiles; found a directory. Pass a file in "
@@ -165,6 +167,7 @@ private:
         if (file.code() == EACCES || file.code() == EROFS || file.code() == EPERM) {
             File reading(path, File::Access::read);
             if (reading.open()) {
+                reading.check_regular();
                 writable_ = false;
                 return reading;
             }

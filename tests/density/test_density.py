@@ -345,6 +345,9 @@ def test_plot(gram):
         assert len(fig.axes) == 2 and all(ax.get_xscale() == "log" for ax in fig.axes)
         ax = Figure().subplots()
         assert density.plot(ax) is None and ax.get_xlabel() == "eigenvalue x"
+        ax = Figure().subplots()
+        mh.spectrum(-np.eye(5)).plot(ax)
+        assert ax.get_title() == "not shown: 5 negative"
 
 
 def test_budget_and_interruption(gram):

@@ -11,13 +11,14 @@ from lanczos_reference import recurrence
 
 import mehler as mh
 from mehler.density import traces
-from mehler.density.functions import SQUARE, Inverse, MinusLog, Quadratic, Slip
+from mehler.density.functions import SQUARE, MinusLog, Quadratic, Ratio, Slip
 from mehler.density.probes import Probes
 from spectra import with_spectrum
 
 FUNCTIONS = {
-    "inverse": Inverse(0.0),
-    "ridge": Inverse(0.01, weight=0.3),
+    "inverse": Ratio(0.0),
+    "ridge": Ratio(0.01, 0.3),
+    "share": Ratio(0.01, 0.0, -1.0),
     "log": MinusLog(0.0),
     "log of large values": MinusLog(2.0, offset=1.5),
     "square": SQUARE,
@@ -149,9 +150,9 @@ def _arrays(probes):
 def test_a_pole_within_reach_gives_no_bound():
     probes, _ = seen(np.linspace(0.1, 1.0, 20), 3, 5)
     slip = Slip(1e-3, 1.0, 2e-3, 0.0)  # at 1e-3 an eigenvalue may be zero
-    for f in (Inverse(0.0), MinusLog(0.0)):
+    for f in (Ratio(0.0), MinusLog(0.0)):
         assert traces.interval_of(probes, f, slip, math.nan, 0.9) == pytest.approx(traces.NOTHING, nan_ok=True)  # fmt: skip
-    assert math.isfinite(traces.interval_of(probes, Inverse(0.01), slip, math.nan, 0.9).upper)
+    assert math.isfinite(traces.interval_of(probes, Ratio(0.01), slip, math.nan, 0.9).upper)
 
 
 @pytest.mark.parametrize(

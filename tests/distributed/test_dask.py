@@ -444,6 +444,10 @@ def test_bad_dask_arrays(client, workers):
         mh.gram(da.ones((10, 2), dtype=complex), storage=storage)
     with pytest.raises(ValueError, match="X must be finite"):
         mh.gram(da.from_array(np.where(X > 0.9, np.nan, X), chunks=500), storage=storage)
+    bad = X.copy()
+    bad[700, 1] = np.inf
+    with pytest.raises(ValueError, match=r"at row 200, column 1.*counted from row 500 of X"):
+        mh.gram(da.from_array(bad, chunks=(500, X.shape[1])), storage=storage)
 
 
 def test_workers_of_its_own():

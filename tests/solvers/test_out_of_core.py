@@ -11,6 +11,7 @@ import os
 import resource
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import textwrap
@@ -246,6 +247,42 @@ def test_what_is_not_its_file_is_refused_and_kept(tmp_path):
         refused("by its checksum", bytes(altered), OSError)
     path.write_bytes(whole)
     assert made(X, path)[0].factor(1)
+
+
+def test_what_is_left_of_a_header_is_begun_again(tmp_path):
+    """A kill, or a loss of power, in the first write of all."""
+    X, path = sphere(600, 5), tmp_path / "factor"
+    F, _ = made(X, path)
+    assert F.factor(1)
+    del F
+    whole = path.read_bytes()
+    for left in (b"", whole[:3], whole[:8], whole[:60], bytes(100), bytes(4096)):
+        path.write_bytes(left)
+        F, twin = made(X, path)
+        assert F.factor(1) and twin.factor(1) and F.resumed == 0
+        assert np.array_equal(F.solve(vectors(600, 1), 1), twin.solve(vectors(600, 1), 1))
+        del F
+    path.write_bytes(bytes(4097))
+    with pytest.raises(ValueError, match="is not a factor"):
+        made(X, path)[0].factor(1)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    X = sphere(3000, 20)
+    for name in ("a", "b.factor", "c.proof"):
+        os.mkfifo(tmp_path / name)
+    refused = "is not a regular file; pass another path"
+    few = {"max_memory": "22MB", "threads": 2}
+    with pytest.raises(ValueError, match=refused):
+        mh.min_eig(X, "relu", path=tmp_path / "a", method="lanczos", **few)
+    with pytest.raises(ValueError, match=refused):
+        mh.min_eig(X, "relu", path=tmp_path / "b", method="shift-invert", max_memory="19MB")
+    r = mh.min_eig(X, "relu", path=tmp_path / "c", method="lanczos", certify="rigorous", **few)
+    assert r.resolved and refused in r.message  # the value is none the worse
+    with pytest.raises(ValueError, match=refused):
+        mh.gram(X, "relu", storage="disk", path="/dev/null")
+    assert all(stat.S_ISFIFO(os.stat(tmp_path / name).st_mode) for name in ("a", "b.factor"))
 
 
 def test_truncated_while_in_use(tmp_path):

@@ -32,6 +32,7 @@ from .. import _core
 from .._arrays import UNIT as NEAR_ONE
 from .._arrays import Array
 from ..kernels import Kernel
+from ..operators.foreign import asymmetry
 from ..operators.layered import LayeredPoints, layered
 from ..operators.storage import TILE
 from ..solvers.outcome import Task
@@ -189,10 +190,7 @@ class ArrayMatrix(Matrix):
         self.diagonal = np.ascontiguousarray(np.diagonal(K))
         self.lowest = -2.0 * float(np.linalg.norm(K)) - TINY  # where a factor exists for certain
         self.ceiling = float(self.diagonal.min())
-        odd = 0.0
-        for start in range(0, self.n, 512):
-            odd += float(np.sum((K[start : start + 512] - K[:, start : start + 512].T) ** 2))
-        self.entries = 0.5 * SPARE * math.sqrt(odd)
+        self.entries = SPARE * asymmetry(K)
 
     def tiles(self, s: float, task: Task) -> _core.Cholesky64:
         return _core.Cholesky64(self.K, s, task.threads, task.report.ask)

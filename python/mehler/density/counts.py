@@ -44,7 +44,8 @@ def at_points(
         lambda p: divergence(p, lower) > depth, np.zeros_like(lower), lower, rising=False
     )
     most = _solve(lambda p: divergence(p, upper) > depth, upper, np.ones_like(upper), rising=True)
-    return np.ceil(order * least - 1e-9), np.floor(order * most + 1e-9)
+    one, other = np.ceil(order * least - 1e-9), np.floor(order * most + 1e-9)
+    return np.minimum(one, other), np.maximum(one, other)  # turned round where no number will do
 
 
 def at_all(
@@ -62,7 +63,7 @@ def at_all(
     most = _solve(lambda x: divergence(p, x) > depth, p, np.ones_like(p), rising=True)
     above = np.append(counts - 1.0, order)[np.searchsorted(least, upper, side="right")]
     below = np.append(0.0, counts + 1.0)[np.searchsorted(most, lower, side="left")]
-    return np.asarray(below), np.asarray(above)
+    return np.minimum(below, above), np.maximum(below, above)
 
 
 def _solve(beyond, inner: Array, outer: Array, rising: bool) -> Array:  # type: ignore[no-untyped-def]

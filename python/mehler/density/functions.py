@@ -27,6 +27,7 @@ import numpy as np
 
 from .._arrays import Array
 
+UNIT, TINY = 2.0**-53, 2.0**-1022
 Parts = list[tuple[float, Callable[[Array], Array]]]
 
 
@@ -51,6 +52,14 @@ class Function(Protocol):
 
     def __call__(self, x: Array) -> Array: ...
 
+    def rounding(self, x: Array) -> Array:
+        """A bound of what rounding does to f(x), given x."""
+        ...
+
+    def moved(self, x: Array) -> Array:
+        """A bound of what it does to f(x) that the coefficients of f are rounded."""
+        ...
+
     def between(self, slip: Slip) -> tuple[Function, Function]:
         """(below, above): functions of x between which f is at all points within the slip of x."""
         ...
@@ -65,24 +74,43 @@ class Function(Protocol):
 
 
 @dataclass(frozen=True)
-class Inverse:
-    """weight / (x + shift), weight > 0."""
+class Ratio:
+    """(constant + linear x) / (x + shift), falling: constant - linear shift > 0."""
 
     shift: float
-    weight: float = 1.0
+    constant: float = 1.0
+    linear: float = 0.0
 
     @property
     def pole(self) -> float:
         return -self.shift
 
+    @property
+    def weight(self) -> float:
+        """w of linear + w / (x + shift)."""
+        return self.constant - self.linear * self.shift
+
     def __call__(self, x: Array) -> Array:
-        return np.asarray(self.weight / (x + self.shift))
+        return np.asarray((self.constant + self.linear * x) / (x + self.shift))
 
-    def _of(self, intercept: float, gradient: float) -> Inverse:
+    def rounding(self, x: Array) -> Array:
+        above = np.abs(self.constant) + np.abs(self.linear * x)
+        return np.asarray(4.0 * UNIT * above / np.abs(x + self.shift))
+
+    def moved(self, x: Array) -> Array:
+        y = np.abs(x + self.shift)
+        size = np.abs(self(x)) * abs(self.shift) + abs(self.constant)
+        return np.asarray(4.0 * UNIT * size / y)
+
+    def _of(self, intercept: float, gradient: float) -> Ratio:
         """f(intercept + gradient x)."""
-        return Inverse((self.shift + intercept) / gradient, self.weight / gradient)
+        return Ratio(
+            (self.shift + intercept) / gradient,
+            (self.constant + self.linear * intercept) / gradient,
+            self.linear,
+        )
 
-    def between(self, slip: Slip) -> tuple[Inverse, Inverse]:
+    def between(self, slip: Slip) -> tuple[Ratio, Ratio]:
         d, g = slip.intercept, slip.gradient
         return self._of(d, 1.0 + g), self._of(-d, 1.0 - g)
 
@@ -91,7 +119,7 @@ class Inverse:
 
     def parts(self, slope: float, centre: float, high: float) -> Parts:
         w, s = self.weight, self.shift
-        C = centre - slope * s
+        C = centre - self.linear - slope * s
         return [
             (w * w, lambda x: np.asarray((x + s) ** -2.0)),
             (-2.0 * w * C, lambda x: np.asarray(1.0 / (x + s))),
@@ -100,7 +128,7 @@ class Inverse:
 
 @dataclass(frozen=True)
 class MinusLog:
-    """offset - log(x + shift)."""
+    """offset - log(x + shift), where |x| < shift as offset - log(shift) - log(1 + x / shift)."""
 
     shift: float
     offset: float = 0.0
@@ -110,7 +138,29 @@ class MinusLog:
         return -self.shift
 
     def __call__(self, x: Array) -> Array:
-        return np.asarray(self.offset - np.log(x + self.shift))
+        far = np.abs(x) >= 0.5 * self.shift  # everywhere, where the shift is not above zero
+        with np.errstate(divide="ignore", invalid="ignore"):
+            beyond = self.offset - np.log(np.where(far, x + self.shift, 1.0))
+            return np.asarray(np.where(far, beyond, self._near(np.where(far, 0.0, x))))
+
+    def _near(self, x: Array) -> Array:
+        if not self.shift > 0.0:
+            return np.zeros_like(x)
+        return np.asarray((self.offset - math.log(self.shift)) - np.log1p(x / self.shift))
+
+    def rounding(self, x: Array) -> Array:
+        far = np.abs(x) >= 0.5 * self.shift
+        size = np.abs(np.log(np.maximum(np.abs(x + self.shift), TINY)))
+        whole = abs(self.offset) + 1.0 + size
+        if not self.shift > 0.0:
+            return np.asarray(4.0 * UNIT * whole)
+        near = abs(self.offset) + abs(math.log(self.shift)) + 2.0 * np.abs(x) / self.shift
+        return np.asarray(4.0 * UNIT * np.where(far, whole, near))
+
+    def moved(self, x: Array) -> Array:
+        return np.asarray(
+            4.0 * UNIT * (abs(self.offset) + abs(self.shift) / np.abs(x + self.shift))
+        )
 
     def _of(self, intercept: float, gradient: float) -> MinusLog:
         """f(intercept + gradient x)."""
@@ -147,6 +197,13 @@ class Quadratic:
 
     def __call__(self, x: Array) -> Array:
         return np.asarray(self.constant + x * (self.linear + self.square * x))
+
+    def rounding(self, x: Array) -> Array:
+        size = abs(self.constant) + np.abs(x) * (abs(self.linear) + self.square * np.abs(x))
+        return np.asarray(4.0 * UNIT * size)
+
+    def moved(self, x: Array) -> Array:
+        return self.rounding(x)
 
     def between(self, slip: Slip) -> tuple[Quadratic, Quadratic]:
         # 2 |x| d <= e x^2 + d^2 / e, for any e; here e is small where d is, by x at the ends

@@ -15,7 +15,7 @@ import numpy as np
 
 from .._arrays import Array, as_array
 from . import traces
-from .functions import Function, Slip
+from .functions import UNIT, Function, Slip
 from .interval import Interval
 from .probes import Probes
 
@@ -170,9 +170,12 @@ class Known:
                 return traces.NOTHING
             ends = f(values - errors), f(values + errors)  # convex: greatest at one of them
             inside = f(np.clip(f.turn(0.0), values - errors, values + errors))
-            lower += float(np.sum(inside))
-            upper += float(np.sum(np.maximum(*ends)))
-            value += float(np.sum(f(values)))
+            # each sum is rounded once; so is every term of it
+            least, most, middle = (math.fsum(y) for y in (inside, np.maximum(*ends), f(values)))
+            spare = 2.0 * UNIT * max(abs(least), abs(most))
+            for at in (values - errors, values + errors):
+                spare += math.fsum(f.rounding(at))
+            lower, value, upper = lower + least - spare, value + middle, upper + most + spare
         if self.probes is None:
             return Interval(lower, value, upper)
         found = traces.interval_of(
@@ -182,7 +185,13 @@ class Known:
             self.probes.trace,
             self.level if level is None else level,
         )
-        return Interval(lower + found.lower, value + found.value, upper + found.upper)
+        lower, value, upper = lower + found.lower, value + found.value, upper + found.upper
+        last = 2.0 * UNIT * max(abs(lower), abs(upper))
+        return (
+            Interval(lower - last, value, upper + last)
+            if math.isfinite(last)
+            else Interval(lower, value, upper)
+        )
 
 
 def _coupled(r: float, d: Array) -> Array:

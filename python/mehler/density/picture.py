@@ -118,15 +118,20 @@ def _finish(
 
 def _how(density: SpectralDensity) -> str:
     """How it is known, and what a logarithmic axis cannot show."""
-    hidden = ""
+    return "; ".join([_by(density), *hidden(density)])
+
+
+def hidden(density: SpectralDensity) -> list[str]:
+    """What a logarithmic axis cannot show."""
+    found = []
     for few, where in (
         (density.below_floor, "within rounding of zero"),
         (density.negative, "negative"),
     ):
         if few.upper > 0.0:
             low, high = int(few.lower), int(few.upper)
-            hidden += f"; {low if low == high else f'{low} to {high}'} {where}"
-    return _by(density) + hidden
+            found.append(f"{low if low == high else f'{low} to {high}'} {where}")
+    return found
 
 
 def _by(density: SpectralDensity) -> str:

@@ -143,11 +143,14 @@ class SpectralDensity(Summed, Counted):
         matplotlib.figure.Figure or None
             The figure, where no axes were given.
         """
-        from .picture import draw_histogram, figure
+        from .picture import draw_histogram, figure, hidden
 
         if ax is None:
             return figure(self)
         draw_histogram(ax, self)
+        unseen = hidden(self)
+        if unseen and not ax.get_title():  # never dropped: a logarithmic axis cannot show them
+            ax.set_title("not shown: " + ", ".join(unseen), fontsize="small")
         return None
 
     def __str__(self) -> str:

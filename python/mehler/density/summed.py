@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import traces
-from .functions import SQUARE, Inverse, MinusLog
+from .functions import SQUARE, MinusLog, Ratio
 from .interval import Interval, half
 from .known import Known
 
@@ -51,7 +51,7 @@ class Summed(Known):
             Holds with probability ``level``; without an upper bound where an eigenvalue may be zero within rounding. The
             lower one is then that of the trace, where K is positive semidefinite and the ridge not below zero.
         """
-        return self._falling(Inverse(_number(ridge, "ridge")))
+        return self._falling(Ratio(_number(ridge, "ridge")))
 
     def degrees_of_freedom(self, ridge: float) -> Interval:
         """tr K (K + ridge I)^-1 = sum_i lambda_i / (lambda_i + ridge), of ridge regression.
@@ -69,11 +69,10 @@ class Summed(Known):
         s = _number(ridge, "ridge")
         if not s > 0.0:
             raise ValueError(f"ridge must be above 0; got {ridge!r}.")
-        # ridge / (x + ridge), by which each eigenvalue falls short of one
-        short = self._falling(Inverse(s, weight=s))
-        return Interval(self.n - short.upper, self.n - short.value, self.n - short.lower)
+        found = self._falling(Ratio(s, 0.0, -1.0))  # falls, as -x / (x + s)
+        return Interval(-found.upper, -found.value, -found.lower)
 
-    def _falling(self, f: Inverse | MinusLog) -> Interval:
+    def _falling(self, f: Ratio | MinusLog) -> Interval:
         """sum_i f(lambda_i), f convex and falling; from below also where eigenvalues may lie at its pole.
 
         No eigenvalue is negative, and f falls to the right of its pole. Of p values enclosed from above, f is at least what
@@ -139,7 +138,10 @@ class Summed(Known):
 def _number(x: Any, name: str) -> float:
     if isinstance(x, (str, bytes, bool)):
         raise TypeError(f"{name} must be a number; got {x!r}.")
-    value = float(x)
+    try:
+        value = float(x)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number; got {x!r}.") from None
     if not math.isfinite(value):
         raise ValueError(f"{name} must be finite; got {x!r}.")
     return value

@@ -11,7 +11,7 @@ from .. import _core
 from .._arrays import Array
 from .._progress import Reporter
 from ..operators.feature_matrix import FeatureGram
-from ..operators.foreign import product_error
+from ..operators.foreign import asymmetry, product_error
 from ..operators.kernel_matrix import Gram
 from ..operators.packed import SINGLE
 from ..operators.points import core_diagonal, relative_error
@@ -54,6 +54,8 @@ class Task:
     def entries(self) -> float:
         """What the stored matrix may be off, as an error of an eigenvalue, in its usual size."""
         K = self.K
+        if self.array is not None:
+            return asymmetry(self.array)
         if not isinstance(K, Gram):
             return 0.0
         top = float(np.max(core_diagonal(K._points, K.kernel)))

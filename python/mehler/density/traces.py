@@ -26,10 +26,13 @@ import math
 import numpy as np
 
 from .._arrays import Array
-from .functions import Function, Slip
+from .functions import UNIT, Function, Slip
 from .interval import Interval
 from .probes import Probes
 
+ROUNDED = (
+    100.0  # roundings of a mean over rules of some hundred nodes, in units of its largest term
+)
 NOTHING = Interval(-math.inf, math.nan, math.inf)
 Rule = tuple[Array, Array]
 
@@ -81,6 +84,12 @@ def interval_of(probes: Probes, f: Function, slip: Slip, trace: float, level: fl
         y, (least, _) = _spread(above, slope, slip, (x, w), rules, t), _range(above, slope, a, b)
         high = min(high, (H + 2.0 * y * math.sqrt(t) - 2.0 * t * least) / (S - 2.0 * t))
     back = slope * mean_x if slope else 0.0
+    ends = np.array([a, b])
+    size = np.abs(f(ends)) + abs(slope) * np.abs(ends)
+    for g in (below, above):
+        size = size + (g.rounding(ends) + g.moved(ends)) / UNIT
+    spare = ROUNDED * UNIT * float(np.max(size))
+    low, high = min(low, high) - spare, max(low, high) + spare
     middle = min(max(0.5 * (G + H) / S, low), high)
     return Interval(N * (low + back), N * (middle + back), N * (high + back))
 

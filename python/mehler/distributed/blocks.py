@@ -54,7 +54,9 @@ class Blocks:
 
     def norms(self, client: Any, normalize: bool) -> Array:
         """Norms of the rows of a dask array, measured where they are."""
-        found = client.map(worker.norms_of, self.futures(client), normalize=normalize)
+        blocks = self.futures(client)
+        first = [int(end) for end in np.cumsum([0, *self.X.chunks[0]])[:-1]]
+        found = client.map(worker.norms_of, blocks, first, normalize=normalize)
         looked = time.monotonic()
         while any(future.status == "pending" for future in found):  # let go where it is interrupted
             check_client(client)

@@ -329,11 +329,18 @@ def room(dask_worker: Any = None) -> tuple[int, int, int]:
     )
 
 
-def norms_of(block: Any, normalize: bool) -> tuple[Array, Seen]:
-    """Norms of rows, as the core has them; and what rows these are."""
-    rows = as_points(np.asarray(block))
-    if normalize:
-        rows = to_unit_norm(rows)
+def norms_of(block: Any, first: int, normalize: bool) -> tuple[Array, Seen]:
+    """Norms of rows, as the core has them, ``first`` of X and those that follow; and what rows these are."""
+    try:
+        rows = as_points(np.asarray(block))
+        if normalize:
+            rows = to_unit_norm(rows)
+    except ValueError as error:
+        if first == 0:
+            raise
+        raise ValueError(
+            f"{error} Rows are counted from row {first} of X, where a block of it begins."
+        ) from None
     return _core.Points(rows, 0.0, False, 1).norms(), digest_of(block)
 
 

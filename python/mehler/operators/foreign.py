@@ -89,6 +89,14 @@ def _check_symmetric(A: Array, name: str) -> None:
     check_size(size, name)
 
 
+def asymmetry(A: Array) -> float:
+    """|A - A^T|_F / 2: how far a dense array is from its symmetric part, whose eigenvalues are meant."""
+    odd = 0.0
+    for start in range(0, len(A), 512):
+        odd += float(np.sum((A[start : start + 512] - A[:, start : start + 512].T) ** 2))
+    return 0.5 * math.sqrt(odd)
+
+
 def _check_sparse(K: Any, name: str) -> None:
     K = K.tocsr()
     size, worst = float(abs(K).max()), float(abs(K - K.T).max())
