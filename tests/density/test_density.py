@@ -403,6 +403,7 @@ def test_memory_of_points():
         (np.eye(5), {"ends": (1, 2, 3)}, ValueError, "ends must be one number or"),
         (np.eye(5), {"level": 1.0}, ValueError, "0.5 <= level < 1"),
         (np.eye(5), {"level": "high"}, TypeError, "level must be a number"),
+        (np.eye(5), {"level": None}, TypeError, "level must be a number; got None"),
         (np.eye(5), {"depth": 2}, ValueError, "depth belong to points"),
         (np.eye(5), {"max_memory": "100B", "method": "dense"}, MemoryError, "method='quadrature'"),
         (np.eye(500), {"max_memory": "99kB", "method": "quadrature"}, MemoryError, "probes of"),
@@ -417,6 +418,9 @@ def test_questions_that_are_none(gram):
     density = mh.spectrum(np.diag([1.0, 2.0, 4.0]))
     with pytest.raises(ValueError, match="ridge must be above 0"):
         density.degrees_of_freedom(0.0)
+    for ridge in (None, [1.0, 2.0], 1j):
+        with pytest.raises(TypeError, match="ridge must be a number"):
+            density.logdet(ridge)
     with pytest.raises(ValueError, match="ridge must be finite"):
         density.logdet(math.nan)
     with pytest.raises(ValueError, match="bins must be >= 1"):

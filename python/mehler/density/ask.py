@@ -238,7 +238,10 @@ def _thresholds(thresholds: Any) -> Array:
 def _level(level: Any) -> float:
     if isinstance(level, (str, bytes, bool, np.bool_)):
         raise TypeError(f"level must be a number; got {level!r}.")
-    value = float(level)
+    try:
+        value = float(level)
+    except (TypeError, ValueError):
+        raise TypeError(f"level must be a number; got {level!r}.") from None
     if not 0.5 <= value < 1.0:
         raise ValueError(f"level must satisfy 0.5 <= level < 1; got {level!r}.")
     return value
