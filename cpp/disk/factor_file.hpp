@@ -144,9 +144,9 @@ private:
         if (std::all_of(some.begin(), end, [](char c) { return c == 0; }))
             return true;
         const Header whole;
-        const Index name = std::min<Index>(size, static_cast<Index>(whole.name.size()));
-        return size < static_cast<Index>(sizeof whole) &&
-               std::equal(some.begin(), some.begin() + name, whole.name.begin());
+        constexpr Index known = static_cast<Index>(offsetof(Header, key)); // name and version
+        return size >= known && size < static_cast<Index>(sizeof whole) &&
+               std::memcmp(some.data(), &whole, static_cast<std::size_t>(known)) == 0;
     }
 
     static void check(const File& file, const std::string& what) {

@@ -87,3 +87,26 @@ def test_bounds_of_counts_do_not_cross():
         for x in (0.0651, 0.1, 0.2):
             found = d.count_below(x)
             assert found.lower <= found.value <= found.upper
+
+
+@pytest.mark.parametrize("ends", [(10, 20), (2, 2), (1, 1)])
+def test_equal_values_have_no_slope(ends):
+    """All but one lie within rounding of each other: what a line through them says is noise."""
+    n = 200
+    v = np.random.default_rng(0).standard_normal(n)
+    v /= np.linalg.norm(v)
+    d = mh.spectrum(np.eye(n) + 1e4 * np.outer(v, v), method="quadrature", ends=ends, rng=0)
+    s, top = mp.mpf(1e-3), 1 + mp.mpf(10) ** 4
+    share = (n - 1) / (1 + s) + top / (top + s)
+    found = d.degrees_of_freedom(1e-3)
+    holds(found, share)
+    assert found.upper - found.lower < 0.02 and found.upper <= n
+    inverse = d.trace_inverse(1e-9)
+    assert inverse.lower <= 199.0001 - 2e-7 <= inverse.upper < 1e6
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_ridge_far_below_the_matrix():
+    for values, ridge in (([1e100, 2e100], 1e-220), ([1e-5, 1.0], 5e-324), ([1e30, 1.0], 1e-300)):
+        found = mh.spectrum(np.diag(values)).logdet(ridge)
+        holds(found, mp.fsum(mp.log(mp.mpf(v) + mp.mpf(ridge)) for v in values))

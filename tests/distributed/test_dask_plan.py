@@ -116,3 +116,16 @@ def test_max_memory_is_that_of_this_process(client, workers):
     assert mh.plan(X, storage=storage, method="lanczos", max_memory=need).method == "lanczos"
     assert mh.min_eig(X, storage=storage, method="lanczos", max_memory=need).resolved
     assert mh.plan(X, storage=storage, max_memory="1MB").method is None
+
+
+def test_a_proof_that_does_not_fit_here_is_refused_as_min_eig_does(client, workers):
+    X = mh.generate("sphere-random", n=400, d=3, rng=0)
+    ask = {
+        "certify": "preconditioned",
+        "max_memory": 5_000_000,
+        "storage": mh.Dask(client, workers[:1]),
+    }
+    p = mh.plan(X, "relu", **ask)
+    with pytest.raises(MemoryError) as refused:
+        mh.min_eig(X, "relu", **ask)
+    assert p.method is None and p.reason == str(refused.value) and p.nbytes > 5_000_000

@@ -241,6 +241,7 @@ def test_a_certificate_that_does_not_fit_is_refused_as_min_eig_does(certify):
         assert mh.min_eig(X, "relu", certify=certify, max_memory=least[1]).resolved
         if certify == "rigorous":
             assert p.nbytes == needed[certify]
+        assert mh.min_eig(X, "relu", certify=certify, max_memory=p.nbytes).resolved
 
 
 # -- memory ----------------------------------------------------------------------------------------

@@ -256,15 +256,17 @@ def test_what_is_left_of_a_header_is_begun_again(tmp_path):
     assert F.factor(1)
     del F
     whole = path.read_bytes()
-    for left in (b"", whole[:3], whole[:8], whole[:60], bytes(100), bytes(4096)):
+    for left in (b"", whole[:16], whole[:60], bytes(100), bytes(4096)):
         path.write_bytes(left)
         F, twin = made(X, path)
         assert F.factor(1) and twin.factor(1) and F.resumed == 0
         assert np.array_equal(F.solve(vectors(600, 1), 1), twin.solve(vectors(600, 1), 1))
         del F
-    path.write_bytes(bytes(4097))
-    with pytest.raises(ValueError, match="is not a factor"):
-        made(X, path)[0].factor(1)
+    for other in (bytes(4097), b"m", whole[:8] + b"anczos, notes of Monday\n"):
+        path.write_bytes(other)
+        with pytest.raises(ValueError, match="is not a factor"):
+            made(X, path)[0].factor(1)
+        assert path.read_bytes() == other
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
@@ -277,7 +279,9 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     with pytest.raises(ValueError, match=refused):
         mh.min_eig(X, "relu", path=tmp_path / "a", method="lanczos", **few)
     with pytest.raises(ValueError, match=refused):
-        mh.min_eig(X, "relu", path=tmp_path / "b", method="shift-invert", max_memory="19MB")
+        mh.min_eig(
+            X, "relu", path=tmp_path / "b", method="shift-invert", max_memory="19MB", threads=2
+        )
     r = mh.min_eig(X, "relu", path=tmp_path / "c", method="lanczos", certify="rigorous", **few)
     assert r.resolved and refused in r.message  # the value is none the worse
     with pytest.raises(ValueError, match=refused):
@@ -479,9 +483,14 @@ def test_eigsh_refuses_a_path_that_nothing_would_use(tmp_path, gram_1900):
 
 
 def test_a_file_goes_on_at_another_budget_and_precision(tmp_path):
-    """More memory keeps the factor that is there; double precision takes the place of one in single."""
+    """More memory keeps the factor that is there, also where float32 would not be tried; double precision takes the place of one in single."""
+    few = sphere(1500, 10)
+    ask = {"method": "shift-invert", "certify": "theory", "path": tmp_path / "few", "rng": 0}
+    values = [mh.min_eig(few, "relu", max_memory=m, threads=1, **ask) for m in ("11MB", "14MB")]
+    assert all("float32" in r.method and "in a file" in r.method for r in values)
+    assert values[0].value == values[1].value
     X = sphere(3000, 10)
-    ask = {"method": "shift-invert", "certify": "theory", "path": tmp_path / "a", "rng": 0}
+    ask |= {"path": tmp_path / "a", "threads": 2}
     first = mh.min_eig(X, "relu", max_memory="20MB", **ask)
     assert first.resolved and "float32" in first.method and "in a file" in first.method
     left = (tmp_path / "a.factor").read_bytes()

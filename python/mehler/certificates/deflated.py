@@ -107,6 +107,11 @@ def check_kernel(problem: Problem) -> None:
         raise ValueError(f"certify='preconditioned' {why}")
 
 
+def least_bytes(problem: Problem, threads: int) -> int:
+    """Without which it is refused."""
+    return nbytes(problem.ker, problem.n, problem.span, "matrix-free", threads) + problem.held
+
+
 def check(problem: Problem, threads: int, least: int) -> None:
     """Refuses what cannot be, before any work.
 
@@ -122,7 +127,7 @@ def check(problem: Problem, threads: int, least: int) -> None:
     ker, n, d, held = problem.ker, problem.n, problem.span, problem.held
     check_kernel(problem)
     if storage_for(ker, n, d, held, threads, problem.limit) is None:
-        need = nbytes(ker, n, d, "matrix-free", threads) + held
+        need = least_bytes(problem, threads)
         raise MemoryError(
             f"certify='preconditioned' at n={n} takes {beyond(need, problem.limit, problem.copied)}; "
             f"use certify='theory', or max_memory={enough(max(need, least) + problem.copied)!r}."

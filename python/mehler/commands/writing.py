@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -73,6 +74,10 @@ def check_file(option: str, path: str | None, kinds: tuple[str, ...] = ()) -> No
     if not file.absolute().parent.is_dir():
         raise ValueError(
             f"{option}: there is no folder {file.parent} for {file.name}; make it, or name another file."
+        )
+    if not os.access(file if file.exists() else file.absolute().parent, os.W_OK):
+        raise ValueError(
+            f"{option}: {path} cannot be written; change its permissions, or name another file."
         )
     if kinds and file.suffix.lower() not in kinds:
         raise ValueError(

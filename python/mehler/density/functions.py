@@ -64,6 +64,10 @@ class Function(Protocol):
         """(below, above): functions of x between which f is at all points within the slip of x."""
         ...
 
+    def slope(self, x: float) -> float:
+        """f'(x)."""
+        ...
+
     def turn(self, slope: float) -> float:
         """Where f(x) - slope x is least; infinite where it falls, or rises, all the way."""
         ...
@@ -114,6 +118,9 @@ class Ratio:
         d, g = slip.intercept, slip.gradient
         return self._of(d, 1.0 + g), self._of(-d, 1.0 - g)
 
+    def slope(self, x: float) -> float:
+        return -self.weight / (x + self.shift) / (x + self.shift)
+
     def turn(self, slope: float) -> float:
         return math.sqrt(self.weight / -slope) - self.shift if slope < 0.0 else math.inf
 
@@ -154,7 +161,8 @@ class MinusLog:
         whole = abs(self.offset) + 1.0 + size
         if not self.shift > 0.0:
             return np.asarray(4.0 * UNIT * whole)
-        near = abs(self.offset) + abs(math.log(self.shift)) + 2.0 * np.abs(x) / self.shift
+        inside = np.where(far, 0.0, np.abs(x))
+        near = abs(self.offset) + abs(math.log(self.shift)) + 2.0 * inside / self.shift
         return np.asarray(4.0 * UNIT * np.where(far, whole, near))
 
     def moved(self, x: Array) -> Array:
@@ -169,6 +177,9 @@ class MinusLog:
     def between(self, slip: Slip) -> tuple[MinusLog, MinusLog]:
         d, g = slip.intercept, slip.gradient
         return self._of(d, 1.0 + g), self._of(-d, 1.0 - g)
+
+    def slope(self, x: float) -> float:
+        return -1.0 / (x + self.shift)
 
     def turn(self, slope: float) -> float:
         return -1.0 / slope - self.shift if slope < 0.0 else math.inf
@@ -220,6 +231,9 @@ class Quadratic:
             self.constant + step + q * (1.0 + 1.0 / e) * d * d, self.linear, q * (1.0 + e)
         )
         return below, above
+
+    def slope(self, x: float) -> float:
+        return self.linear + 2.0 * self.square * x
 
     def turn(self, slope: float) -> float:
         rise = slope - self.linear

@@ -15,7 +15,7 @@ import numpy as np
 
 from .._arrays import Array, as_array
 from . import traces
-from .functions import UNIT, Function, Slip
+from .functions import TINY, UNIT, Function, Slip
 from .interval import Interval
 from .probes import Probes
 
@@ -172,7 +172,7 @@ class Known:
             inside = f(np.clip(f.turn(0.0), values - errors, values + errors))
             # each sum is rounded once; so is every term of it
             least, most, middle = (math.fsum(y) for y in (inside, np.maximum(*ends), f(values)))
-            spare = 2.0 * UNIT * max(abs(least), abs(most))
+            spare = 2.0 * UNIT * max(abs(least), abs(most)) + len(values) * TINY
             for at in (values - errors, values + errors):
                 spare += math.fsum(f.rounding(at))
             lower, value, upper = lower + least - spare, value + middle, upper + most + spare

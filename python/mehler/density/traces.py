@@ -65,8 +65,10 @@ def interval_of(probes: Probes, f: Function, slip: Slip, trace: float, level: fl
     x0, slope = float(w @ x), 0.0
     reach = float(np.max(np.abs(x - x0)))
     if math.isfinite(mean_x) and reach > 0.0:
-        u = (x - x0) / reach
-        slope = float((w * u) @ f(x)) / float(w @ u**2) / reach
+        u, seen = (x - x0) / reach, f(x)
+        slope = float((w * u) @ (seen - float(w @ seen))) / float(w @ u**2) / reach
+        # f is convex; where all nodes but lie within rounding, their slope is none
+        slope = min(max(slope, f.slope(a)), f.slope(b))
     t = math.log(4.0 / (1.0 - level))
     rules = [
         (_within(probes.gauss(m), a, b), _within(probes.radau(m, a), a, b))
@@ -89,9 +91,11 @@ def interval_of(probes: Probes, f: Function, slip: Slip, trace: float, level: fl
     for g in (below, above):
         size = size + (g.rounding(ends) + g.moved(ends)) / UNIT
     spare = ROUNDED * UNIT * float(np.max(size))
-    low, high = min(low, high) - spare, max(low, high) + spare
-    middle = min(max(0.5 * (G + H) / S, low), high)
-    return Interval(N * (low + back), N * (middle + back), N * (high + back))
+    low, high = min(low, high) + back - spare, max(low, high) + back + spare
+    low = max(low, _range(below, 0.0, a, b)[0] - spare)  # whatever the slope
+    high = min(high, _range(above, 0.0, a, b)[1] + spare)
+    middle = min(max(0.5 * (G + H) / S + back, low), high)
+    return Interval(N * low, N * middle, N * high)
 
 
 def _within(rule: Rule, a: float, b: float) -> Rule:

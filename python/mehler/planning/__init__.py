@@ -152,6 +152,13 @@ def check_certificate(problem: Problem, method: str) -> None:
         deflated.check(problem, problem.threads, least(problem, method))
 
 
+def certificate_needs(problem: Problem) -> int:
+    """Bytes without which ``check_certificate`` refuses."""
+    if problem.certify == "rigorous":
+        return parts.certificate_bytes(problem)
+    return deflated.least_bytes(problem, problem.threads)
+
+
 def least(problem: Problem, method: str) -> int:
     """Bytes without which the method (or, of 'auto', every one) is refused; 0 where it fits."""
     routes = [r for r in ROUTES if r.NAME == method] or RESOLVING
@@ -223,9 +230,7 @@ def plan_of(problem: Problem, rates: Rates, method: str = "auto") -> Plan:
         check_certificate(problem, method)
     except MemoryError as refused:
         plan = _plan(problem, rows, None, str(refused))
-        if problem.certify != "rigorous":
-            return plan
-        need = max(parts.certificate_bytes(problem), least(problem, method))
+        need = max(certificate_needs(problem), least(problem, method))
         return dataclasses.replace(plan, nbytes=need + problem.copied)
     if method == "auto":
         try:

@@ -129,7 +129,7 @@ def certificate_bytes(problem: Problem) -> int:
     n, held, threads = problem.n, problem.held, problem.threads
     need = certificate.nbytes(n, held, threads)
     if problem.disk and need > problem.limit:
-        return certificate.nbytes(n, held, threads, True)
+        return min(need, certificate.nbytes(n, held, threads, True))
     return need
 
 

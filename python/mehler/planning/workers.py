@@ -142,8 +142,15 @@ def plan_of(problem: Problem, known: Rates, method: str, storage: Dask) -> Plan:
     storage
         The workers.
     """
-    from . import plan_from
+    from . import certificate_needs, check_certificate, least, plan_from
 
+    try:
+        check_certificate(problem, method)
+    except MemoryError as refused:
+        short = max(certificate_needs(problem), least(problem, method)) + problem.copied
+        said: dict[str, Cost | Refusal] = {route.NAME: Refusal(str(refused)) for route in ROUTES}
+        plan = plan_from(problem, known, said, None, str(refused))
+        return dataclasses.replace(plan, nbytes=short)
     try:
         workers = nominal(problem, storage)
     except MemoryError as refused:

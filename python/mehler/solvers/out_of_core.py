@@ -67,6 +67,8 @@ class FactorFile:
         Threads, memory, who listens.
     held
         Bytes taken by what is not the factor.
+    auto
+        Any precision will do: the one that is in the file comes first, whatever the ladder.
 
     Raises
     ------
@@ -85,10 +87,12 @@ class FactorFile:
         large: list[str],
         task: Task,
         held: int,
+        auto: bool = False,
     ) -> None:
         self.path, self.points, self.profile, self.task = path, points, ker.h.compiled, task
         self.free = task.limit - held - budget.THREAD * task.threads
         self.digest = digest(points, ker)
+        self.auto = auto
         self._survey: _core.Survey | None = None
         n = len(points.unit)
         self.begun = self._begun(n, ladder)
@@ -107,14 +111,21 @@ class FactorFile:
             raise ValueError(
                 f"{self.path} holds the factor of another matrix ({whose}); remove it, or pass another path."
             )
-        if found["dtype"] not in ladder:
-            if found["dtype"] == "float32":  # float64 takes its place
+        if found["dtype"] not in ladder and not self.auto:
+            if found["dtype"] == "float32":  # float64, which was asked for, takes its place
                 return None
             raise ValueError(
                 f"{self.path} holds a {found['dtype']} factor, and this call makes one in {' or '.join(ladder)}; "
                 "remove it, pass another path, or leave precision out."
             )
         return found["dtype"], found["shift"]
+
+    def from_there(self, ladder: list[str]) -> list[str]:
+        """The precisions to try, beginning with the one that is in the file: what comes before it was given up."""
+        if self.begun is None:
+            return ladder
+        first = self.begun[0]
+        return ladder[ladder.index(first) :] if first in ladder else [first, *ladder]
 
     def holds(self, dtype: str) -> bool:
         """Whether the factor of this precision is the one that was there, done or not."""

@@ -75,9 +75,9 @@ def points_route(
     large = [t for t in precisions if needs[t] > task.limit]
     file: FactorFile | None = None
     if large and task.path is not None:
-        file = FactorFile(f"{task.path}.factor", points, ker, precisions, large, task, held)
-        if file.begun is not None:  # what comes before it was given up
-            precisions = precisions[precisions.index(file.begun[0]) :]
+        auto = precision == "auto"
+        file = FactorFile(f"{task.path}.factor", points, ker, precisions, large, task, held, auto)
+        precisions = file.from_there(precisions)
     first: list[Any] = []  # what the first fill saw
 
     def make(dtype: str, shift: float) -> Factor:
@@ -163,10 +163,9 @@ def operator_route(
     file: FactorFile | None = None
     if large:
         file = FactorFile(
-            f"{task.path}.factor", K._points, K.kernel, precisions, large, task, nbytes
+            f"{task.path}.factor", K._points, K.kernel, precisions, large, task, nbytes, auto=True
         )
-        if file.begun is not None:  # what comes before it was given up
-            precisions = precisions[precisions.index(file.begun[0]) :]
+        precisions = file.from_there(precisions)
 
     def make(dtype: str, shift: float) -> Factor:
         if file is not None and (dtype in large or file.holds(dtype)):
