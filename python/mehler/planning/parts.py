@@ -137,6 +137,8 @@ def is_certified(problem: Problem, method: str, dtype: str, products: int, statu
     """Whether ``certify`` will take a factorisation."""
     if problem.certify != "auto":
         return problem.certify == "rigorous"
-    if method == "dense" or status != "resolved" or certificate_bytes(problem) > problem.limit:
+    if method == "dense" or status != "resolved":
         return False
+    if certificate.nbytes(problem.n, problem.held, problem.threads) > problem.limit:
+        return False  # 'auto' makes no file for it
     return certificate.pays_for(problem.n, dtype, products, method == "shift-invert")
