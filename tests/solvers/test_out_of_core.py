@@ -6,49 +6,23 @@ every matrix here streams: n = 1100 has five columns, n = 3000 twelve.
 
 from __future__ import annotations
 
-import errno
 import os
-import resource
-import shutil
 import signal
-import stat
 import subprocess
 import sys
 import textwrap
 
 import numpy as np
 import pytest
+from factor_files import KINDS, RELU, least, made, vectors
 
 import mehler as mh
 from mehler import _core
 from mehler._arrays import thread_count
 from mehler.certificates import factorisation
-from mehler.operators.points import core_points
-from mehler.operators.storage import storage_bytes
-from mehler.solvers import cholesky, out_of_core
+from mehler.solvers import cholesky
 from spectra import sphere
 from test_eigen import check
-
-KINDS = {
-    "float64": (_core.OutOfCore64, _core.Cholesky64),
-    "float32": (_core.OutOfCore32, _core.Cholesky32),
-}
-RELU = mh.gradient_kernel("relu")
-
-
-def made(X, path, *, shift=0.0, dtype="float64", budget=None, ker=RELU):
-    """K - s I, not yet factored, and its twin in memory."""
-    points, kind = core_points(X, ker, 1), KINDS[dtype]
-    profile, n = ker.h.compiled, len(X)
-    survey = _core.Survey(points, profile, 2)
-    budget = kind[0].bytes_for(n) if budget is None else budget
-    digest = out_of_core.digest(points, ker)
-    F = kind[0](points, profile, survey, shift, str(path), digest, budget)
-    return F, kind[1](points, profile, shift, 2)
-
-
-def vectors(n, b):
-    return np.asfortranarray(np.random.default_rng(b).standard_normal((n, b)))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -159,14 +133,6 @@ def test_sigkill_and_resume(tmp_path):
     assert r.method.endswith("in a file") and not s.method.endswith("in a file")
 
 
-def least(n, d, dtype):
-    """The smallest max_memory that a factor in a file takes."""
-    points = core_points(sphere(n, d), RELU, 1)
-    threads = thread_count(None)
-    held = points.nbytes + storage_bytes(n, "matrix-free", "float64", threads)
-    return cholesky.in_file(n, cholesky.sizes(n, 1, held, threads), dtype)
-
-
 @pytest.mark.parametrize(
     ("name", "n", "d", "dtype"),
     [("relu", 1900, 20, "float64"), ("selu", 1900, 3, "float64"), ("relu", 2100, 20, "float32"), ("elu", 2100, 4, "float64")],
@@ -219,166 +185,6 @@ def test_stopped_and_taken_up_again(tmp_path):
         r = mh.min_eig(X, "relu", callback=lambda s: s.phase == "factor", threads=1, **ask)
     assert r.status == "budget-limited"
     assert mh.min_eig(X, "relu", **ask).resolved
-
-
-def test_what_is_not_its_file_is_refused_and_kept(tmp_path):
-    X, path = sphere(600, 5), tmp_path / "factor"
-    F, _ = made(X, path)
-    with pytest.raises(BlockingIOError, match="another process"):
-        F.factor(1), made(X, path)[0].factor(1)
-    del F
-    whole = path.read_bytes()
-
-    def refused(match, content, error=ValueError, **options):
-        path.write_bytes(content)
-        with pytest.raises(error, match=match):
-            made(**{"X": X, "path": path, **options})[0].factor(1)
-        assert path.read_bytes() == content
-
-    refused("another matrix", whole, X=sphere(600, 5, seed=1))
-    refused("another matrix", whole, X=sphere(601, 5))
-    refused("another matrix", whole, ker=mh.nngp("relu"))
-    refused("truncated: it has", whole[:-1], OSError)
-    refused("header was altered", whole[:20] + b"\x00" + whole[21:])
-    refused("header was altered", b"notes of last year")
-    for at in (8192, 8192 + 8 * 600 * 256 + 5, len(whole) - 1):
-        altered = bytearray(whole)
-        altered[at] ^= 1
-        refused("by its checksum", bytes(altered), OSError)
-    path.write_bytes(whole)
-    assert made(X, path)[0].factor(1)
-
-
-def test_what_is_left_of_a_header_is_begun_again(tmp_path):
-    """A kill, or a loss of power, in the first write of all."""
-    X, path = sphere(600, 5), tmp_path / "factor"
-    F, _ = made(X, path)
-    assert F.factor(1)
-    del F
-    whole = path.read_bytes()
-    for left in (b"", whole[:16], whole[:60], bytes(100), bytes(4096)):
-        path.write_bytes(left)
-        F, twin = made(X, path)
-        assert F.factor(1) and twin.factor(1) and F.resumed == 0
-        assert np.array_equal(F.solve(vectors(600, 1), 1), twin.solve(vectors(600, 1), 1))
-        del F
-    for other in (bytes(4097), b"m", whole[:8] + b"anczos, notes of Monday\n"):
-        path.write_bytes(other)
-        with pytest.raises(ValueError, match="is not a factor"):
-            made(X, path)[0].factor(1)
-        assert path.read_bytes() == other
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
-def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
-    X = sphere(3000, 20)
-    for name in ("a", "b.factor", "c.proof"):
-        os.mkfifo(tmp_path / name)
-    refused = "is not a regular file; pass another path"
-    few = {"max_memory": "22MB", "threads": 2}
-    with pytest.raises(ValueError, match=refused):
-        mh.min_eig(X, "relu", path=tmp_path / "a", method="lanczos", **few)
-    with pytest.raises(ValueError, match=refused):
-        mh.min_eig(
-            X, "relu", path=tmp_path / "b", method="shift-invert", max_memory="19MB", threads=2
-        )
-    r = mh.min_eig(X, "relu", path=tmp_path / "c", method="lanczos", certify="rigorous", **few)
-    assert r.resolved and refused in r.message  # the value is none the worse
-    with pytest.raises(ValueError, match=refused):
-        mh.gram(X, "relu", storage="disk", path="/dev/null")
-    assert all(stat.S_ISFIFO(os.stat(tmp_path / name).st_mode) for name in ("a", "b.factor"))
-
-
-def test_truncated_while_in_use(tmp_path):
-    path = tmp_path / "factor"
-    F, _ = made(sphere(900, 5), path)
-    assert F.factor(1)
-    os.truncate(path, 100_000)
-    with pytest.raises(OSError, match="was truncated: it ends at byte 100000"):
-        F.solve(vectors(900, 1), 1)
-
-
-def flip(path, at):
-    with path.open("r+b") as file:
-        file.seek(at)
-        byte = file.read(1)[0]
-        file.seek(at)
-        file.write(bytes([byte ^ 1]))
-
-
-@pytest.mark.parametrize("place", [0, 1000, -9])
-def test_altered_after_it_was_written(tmp_path, place):
-    """A disk that gives back something else is met in the solve."""
-    path = tmp_path / "factor"
-    F, _ = made(sphere(900, 5), path)
-    assert F.factor(1)
-    F.solve(vectors(900, 2), 2)
-    flip(path, 8192 + place if place >= 0 else path.stat().st_size + place)
-    for threads in (1, 2):
-        with pytest.raises(OSError, match="is not what was written, by its checksum"):
-            F.solve(vectors(900, 2), threads)
-
-
-def test_altered_while_it_is_made(tmp_path):
-    """And before a later column is made from it: no factor, and no proof, of what was not written."""
-    path, altered = tmp_path / "factor", []
-
-    def ask(phase, *_):
-        if phase == "factor" and not altered and _core.factor_file(str(path))["done"] > 0:
-            flip(path, 8192 + 8 * 256 * 3099)  # the last row of column 0
-            altered.append(True)
-        return False
-
-    for _ in range(20):  # until the callback came between two columns
-        path.unlink(missing_ok=True)
-        F, _ = made(sphere(3100, 5), path)
-        try:
-            F.factor(1, ask)
-        except OSError as error:
-            assert "column 0 of tiles is not what was written" in str(error)
-            break
-        assert not altered, "an altered column went into the factor"
-    assert altered
-
-
-def test_folders_disks_and_options(tmp_path, monkeypatch):
-    X, limit = sphere(1900, 20), least(1900, 20, "float64")
-    ask = dict(method="shift-invert", precision="double", max_memory=limit)
-    with pytest.raises(FileNotFoundError, match="no such folder"):
-        mh.min_eig(X, "relu", path=tmp_path / "none" / "relu", **ask)
-    with pytest.raises(IsADirectoryError, match="must name a file; found a directory"):
-        mh.min_eig(X, "relu", path=tmp_path, **ask)
-    if os.geteuid() != 0:  # root may write anywhere
-        os.chmod(tmp_path, 0o500)
-        with pytest.raises(PermissionError):
-            mh.min_eig(X, "relu", path=tmp_path / "relu", **ask)
-        os.chmod(tmp_path, 0o700)
-    for bad, error in ((3, TypeError), (b"x", TypeError), ("", ValueError)):
-        with pytest.raises(error, match="path"):
-            mh.min_eig(X, "relu", path=bad, **ask)
-    for other in ({"method": "sparse-inverse"}, {"precision": "exact"}, {"width": 10}):
-        with pytest.raises(ValueError, match=r"path= (holds the tiles|serves kernels)"):
-            mh.min_eig(X, "tanh", path=tmp_path / "tanh", **other)
-    usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
-    with pytest.raises(OSError, match=r"the factor takes 16\.\d MB, and 1 kB are free") as full:
-        mh.min_eig(X, "relu", path=tmp_path / "relu", **ask)
-    assert full.value.errno == errno.ENOSPC
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_file_that_may_not_grow(tmp_path):
-    """RLIMIT_FSIZE stands for a full disk that the look before missed: nothing is left behind."""
-    F, _ = made(sphere(900, 5), tmp_path / "factor")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
-    try:
-        with pytest.raises(OSError, match="free that much, or pass a path on another disk") as full:
-            F.factor(1)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert full.value.errno in (errno.EFBIG, errno.ENOSPC)
-    assert not (tmp_path / "factor").exists()
 
 
 def test_a_proof_in_little_memory(tmp_path):
