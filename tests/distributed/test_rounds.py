@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+import types
 
 import numpy as np
 import pytest
@@ -75,8 +76,8 @@ def test_norms_that_are_awaited_can_be_stopped(monkeypatch, status):
     """Those that are still computed, and those that do not come."""
     client = Still("gather")
     future = type("Future", (), {"status": status})()
-    client.map = lambda function, blocks, normalize: [future]
-    blocks = Blocks(X)
+    client.map = lambda function, blocks, first, normalize: [future]
+    blocks = Blocks(types.SimpleNamespace(chunks=((len(X),), X.shape[1:])))  # a dask array
     monkeypatch.setattr(blocks, "futures", lambda client: [])
     threading.Timer(5.0, setattr, (future, "status", "finished")).start()
     begun = time.monotonic()
