@@ -17,12 +17,12 @@ def holds(interval: mh.Interval, truth: mp.mpf) -> None:
     assert np.isnan(interval.value) or interval.lower <= interval.value <= interval.upper
 
 
-@pytest.mark.parametrize("method", ["dense", "quadrature"])
-@pytest.mark.parametrize("n", [1, 2, 5, 30, 300])
+@pytest.mark.parametrize(
+    ("method", "n"),
+    [("dense", n) for n in (1, 2, 5, 30, 300)] + [("quadrature", n) for n in (5, 30, 300)],
+)
 @pytest.mark.parametrize("c", [0.0, 1e-9, 1e-3, 1 / 3, 7.3, 1e6])
 def test_multiples_of_the_identity(method, n, c):
-    if method == "quadrature" and n < 4:
-        pytest.skip("no probes beside the ends")
     for ends in ((10, 20), (0, 0)):
         d = mh.spectrum(c * np.eye(n), method=method, ends=ends, rng=0)
         C = mp.mpf(c)
