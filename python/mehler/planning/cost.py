@@ -29,6 +29,8 @@ class Work:
         Flops of LAPACK's symmetric eigensolver.
     disk
         Bytes written to or read from a file.
+    cached
+        Bytes read from a file that the system has in memory.
     fixed
         Seconds that no rate changes.
     """
@@ -40,6 +42,7 @@ class Work:
     fresh: float = 0.0
     lapack: float = 0.0
     disk: float = 0.0
+    cached: float = 0.0
     fixed: float = 0.0
 
     def __add__(self, other: Work) -> Work:
@@ -60,6 +63,7 @@ class Rates:
     fresh: float
     lapack: float
     disk: float = 1e9  # of a solid-state disk; ``rates`` measures it where a file is meant
+    cached: float = 1e9  # the same, so that what is free now does not decide which method is taken
 
     def seconds(self, work: Work) -> float:
         """sum of amount / rate."""

@@ -14,12 +14,13 @@ from functools import cached_property
 import numpy as np
 
 from .. import _core
-from .._arrays import Array
+from .._arrays import Array, free_memory
 from ..kernels import Kernel
 from ..kernels.norms import NormKernel
 from ..operators.layered import LayeredPoints, layered
 from ..preconditioners.sparse import Sight
 from ..solvers.outcome import EPS, largest_entry, single_of
+from .cost import Work
 
 PROBE = 256
 
@@ -88,6 +89,11 @@ class Problem:
     def single(self) -> str:
         """Which format of four bytes serves K: 'fixed32' or 'float32'."""
         return single_of(self.sight.given, self.ker)
+
+    def read_again(self, size: float, nbytes: float) -> Work:
+        """To read so many bytes of a file of this size that was just written: the system keeps what it has room for."""
+        room = free_memory() - self.limit
+        return Work(cached=nbytes) if size <= room else Work(disk=nbytes)
 
     @property
     def unequal(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from .._arrays import size_text
 from ..solvers import cholesky, out_of_core, placing
@@ -23,8 +24,8 @@ EXACT = {"float32": 2.7, "float64": 1.0}  # products with entries computed again
 FACTOR, SOLVE, BASIS, FIXED, STEP = 1.2, 1.8, 2.4, 9.2e-4, 1.6e-4
 BREAKS = 0.6  # of a factorisation that does not complete, done before it breaks down
 
-# A shift near the value: what it leaves of the solves, and what its blocks take of a factor and of solves at zero
-NEAR, BLOCKS, BLOCK_SOLVES = 0.48, 0.035, 0.1
+# A shift at a share x of the value leaves NEAR sqrt(1 - x) of the solves; what its blocks take of a factor and of solves at zero
+NEAR, BLOCKS, BLOCK_SOLVES = 1.1, 0.035, 0.1
 
 
 def _sizes(problem: Problem) -> dict[str, int]:
@@ -91,10 +92,11 @@ def rung(problem: Problem, dtype: str, last: bool) -> Rung:
         exact = EXACT[dtype]
     # a factor that breaks down is made again at a shift
     factors = BREAKS if breaks else 1.0 + BREAKS * problem.hidden
-    if not breaks and placed(problem, dtype):
+    share = 0.0 if breaks else placed(problem, dtype)
+    if share > 0.0:
         factors += BLOCKS
         extra = BLOCK_SOLVES * solves
-        solves = max(NEAR * solves, 4.0)
+        solves = max(min(NEAR * math.sqrt(1.0 - share), 1.0) * solves, 4.0)
     work = spent(pieces(problem, dtype, factors, solves, exact)) + solve(problem, dtype) * (
         extra * SOLVE
     )
@@ -102,8 +104,8 @@ def rung(problem: Problem, dtype: str, last: bool) -> Rung:
     if problem.disk and _sizes(problem)[dtype] > problem.limit:
         what, panel = f"{dtype} in a file", cholesky.panel_bytes(n, dtype)
         free = problem.limit - problem.held - recomputed(problem)
-        moved = out_of_core.moved(n, dtype, free) * factors
-        work += filling(problem) + Work(disk=moved + 2.0 * (solves + extra) * factor)
+        again = out_of_core.read(n, dtype, free) * factors + 2.0 * (solves + extra) * factor
+        work += filling(problem) + Work(disk=factor * factors) + problem.read_again(factor, again)
         factor = max(panel, min(factor, free))
         return Rung(
             work, solves + exact, factor + problem.held + recomputed(problem), what, dtype, lost
@@ -113,15 +115,18 @@ def rung(problem: Problem, dtype: str, last: bool) -> Rung:
     return Rung(work, solves + exact, nbytes, what, dtype, lost)
 
 
-def placed(problem: Problem, dtype: str) -> bool:
-    """Whether a shift near the value is expected: where it falls slowly with n, and well above what rounding blurs."""
+def placed(problem: Problem, dtype: str) -> float:
+    """The share of lambda_min at which a shift is expected; 0 where none is, or float32 blurs it."""
     n, lowest = problem.n, problem.probe.lowest
-    if n < placing.PLACED_FROM:
-        return False
-    if lowest(n) * placing.SHARE < placing.STEEPEST * lowest(n // 4):
-        return False
+    if n < placing.PLACED_FROM or problem.hidden:
+        return 0.0
+    value, before = lowest(n), lowest(n // 4)
+    slope = max(math.log(before / value), 0.0) / math.log(4.0)
+    share = placing.SHARE * placing.FURTHER**-slope
+    if share * value < placing.STEEPEST * before:
+        return 0.0
     blur = single_noise(problem, dtype) if dtype == "float32" else 0.0
-    return not problem.hidden and blur < placing.APART * placing.SHARE * lowest(n)
+    return share if blur < placing.APART * share * value else 0.0
 
 
 def beyond_single(problem: Problem) -> bool:

@@ -31,11 +31,11 @@ def file_bytes(n: int, dtype: str) -> int:
     return int(KINDS[dtype].file_bytes(n))
 
 
-def moved(n: int, dtype: str, nbytes: int) -> float:
-    """Bytes that a factorisation reads and writes: n^3 / (6 w) entries and n^2 / 2, panels of width w in ``nbytes``."""
+def read(n: int, dtype: str, nbytes: int) -> float:
+    """Bytes that a factorisation reads again: n^3 / (6 w) entries, panels of width w in ``nbytes``."""
     size = 8.0 if dtype == "float64" else 4.0
     width = max(nbytes / (size * n), float(_core.Cholesky64.edge_for(n)))
-    return size * (n**3 / (6.0 * width) + 0.5 * n * n)
+    return size * n**3 / (6.0 * width)
 
 
 def digest(points: _core.Points, ker: Kernel) -> bytes:
