@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -91,10 +92,11 @@ def good(row: Row) -> bool:
 def law(name: str, rows: Iterator[tuple[Row, float]], near: str = "") -> str:
     """``name = Law(...)`` for rows and their counts, and how well it fits.
 
-    ``near`` names what a shift near the value leaves of the count, fitted along with the law.
+    ``near`` names what a shift near the value leaves of the count, beside the square root of its distance,
+    fitted along with the law.
     """
     pairs = [
-        ([*features(problem(row.cell)), float(placed(row))], np.log(count))
+        ([*features(problem(row.cell)), float(placed(row))], np.log(count / left(row)))
         for row, count in rows
         if count > 0
     ]
@@ -116,6 +118,12 @@ def placed(row: Row) -> bool:
     """Whether shift-invert found a shift above zero."""
     found = re.search(r"s=([-+.e0-9]+)", row.how)
     return found is not None and float(found[1]) > 0.0
+
+
+def left(row: Row) -> float:
+    """sqrt(1 - s / lambda_min) for the shift that the plan expects, where there was one."""
+    share = shift_invert.placed(problem(row.cell), "float64") if placed(row) else 0.0
+    return math.sqrt(1.0 - share)
 
 
 def laws(rows: list[Row]) -> Iterator[str]:

@@ -2,13 +2,14 @@
 
 Lanczos on (K - s)^-1 takes about sqrt((lambda - s) / gap) steps, and random points leave a small gap. What the
 points say of lambda = lambda_min(K) for little: the smallest eigenvalues of principal blocks at both ends of K,
-which are copies of its tiles, a quarter of its order each, and of their halves. By interlacing they lie above lambda;
-from m to n they go on falling as they fell from m / 2 to m,
+which are copies of its tiles, a quarter of its order each, and of their halves. By interlacing they lie above lambda.
+From m to n points they go on falling at least as they fell from m / 2 to m, and often more steeply: s is what they
+would come to for three times as many points as there are,
 
-    lambda(n) ~ lambda(m) (m / n)^slope,    slope = log(lambda(m / 2) / lambda(m)) / log 2    (the larger of two).
+    s = 0.91 lambda(m) (m / 3n)^slope,    slope = log(lambda(m / 2) / lambda(m)) / log 2,
 
-s is a share of this, less the more the two ends differ. It is a guess, and only time hangs on it: a factor that
-completes at s says that no eigenvalue of the rounded matrix lies below s, one that breaks down is made again at s = 0.
+lambda(m) that of the lower end, and 0 where the two differ much. It is a guess, and only time hangs on it: a factor
+that completes at s says that no eigenvalue of the rounded matrix lies below s, one that breaks down is made again at 0.
 Where two points alone make the smallest eigenvalue, their quotient bounds it, and nothing is guessed above half of that.
 """
 
@@ -23,8 +24,10 @@ from .cholesky import Factor, InFile, in_single
 from .outcome import Task
 
 PLACED_FROM = 2048  # points: below, solves cost less than the blocks do
-SHARE = 0.85  # of what is expected
-STEEPEST = 0.4  # of lambda(m): what is expected to fall further is no expectation
+SHARE = 0.91  # of what is expected
+FURTHER = 3.0  # times as many points as there are
+ALIKE = 0.5  # the lower end to the higher: ends that differ more say nothing of what lies between
+STEEPEST = 0.1  # of lambda(m): what is expected to fall further is no expectation
 OF_PAIRS = 0.5  # of the least quotient of two points
 APART = 1.0 / 20.0  # of s: what float32 may blur, at most
 ROUGH = 0.01  # of an eigenvalue of a block
@@ -52,23 +55,29 @@ def place(F: Factor, task: Task, held: int) -> float:
     count = max(2, round(panels / 4))
     if n < PLACED_FROM or panels < 2 * count or held + F.nbytes + block_bytes(F) > task.limit:
         return 0.0
-    ends: list[tuple[int, float]] = []
-    slope = 0.0
+    values: list[float] = []
+    falls = grows = m = 0.0  # of both ends together, and their mean order
     for first in (0, panels - count):
-        size, lowest = _lowest(F, first, count, task)
+        size, value = _lowest(F, first, count, task)
         part, before = _lowest(F, first, count // 2, task)
-        if not (lowest > 0.0 and before > 0.0):  # or nan
+        if not (value > 0.0 and before > 0.0):  # or nan
             return 0.0
-        slope = max(slope, math.log(max(before / lowest, 1.0)) / math.log(size / part))
-        ends.append((size, lowest))
-    low, high = (f(value for _, value in ends) for f in (min, max))
-    expected = min(value * (size / n) ** slope for size, value in ends)
-    s = SHARE * expected * low / high
-    if s < STEEPEST * low:
+        values.append(value)
+        falls += math.log(before / value)
+        grows += math.log(size / part)
+        m += 0.5 * size
+    low, high = min(values), max(values)
+    s = expected(low, m, n, max(falls, 0.0) / grows)
+    if low < ALIKE * high or s < STEEPEST * low:
         return 0.0
     s = min(s, OF_PAIRS * F.pair_bound(task.threads, _quiet(task)))
     blurred = F.frobenius * (2.0**-24 if in_single(F) else 2.0**-53)
     return s if blurred < APART * s else 0.0
+
+
+def expected(value: float, m: float, n: int, slope: float) -> float:
+    """0.91 value (m / 3n)^slope: a share of lambda_min of n points whose part of m has this ``value``."""
+    return SHARE * value * math.pow(m / (FURTHER * n), slope)
 
 
 def block_bytes(F: Factor) -> int:
