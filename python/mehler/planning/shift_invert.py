@@ -24,8 +24,9 @@ EXACT = {"float32": 2.7, "float64": 1.0}  # products with entries computed again
 FACTOR, SOLVE, BASIS, FIXED, STEP = 1.2, 1.8, 2.4, 9.2e-4, 1.6e-4
 BREAKS = 0.6  # of a factorisation that does not complete, done before it breaks down
 
-# A shift at a share x of the value leaves NEAR sqrt(1 - x) of the solves; what its blocks take of a factor and of solves at zero
-NEAR, BLOCKS, BLOCK_SOLVES = 1.1, 0.035, 0.1
+# A shift at a share x of the value leaves NEAR sqrt(1 - x) of the solves; of the share that a probe lets one expect, blocks
+# reach so much; what they take of a factor and of solves at zero
+NEAR, REACHED, BLOCKS, BLOCK_SOLVES = 1.1, 0.8, 0.035, 0.1
 
 
 def _sizes(problem: Problem) -> dict[str, int]:
@@ -122,7 +123,7 @@ def placed(problem: Problem, dtype: str) -> float:
         return 0.0
     value, before = lowest(n), lowest(n // 4)
     slope = max(math.log(before / value), 0.0) / math.log(4.0)
-    share = placing.SHARE * placing.FURTHER**-slope
+    share = REACHED * placing.SHARE * placing.FURTHER**-slope
     if share * value < placing.STEEPEST * before:
         return 0.0
     blur = single_noise(problem, dtype) if dtype == "float32" else 0.0
