@@ -14,7 +14,7 @@ import mehler as mh
 from mehler import planning
 from mehler.__main__ import main
 from mehler.operators.points import core_points
-from mehler.planning import answers, choose
+from mehler.planning import answers, choose, rates
 from mehler.planning.cost import NOMINAL, Cost, Rates, Refusal, Work
 from mehler.planning.plan import duration
 from mehler.planning.problem import order, probe, problem_of
@@ -95,10 +95,25 @@ def test_rates_are_measured_fast_and_positive():
         assert getattr(found, name) > 1e5, name
 
 
+def test_rates_of_threads_that_wait_for_one_another_are_those_of_one_alone():
+    """On a machine with other work two threads may take ten times as long as one."""
+    asked: list[int] = []
+
+    def measured(threads: int) -> float:
+        asked.append(threads)
+        return 10.0 / threads**4
+
+    assert rates._best(measured, 2, 20.0) == 20.0 and set(asked) == {1, 2}
+    assert rates._best(measured, 4, 1e3, 2) == 20.0
+    asked.clear()
+    assert rates._best(measured, 2, 1.0) == 0.625 and set(asked) == {2}  # as fast as is usual
+    assert rates._best(measured, 1, 1e3) == 10.0
+
+
 def test_work_adds_and_rates_divide():
     work = Work(gemm64=3e9, stream=2e9, fixed=0.5) + Work(gemm64=1e9) * 2.0
-    rates = Rates(1e9, 1.0, 1.0, 1e9, 1.0, 1.0)
-    assert rates.seconds(work) == pytest.approx(0.5 + 5.0 + 2.0)
+    slow = Rates(1e9, 1.0, 1.0, 1e9, 1.0, 1.0)
+    assert slow.seconds(work) == pytest.approx(0.5 + 5.0 + 2.0)
 
 
 # -- the model -------------------------------------------------------------------------------------
