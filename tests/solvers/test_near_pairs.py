@@ -15,6 +15,7 @@ from mpmath import mp, mpf
 import mehler as mh
 import reference
 from mehler.kernels.differences import differences
+from mehler.operators import near_points
 from mehler.operators.near_points import Cluster, clusters, near_pairs
 from mehler.solvers.near_pairs import SUFFIX
 
@@ -371,3 +372,21 @@ def test_a_pair_that_the_inverse_drowns_does_not_loosen_the_first():
     truth = np.linalg.eigvalsh(mh.gradient_kernel("tanh")(X))
     assert abs(r.values[1] - truth[1]) <= 2.0 * r.residuals[1]
     assert r.status == "rounding-limited" and r.floor < 1e-12 and 0.0 < r.upper < 1e-12
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_pairs_do_not_depend_on_the_room_for_cosines(both, monkeypatch):
+    """As many rows of cosines at a time as sixteen megabytes hold, whatever n."""
+    rng = np.random.default_rng(4)
+    U = rng.standard_normal((300, 6))
+    U[150:] = U[:150] * rng.choice([-1.0, 1.0], 150)[:, None]
+    U /= np.linalg.norm(U, axis=1, keepdims=True)
+    C = U @ U.T
+    truth = [
+        (int(j), int(i), float(np.sign(C[i, j])))
+        for j, i in zip(*np.nonzero(np.triu(np.abs(C) if both else C, 1) > 1.0 - 1e-9), strict=True)
+    ]
+    assert truth and (len(truth) == 150) == both
+    for room in (1, 12 * 300 * 7, 10**9):
+        monkeypatch.setattr(near_points, "ROOM", room)
+        assert near_pairs(U, 1e-9, both, 200, None) == truth

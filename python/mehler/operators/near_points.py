@@ -24,7 +24,7 @@ from ..kernels import Kernel
 from ..kernels.parity import NONE
 
 DIGITS = 50
-ROWS = 512  # of cosines at a time
+ROWS, ROOM = 512, 16_000_000  # of cosines at a time: at most so many, in so many bytes
 Ask = Callable[[str, int, int, float, float], bool]
 
 
@@ -108,11 +108,16 @@ def near_pairs(
     n, d = U.shape
     cut = 1.0 - within - (d + 10.0) * 2.0**-53
     found: list[tuple[int, int, float]] = []
-    for start in range(0, n, ROWS):
+    rows_at_once = max(1, min(ROWS, ROOM // (12 * max(n, 1))))  # a cosine, and what is said of it
+    for start in range(0, n, rows_at_once):
         if ask is not None and ask("near points", start, n, 0.0, 0.0):
             raise KeyboardInterrupt
-        C = U[start : start + ROWS] @ U[: start + ROWS].T
-        rows, columns = np.nonzero((np.abs(C) if both else C) >= cut)
+        end = start + rows_at_once
+        C = U[start:end] @ U[:end].T
+        near = C >= cut
+        if both:
+            near |= C <= -cut
+        rows, columns = np.nonzero(near)
         later = columns < rows + start
         for r, j in zip(rows[later], columns[later], strict=True):
             found.append((int(j), int(r) + start, math.copysign(1.0, float(C[r, j]))))
