@@ -9,35 +9,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from problems import GB, asked
 
 import mehler as mh
 from mehler import planning
 from mehler.__main__ import main
-from mehler.operators.points import core_points
-from mehler.planning import answers, choose, rates
-from mehler.planning.cost import NOMINAL, Cost, Rates, Refusal, Work
+from mehler.planning import answers, choose
+from mehler.planning.cost import NOMINAL, Cost, Rates, Refusal
 from mehler.planning.plan import duration
-from mehler.planning.problem import order, probe, problem_of
-from mehler.planning.rates import given, measure
+from mehler.planning.rates import given
 from mehler.question import METHODS
-from mehler.solvers.outcome import entry_error, rounding_of
 from spectra import sphere
 
 ACTIVATIONS = ("relu", "selu", "elu", "tanh", "swish")
-GB = 10**9
-
-
-def asked(X, name="relu", precision="auto", certify="none", limit=100 * GB, disk=False):
-    ker = mh.gradient_kernel(name)
-    points = core_points(X, ker, 1)
-    return problem_of(X, points, ker, precision, 1e-6, certify, limit, 1, disk=disk)
-
-
-@pytest.fixture(autouse=True)
-def machine():
-    """A machine of known rates: nothing here depends on the clock."""
-    with given(NOMINAL):
-        yield
 
 
 # -- the value -------------------------------------------------------------------------------------
@@ -87,104 +71,6 @@ def test_seconds_follow_the_machine_and_the_choice_does_not():
     assert other.method == plain.method
     if min(other.candidates, key=lambda c: c.seconds).method != other.method:
         assert "at nominal rates, which decide" in other.reason
-
-
-def test_rates_are_measured_fast_and_positive():
-    found = measure(1)
-    for name in Rates.__dataclass_fields__:
-        assert getattr(found, name) > 1e5, name
-
-
-def test_rates_of_threads_that_wait_for_one_another_are_those_of_one_alone():
-    """On a machine with other work two threads may take ten times as long as one."""
-    asked: list[int] = []
-
-    def measured(threads: int) -> float:
-        asked.append(threads)
-        return 10.0 / threads**4
-
-    assert rates._best(measured, 2, 20.0) == 20.0 and set(asked) == {1, 2}
-    assert rates._best(measured, 4, 1e3, 2) == 20.0
-    asked.clear()
-    assert rates._best(measured, 2, 1.0) == 0.625 and set(asked) == {2}  # as fast as is usual
-    assert rates._best(measured, 1, 1e3) == 10.0
-
-
-def test_work_adds_and_rates_divide():
-    work = Work(gemm64=3e9, stream=2e9, fixed=0.5) + Work(gemm64=1e9) * 2.0
-    slow = Rates(1e9, 1.0, 1.0, 1e9, 1.0, 1.0)
-    assert slow.seconds(work) == pytest.approx(0.5 + 5.0 + 2.0)
-
-
-# -- the model -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["relu", "tanh"])
-def test_more_points_take_longer_and_more_memory(name):
-    """Of one set, so that the probe's points differ little."""
-    X = sphere(6000, 20)
-    before = None
-    for n in (400, 800, 2000, 3500, 6000):
-        found = answers(asked(X[:n], name))
-        size = {
-            m: (NOMINAL.seconds(c.work), c.nbytes) for m, c in found.items() if isinstance(c, Cost)
-        }
-        if before is not None:
-            for m in size:
-                assert size[m][0] > before[m][0] and size[m][1] > before[m][1], (m, n)
-        before = size
-
-
-def test_a_fine_tolerance_is_out_of_reach_where_rounding_hides_the_value():
-    easy, hard = asked(sphere(1000, 10), "tanh"), asked(sphere(1000, 3), "tanh")
-    assert not easy.out_of_reach and hard.out_of_reach
-    p = mh.plan(sphere(1000, 3), "tanh")
-    assert p.status == "rounding-limited"
-    assert "below what double precision resolves to tol=1e-06" in p.reason
-
-
-@pytest.mark.parametrize(
-    ("name", "nu"),
-    [("relu", 1), ("leaky_relu", 1), ("selu", 1), ("elu", 3), ("tanh", math.inf)],
-)
-def test_order_of_the_singularity(name, nu):
-    """A jump of phi' leaves |x - y|, one of phi'' leaves |x - y|^3; a smooth phi nothing."""
-    assert order(mh.gradient_kernel(name)) == nu
-
-
-def test_the_probe_sees_what_it_says():
-    X, ker = sphere(200, 7), mh.gradient_kernel("relu")
-    seen, h = probe(X, ker), float(ker.h.ends[0])
-    values = np.linalg.eigvalsh(ker(X))
-    assert seen.m == 200  # all points: no extrapolation
-    assert seen.lowest(200) * h == pytest.approx(values[0], rel=1e-2)  # three digits are kept
-    assert seen.condition(200) == pytest.approx(values[-1] / values[0], rel=0.15)  # one digit
-    assert seen.dimension == pytest.approx(7, rel=0.05)
-
-
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_lowest_is_right_to_an_order_of_magnitude(name):
-    X, ker = sphere(1500, 10), mh.gradient_kernel(name)
-    truth = np.linalg.eigvalsh(ker(X))[0] / float(ker.h.ends[0])
-    assert 0.1 < probe(X, ker).lowest(1500) / truth < 10.0
-
-
-@pytest.mark.parametrize("name", ["relu", "tanh"])
-@pytest.mark.parametrize("method", ["lanczos", "shift-invert", "preconditioned"])
-def test_bytes_are_those_that_results_name(name, method):
-    """Within 20 %: the part that the number of products decides is the smaller one."""
-    X = sphere(4000, 10)
-    p = mh.plan(X, name, method=method, certify="none")
-    r = mh.min_eig(X, name, method=method, certify="none", rng=0)
-    assert p.method == method and p.nbytes == pytest.approx(r.nbytes, rel=0.2)
-
-
-def test_products_are_right_within_a_factor():
-    X = sphere(1500, 20)
-    for method in ("lanczos", "shift-invert"):
-        p = mh.plan(X, "relu", method=method, certify="none")
-        r = mh.min_eig(X, "relu", method=method, certify="none", rng=0)
-        assert 1 / 2.5 < p.products / r.applications < 2.5
 
 
 # -- the choice ------------------------------------------------------------------------------------
@@ -391,60 +277,6 @@ def test_command_prints_the_table_and_json(tmp_path, capsys):
     assert "Nothing fits" in printed.err and printed.out == ""
 
 
-def test_a_shift_is_expected_where_the_value_falls_slowly(monkeypatch):
-    """The route's own rule, on what the probe says."""
-    from mehler.planning import shift_invert
-    from mehler.solvers import placing
-
-    expected = {
-        (50, "relu", 2100): (0.6, 0.8),
-        (10, "relu", 2100): (0.3, 0.6),  # falls
-        (50, "relu", 2000): (0.0, 0.0),  # too few points
-        (3, "tanh", 2100): (0.0, 0.0),  # below rounding
-        (5, "swish", 2100): (0.0, 0.0),  # falls steeply
-    }
-    for (d, name, n), (least, most) in expected.items():
-        share = shift_invert.placed(asked(sphere(n, d), name), "float64")
-        assert least <= share <= most, (d, name, n, share)
-    problem = asked(sphere(2100, 50))
-    monkeypatch.setattr(placing, "APART", 1e-9)  # of a value that float32 blurs
-    assert shift_invert.placed(problem, "float32") == 0.0 < shift_invert.placed(problem, "float64")
-
-
-def test_a_placed_shift_leaves_fewer_solves(monkeypatch):
-    from mehler.planning import shift_invert
-
-    problem = asked(sphere(2100, 50))
-    near = shift_invert.cost(problem)
-    monkeypatch.setattr(shift_invert, "placed", lambda *_: 0.0)
-    plain = shift_invert.cost(problem)
-    assert near.products < 0.7 * plain.products
-    assert NOMINAL.seconds(near.work) < NOMINAL.seconds(plain.work)
-
-
-def test_a_file_is_read_from_the_disk_unless_the_system_can_keep_it(monkeypatch):
-    """What is free beyond the limit says how fast it will be, and never which method is taken."""
-    from mehler.planning import problem, shift_invert
-
-    ask = dict(method="shift-invert", precision="double", max_memory="40MB", path="nowhere")
-    machine = replace(NOMINAL, cached=1e11)
-    X, plans, costs = sphere(3200, 50), [], []
-    for free in (2**40, 60 * 10**6):  # the file takes 41 MB
-        monkeypatch.setattr(problem, "free_memory", lambda free=free: free)
-        with given(machine):
-            plans.append(mh.plan(X, "relu", **ask))
-        costs.append(
-            shift_invert.cost(
-                asked(X, "relu", precision="double", limit=40 * 10**6, disk=True)
-            ).work
-        )
-    kept, read = costs
-    assert kept.cached == read.disk - kept.disk > 0.0 == read.cached
-    assert {p.candidates[2].how for p in plans} == {"factor float64 in a file"}
-    assert plans[0].seconds < 0.5 * plans[1].seconds and plans[0].products == plans[1].products
-    assert NOMINAL.seconds(kept) == pytest.approx(NOMINAL.seconds(read), rel=1e-12)
-
-
 @pytest.mark.parametrize(
     "seconds, text",
     [(0.0123, "0.012 s"), (99.6, "100 s"), (7_100.0, "7100 s"), (7_200.0, "2 h"), (100_000.0, "28 h"), (300_000.0, "3.5 days"), (np.nan, "- s")],
@@ -458,68 +290,3 @@ def test_the_table_names_hours_and_the_json_has_seconds():
     slow = replace(found.candidates[0], fits=True, seconds=36_000.0, certificate=30.0)
     long = replace(found, seconds=36_000.0, candidates=(slow,))
     assert "  10 h + 30  " in long.table() and long.to_dict()["seconds"] == 36_000.0
-
-
-# -- where rounding limits the value ---------------------------------------------------------------
-
-
-@pytest.mark.filterwarnings("ignore::mehler.PrecisionWarning")
-def test_what_auto_does_beyond_double_is_counted():
-    X, tried = sphere(500, 3), "Then precision='extended' is tried, about "
-    p, double = mh.plan(X, "tanh"), mh.plan(X, "tanh", precision="double")
-    assert p.status == double.status == "rounding-limited"
-    assert tried in p.reason and tried not in double.reason
-    assert p.seconds > 1.2 * double.seconds
-    r = mh.min_eig(X, "tanh")
-    assert r.dtype == "extended" and r.nbytes <= p.nbytes < 1.5 * r.nbytes
-    for name, options in (
-        ("elu", {}),  # a kink: double-double does not know it
-        ("tanh", {"method": "lanczos"}),
-        ("tanh", {"max_memory": 0.9 * r.nbytes}),
-    ):
-        assert tried not in mh.plan(X, name, **options).reason, (name, options)
-
-
-def test_setting_near_points_apart_is_counted(monkeypatch):
-    from mehler.planning import near_points
-
-    n = 2000
-    problem = asked(sphere(n, 3), "elu")
-    found = answers(problem)
-    monkeypatch.setattr(near_points, "expected", lambda problem: False)
-    for name, bare in answers(problem).items():
-        if name == "sparse-inverse":
-            assert found[name] == bare  # an estimate is left as it is
-            continue
-        assert bare.status == "rounding-limited"
-        # the rest's factor, and another at a shift that is known to be below
-        assert found[name].work.gemm64 - bare.work.gemm64 > 2 * n**3 / 3
-        assert found[name].nbytes >= max(bare.nbytes, 4 * n * n)
-
-
-@pytest.mark.parametrize("d, n, name", [(3, 3000, "elu"), (3, 3000, "tanh")])
-def test_pairs_that_rounding_hides_are_counted_to_a_factor(d, n, name):
-    """By the formula, against all pairs."""
-    from mehler.planning import near_points
-
-    X = sphere(n, d)
-    problem = asked(X, name)
-    top = float(problem.ker.h.ends[0])
-    floor = rounding_of(
-        n, problem.probe.top * n * top, entry_error(problem.sight.given, problem.ker)
-    )
-    deficits = 1.0 - (X @ X.T)[np.triu_indices(n, 1)]
-    count = int(np.sum(problem.ker.h.drop(deficits) <= 100.0 * floor / problem.tol))
-    assert count > 8
-    assert count / 3.0 <= near_points.pairs(problem) <= 3.0 * count
-
-
-def test_where_nothing_is_set_apart():
-    from mehler.planning import near_points
-
-    few, many = sphere(1000, 3), sphere(8000, 3)
-    assert near_points.expected(asked(few, "elu"))
-    assert not near_points.expected(asked(many, "elu"))  # too many near pairs
-    assert not near_points.expected(asked(sphere(1000, 50), "elu"))  # none
-    assert not near_points.expected(asked(few, "elu", precision="single"))
-    assert not near_points.expected(asked(few, "elu", limit=4 * 1000**2))  # no room for a factor
