@@ -103,6 +103,8 @@ public:
     }
     Index basis() const { return lanczos_ ? lanczos_->order() : 0; }
 
+    static constexpr Index most_guards = 32;
+
     End end = End::converged;
     Vector ritz_values, ritz_residuals; // of the factored matrix, as Lanczos leaves them
     Vector with_guards;                 // ritz_values, and those of the guards behind them
@@ -118,10 +120,10 @@ private:
     // Lanczos goes on until all values within the window of the wanted ones, and the first beyond
     // it, have come out: a residual far below the distance to the next value says so, where a value
     // that is still on its way would hide others. Not where the guards reach beyond the window
-    // anyway, where there are too many for them, or where it takes more than two and a half times
+    // anyway, where there are too many for them, or where it takes more than four times
     // as many solves: then they are not told apart.
     bool neighbours_seen() {
-        const Index solved = lanczos_->applications, most = Eigensolver::most_guards;
+        const Index solved = lanczos_->applications, most = most_guards;
         const Index least = options_.wanted + options_.guards;
         const bool first = !first_solves_;
         if (first)
@@ -156,7 +158,7 @@ private:
             out = out && r <= std::max(options_.inner_tol * std::fabs(theta[i]), 0.05 * gap);
         }
         told_apart_ = out;
-        return out || solved > 10 + 5 * first_solves_ / 2 || solved + 1 >= options_.most_solves;
+        return out || solved > 10 + 4 * first_solves_ || solved + 1 >= options_.most_solves;
     }
 
     // The wanted Ritz pairs and the guards: all up to the first beyond the window.

@@ -205,11 +205,11 @@ def test_core_refuses_sizes_that_differ():
     assert _core.Cholesky32(P, ker.h.compiled, 0.0, 1).factor(1)
 
 
-@pytest.mark.parametrize("apart, dtype", [(1.5e-5, "float32"), (4e-6, "float64")])
+@pytest.mark.parametrize("apart, dtype", [(1.5e-5, "float32"), (4e-6, "float32"), (2e-6, "float64")])
 def test_values_that_a_float32_factor_may_confuse_are_guards_up_to_a_number(apart, dtype):
-    """2^-23 |K|_F = 1.2e-4 of rounding may move 8 values past the lowest, or 30: too many for float32 to tell apart."""
+    """2^-23 |K|_F = 1.2e-4 of rounding may move 8 values past the lowest, or 30, or 60: too many for float32 to tell apart."""
     n = 2100
-    w = np.concatenate([0.5 + apart * np.arange(40), np.linspace(1.0, 2.0, n - 41), [1000.0]])
+    w = np.concatenate([0.5 + apart * np.arange(80), np.linspace(1.0, 2.0, n - 81), [1000.0]])
     Q = np.linalg.qr(np.random.default_rng(0).standard_normal((n, n)))[0]
     r = mh.eigsh((Q * w) @ Q.T, method="shift-invert", certify="none", rng=0)
     assert r.resolved and f"shift-invert {dtype}" in r.method

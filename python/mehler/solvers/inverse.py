@@ -36,7 +36,7 @@ from .outcome import (
 )
 from .placing import block_bytes, place
 
-MOST_GUARDS = 16  # as the core has it
+MOST_GUARDS = 32  # as the core has it
 MOST_BASIS = 600  # then a restart, whatever the memory
 
 
