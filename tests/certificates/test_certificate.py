@@ -179,7 +179,7 @@ def test_auto_takes_it_where_it_costs_no_more_than_the_solve():
 def test_memory_is_refused_before_work():
     with pytest.raises(
         MemoryError,
-        match=r"certify='rigorous' at n=3000 .*max_memory=30 MB; use certify='theory', fewer points, or "
+        match=r"certify='rigorous' at n=3000 .*max_memory=30 MB; use path=FILE, which may hold the factor, certify='theory' or 'preconditioned', fewer points, or "
         r"max_memory='[\d.]+MB'\.",
     ):
         mh.min_eig(sphere(3000, 5), certify="rigorous", max_memory="30MB")

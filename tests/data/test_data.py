@@ -6,6 +6,7 @@ import gzip
 import io
 import re
 import struct
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -168,6 +169,37 @@ def test_csv_round_trip_is_exact(tmp_path_factory: pytest.TempPathFactory, rows:
     file = tmp_path_factory.mktemp("csv") / "x.csv"
     file.write_text("\n".join(",".join(map(repr, row)) for row in rows))
     np.testing.assert_array_equal(mh.load(file), np.array(rows))
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_the_index_that_pandas_writes_is_refused(tmp_path, named):
+    """DataFrame(X).to_csv: an empty cell heads the index, whether columns have names or numbers."""
+    names = ",".join("abc") if named else "0,1,2"
+    path = tmp_path / "table.csv"
+    path.write_text(f",{names}\n0,0.5,1.5,2.5\n1,3.5,4.5,5.5\n")
+    with pytest.raises(ValueError, match=r"line 1: the first cell is empty, .* index=False"):
+        mh.load(path)
+
+
+def test_what_counts_as_pandas_does_is_said(tmp_path):
+    """Column names 0, 1, 2 are a row of numbers, and an index without a header is a column of them."""
+    X = np.random.default_rng(0).standard_normal((4, 3))
+    rows = [",".join(map(str, x)) for x in X]
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(["0,1,2", *rows]))
+    with pytest.warns(
+        UserWarning, match=r"The first row of table.csv counts .* header=False"
+    ) as said:
+        assert mh.load(path).shape == (5, 3)
+    assert said[0].filename == __file__
+    path.write_text("\n".join(f"{i},{row}" for i, row in enumerate(rows)))
+    with pytest.warns(UserWarning, match="The first column of table.csv counts .* index=False"):
+        assert mh.load(path).shape == (4, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for fine in ("\n".join(rows), "0,1,2\n3,4,5\n6,7,8", "0,1\n1,0\n2,1", "\n".join("01234")):
+            path.write_text(fine)
+            mh.load(path)
 
 
 # -- IDX -----------------------------------------------------------------------------------------

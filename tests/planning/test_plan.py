@@ -50,6 +50,36 @@ def test_printed_it_is_a_small_table():
     assert re.search(r"dense +- +needs 14\.4 MB +- +no: the array and its eigenvectors", refused)
 
 
+def test_a_file_is_named_where_it_would_be_quicker_or_is_all_there_is():
+    X = sphere(30_000, 50)
+    with given(replace(NOMINAL, disk=1e11, cached=1e11)):
+        slow = mh.plan(X, "relu", max_memory="300MB", certify="none")
+        none = mh.plan(X, "relu", max_memory="200MB", certify="none", precision="single")
+    assert slow.method and re.search(
+        r" With path=FILE on a disk, [-a-z]+ takes about \d+", slow.reason
+    )
+    assert "path=FILE" not in none.reason  # float32 alone does not go to a file
+    assert "path=FILE" not in mh.plan(X[:3000], "relu", max_memory="10MB").reason  # seconds
+    least = mh.plan(X, "relu", max_memory="200MB", certify="none")
+    assert least.reason.startswith("lanczos: nothing else fits") and "path=FILE" in least.reason
+
+
+def test_reasons_compare_as_the_table_does():
+    """Seconds of the sentence are those of the column, whatever rates decide by."""
+    X = sphere(4000, 20)
+    for odd in (NOMINAL, replace(NOMINAL, stream=1e13), replace(NOMINAL, gemm32=1e9, gemm64=1e9)):
+        with given(odd):
+            p = mh.plan(X, "relu", certify="none")
+        rows = {c.method: c for c in p.candidates if c.fits and c.status == "resolved"}
+        others = sorted((c.seconds, m) for m, c in rows.items() if m != p.method)
+        seconds, second = others[0]
+        times = seconds / rows[p.method].seconds
+        assert second in p.reason
+        said = re.search(r"take[s]? (\S+) (?:times|of its)", p.reason)
+        assert said is None or float(said[1]) == pytest.approx(times, rel=0.06)
+        assert ("which decide" in p.reason) == (times < 0.9)
+
+
 def test_it_is_json():
     for memory in ("1GB", "1kB"):
         p = mh.plan(sphere(300, 4), max_memory=memory)

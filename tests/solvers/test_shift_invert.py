@@ -205,7 +205,9 @@ def test_core_refuses_sizes_that_differ():
     assert _core.Cholesky32(P, ker.h.compiled, 0.0, 1).factor(1)
 
 
-@pytest.mark.parametrize("apart, dtype", [(1.5e-5, "float32"), (4e-6, "float32"), (2e-6, "float64")])
+@pytest.mark.parametrize(
+    "apart, dtype", [(1.5e-5, "float32"), (4e-6, "float32"), (2e-6, "float64")]
+)
 def test_values_that_a_float32_factor_may_confuse_are_guards_up_to_a_number(apart, dtype):
     """2^-23 |K|_F = 1.2e-4 of rounding may move 8 values past the lowest, or 30, or 60: too many for float32 to tell apart."""
     n = 2100

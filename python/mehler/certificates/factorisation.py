@@ -86,7 +86,7 @@ def check(problem: Problem, threads: int, least: int) -> None:
         problem.held,
         threads,
         problem.limit,
-        "certify='theory', fewer points",
+        "path=FILE, which may hold the factor, certify='theory' or 'preconditioned', fewer points",
         least,
         problem.copied,
     )

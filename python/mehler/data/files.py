@@ -12,6 +12,7 @@ import math
 import operator
 import os
 import re
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -58,8 +59,14 @@ def load(path: str | os.PathLike[str], rows: int | None = None, key: str | None 
     FileNotFoundError, IsADirectoryError
         Nothing there to read.
     ValueError
-        A file of an unknown kind, damaged, without the array ``key``, with cells that are no numbers, or
-        with fewer than ``rows`` rows.
+        A file of an unknown kind, damaged, without the array ``key``, with cells that are no numbers, with
+        the index that pandas writes under an empty header, or with fewer than ``rows`` rows.
+
+    Warns
+    -----
+    UserWarning
+        The first row, or the first column, of a text counts 0, 1, 2, ... beside numbers with a fraction:
+        it is taken as it is, but may be column names or an index.
 
     Examples
     --------
@@ -271,6 +278,11 @@ def read_text(lines: Callable[[], Iterable[str]], name: str, rows: int | None = 
     delimiter = next((c for c in ";\t," if c in line), None)
     cells = _cells(line, delimiter)
     header = not any(_is_number(c.replace(",", ".")) for c in cells)  # '1,5;2,5' is no header
+    if not cells[0] and len(cells) > 1:
+        raise ValueError(
+            f"{name}, line {number}: the first cell is empty, as where pandas has written its index, which is no "
+            "coordinate; write the table with to_csv(..., index=False)."
+        )
     start = number if header else number - 1
     body = itertools.islice(_filled(itertools.islice(lines(), start, None), start), rows)
     top = next(body, None)
@@ -290,7 +302,28 @@ def read_text(lines: Callable[[], Iterable[str]], name: str, rows: int | None = 
     if table.shape[1] != len(cells):
         _explain(lines(), start, delimiter, len(cells), name)
     _enough(rows, table.shape[0], name)
+    _doubt(table, [] if header else cells, name)
     return table
+
+
+def _doubt(table: Any, first: list[str], name: str) -> None:
+    """A warning where a row or a column counts 0, 1, 2, ... beside numbers with a fraction: names or an index, perhaps."""
+    n, d = table.shape
+    if d < 2 or n < 3:
+        return
+    whole = table == np.floor(table)
+    if first == [str(i) for i in range(d)] and not whole[1:].any():
+        what, remedy = "row", "leave the names out, as to_csv(..., header=False) does"
+    elif np.array_equal(table[:, 0], np.arange(n)) and not whole[1:, 1:].any():
+        what, remedy = "column", "leave it out, as to_csv(..., index=False) does"
+    else:
+        return
+    where = "a point" if what == "row" else "a coordinate of every point"
+    warnings.warn(
+        f"The first {what} of {name} counts 0, 1, 2, ..., and is taken as {where}. If it is no such thing, {remedy}.",
+        UserWarning,
+        stacklevel=4,
+    )
 
 
 def _filled(lines: Iterable[str], before: int = 0) -> Iterator[tuple[int, str]]:

@@ -236,9 +236,9 @@ def plan_of(problem: Problem, rates: Rates, method: str = "auto") -> Plan:
         try:
             chosen = choose(problem)
         except MemoryError as none_fits:
-            chosen, reason = None, str(none_fits)
+            chosen, reason = None, str(none_fits) + _by_file(problem, rates, rows, None)
         else:
-            reason = _reason(problem, rows, chosen)
+            reason = _reason(problem, rows, chosen) + _by_file(problem, rates, rows, chosen)
             note = unused_path(problem, chosen)
     else:
         try:
@@ -336,17 +336,42 @@ def _reason(problem: Problem, rows: dict[str, Candidate], chosen: str) -> str:
     said = f"{chosen}: {_expectation(problem, row)}"
     soonest = min(able, key=lambda r: r.nominal, default=row)
     if row.status == "resolved" and soonest.nominal < row.nominal:
-        return f"{said}; {soonest.method} would be a little quicker, but comes without a proof."
+        part = soonest.seconds / (row.seconds + row.certificate)
+        quick = f"takes {part:.2g} of that" if part < 0.95 else "is no quicker as measured now"
+        return f"{said}; {soonest.method} {quick}, but comes without a proof (certify='none' does without)."
     if row.status == "resolved" and not able:
         return f"{said}; no other method that fits is expected to resolve the value."
-    following = min(able if row.status == "resolved" else others, key=lambda r: r.nominal)
+    rivals = able if row.status == "resolved" else others
+    following = min(rivals, key=lambda r: r.seconds)  # as the table has them
     times = following.seconds / row.seconds
-    longer = f"{times:.2g} times as long" if times >= 1.05 else "as long"
-    said += f"; {following.method}, the next, would take {longer}"
-    quicker = min([row, *(able if row.status == "resolved" else others)], key=lambda r: r.seconds)
-    if quicker is not row and quicker.seconds < 0.9 * row.seconds:
-        said += f" at nominal rates, which decide (as measured now, {quicker.method} is quicker)"
+    if times < 0.9:
+        said += f"; chosen at nominal rates, which decide: as measured now {following.method} takes {times:.2g} of its time"
+    else:
+        longer = f"{times:.2g} times as long" if times >= 1.05 else "as long"
+        said += f"; {following.method}, the next, would take {longer}"
     return said + "." + _estimate(rows, row)
+
+
+def _by_file(problem: Problem, rates: Rates, rows: dict[str, Candidate], chosen: str | None) -> str:
+    """What a file would do for a call that memory is too short for: nothing below a minute."""
+    row = rows.get(chosen or "")
+    short = any(not r.fits and r.nbytes and r.method != dense.NAME for r in rows.values())
+    if problem.disk or problem.precision == "single" or not short:
+        return ""
+    if row is not None and (row.status != "resolved" or row.seconds < 60.0):
+        return ""
+    with_file = dataclasses.replace(problem, disk=True)
+    found = {r.NAME: r.refusal(with_file) or _cost(r, with_file) for r in RESOLVING}
+    costs = {name: cost for name, cost in found.items() if isinstance(cost, Cost)}
+    if not costs:
+        return ""
+    name = best(with_file, costs)
+    if costs[name].status != "resolved":
+        return ""
+    seconds = rates.seconds(costs[name].work)
+    if row is not None and seconds > 0.8 * row.seconds:
+        return ""
+    return f" With path=FILE on a disk, {name} takes about {duration(seconds)}."
 
 
 def _estimate(rows: dict[str, Candidate], row: Candidate) -> str:

@@ -191,14 +191,17 @@ def conclusions(found: Found, needed: dict[str, int | None], ask: Ask) -> tuple[
     """Sentences computed from the numbers."""
     if not found:
         return ("Nothing was reached.",)
+    first, last = min(min(r) for r in found.values()), max(max(r) for r in found.values())
     out = []
     for a, rows in found.items():
-        known = [r for r in rows.values() if r.status == "resolved"]
+        known = [L for L, r in rows.items() if r.status == "resolved"]
         if len(known) > 1:
+            low, high = known[0], known[-1]
+            low_value, high_value = rows[low].value, rows[high].value
+            where = "" if (low, high) == (first, last) else f", from {low} to {high}"
             out.append(
-                f"{a} {known[0].value:.2g} to {known[-1].value:.2g} ({times(known[-1].value / known[0].value)} times)"
+                f"{a} {low_value:.2g} to {high_value:.2g} ({times(high_value / low_value)} times{where})"
             )
-    first, last = min(min(r) for r in found.values()), max(max(r) for r in found.values())
     lead = f"Standardised, the smallest eigenvalue goes from {first} to {last} hidden layers: {'; '.join(out)}."
     proved = {a: L for a, L in needed.items() if L}
     if not proved:
