@@ -160,8 +160,9 @@ py::dict lanczos(const Operator& fast, const Operator& exact, Index wanted, Inde
         return std::unique_ptr<Eigensolver>(
             new Lanczos(K, o, monitor.monitor, std::exchange(first, nullptr)));
     };
-    const EigenOptions o{wanted,         block, most_basis, tol,     floor,
-                         floor_relative, below, seed,       threads, most_applications};
+    EigenOptions o{wanted,         block, most_basis, tol,     floor,
+                   floor_relative, below, seed,       threads, most_applications};
+    o.apart = tol;
     py::dict found = finish(make, o, A, A_exact, error, window, Goal{goal, most, rounding}, rounds,
                             threads, largest ? -1.0 : 1.0, monitor);
     found["replayed"] = steps ? steps->replayed : 0;
@@ -178,8 +179,9 @@ py::dict davidson(const Operator& fast, const Operator& exact, const Operator& i
     const auto make = [&](const Operator& K, const EigenOptions& o) {
         return std::unique_ptr<Eigensolver>(new Davidson(K, inverse, o, monitor.monitor));
     };
-    const EigenOptions o{wanted,         block, most_basis, tol,     floor,
-                         floor_relative, below, seed,       threads, most_applications};
+    EigenOptions o{wanted,         block, most_basis, tol,     floor,
+                   floor_relative, below, seed,       threads, most_applications};
+    o.apart = tol;
     return finish(make, o, fast, exact, error, window, Goal{goal, most, rounding}, rounds, threads,
                   1.0, monitor);
 }

@@ -133,7 +133,7 @@ private:
         if (k < options_.wanted)
             residuals.setConstant(norm); // the rest is still to come
         norm = std::max(norm, std::fabs(theta[0]));
-        if (judge() || k >= n_)
+        if ((judge() && (end == End::below || nothing_hidden(theta))) || k >= n_)
             return true;
         // the lowest that have not converged go on
         Index chosen = 0;

@@ -21,6 +21,9 @@ struct EigenOptions {
     Index most_applications = std::numeric_limits<Index>::max(); // then End::too_many
     double above = std::numeric_limits<double>::infinity(); // enough: theta is surely above this
     std::function<bool()> enough = nullptr; // asked once the wanted values are there; none: enough
+    double apart = 0.0; // of residuals where values lie together, times sqrt n: see nothing_hidden
+    bool inverse = false; // theta is of -(K - origin)^-1: told are values and residuals of K
+    double origin = 0.0;
     double shift = 0.0; // s > 0: theta is of -(K - s)^-1, and tol of K's eigenvalue s - 1 / theta
 };
 
@@ -83,14 +86,42 @@ protected:
         monitor_.done.store(applications);
         if (std::isfinite(options_.above)) // a search for more: its values are not the answer
             return done || values[0] - 100.0 * residuals[0] > options_.above;
-        monitor_.progress.value = values[0];
-        monitor_.progress.residual = residuals[0];
+        const double theta = values[0];
+        monitor_.progress.value = options_.inverse ? options_.origin - 1.0 / theta : theta;
+        monitor_.progress.residual = residuals[0] / (options_.inverse ? theta * theta : 1.0);
         history.push_back({applications, values[0], residuals.maxCoeff()});
         if (!done && values[0] < options_.below) {
             end = End::below;
             return true;
         }
         return done;
+    }
+    // Whether the wanted values, whose residuals r are small enough, may be taken for the lowest.
+    // A random start holds every vector to 1 / sqrt n, and of two simple values the lower comes out
+    // first. A value of multiplicity m is held to sqrt(m / n): there r may hide another sqrt(m) r
+    // below it. So where other Ritz values lie within 10 r (a block sees two of many), or nobody
+    // would see them (a single vector), r has to be smaller by sqrt n, or what rounding leaves; for
+    // that as many products again are spent at most, and some.
+    bool nothing_hidden(const Vector& ascending) {
+        if (!(options_.apart > 0.0) || std::isfinite(options_.above))
+            return true;
+        if (!first_there_)
+            first_there_ = applications;
+        if (applications >= 2 * first_there_ + 20)
+            return true;
+        for (Index i = 0; i < values.size(); ++i) {
+            double gap = std::numeric_limits<double>::infinity();
+            for (Index j = 0; j < ascending.size(); ++j)
+                if (j != i)
+                    gap = std::min(gap, std::fabs(ascending[j] - values[i]));
+            if (b_ > 1 && ascending.size() > values.size() && residuals[i] <= 0.1 * gap)
+                continue;
+            const double strict = 0.3 * options_.apart / options_.tol * goal(values[i]) /
+                                  std::sqrt(static_cast<double>(n_));
+            if (residuals[i] > std::max(strict, options_.floor + options_.floor_relative * norm))
+                return false;
+        }
+        return true;
     }
     Index drawn() const { return drawn_; } // columns of random numbers used so far
     void drawn(Index count) { drawn_ = count; }
@@ -155,7 +186,7 @@ private:
     }
 
     const Gaussian gaussian_;
-    Index drawn_ = 0;
+    Index drawn_ = 0, first_there_ = 0;
 };
 
 } // namespace mehler

@@ -204,7 +204,11 @@ private:
         residuals.resize(wanted);
         for (Index i = 0; i < wanted; ++i)
             residuals[i] = k_ >= n_ ? 0.0 : (B_ * ritz_.vectors.col(i).tail(b_)).norm();
-        return (judge() && (!options_.enough || options_.enough())) || k_ >= n_;
+        if (!judge() || k_ >= n_)
+            return k_ >= n_;
+        return end == End::below ||
+               (nothing_hidden(T_.lowest(options_.wanted + 1, ritz_.vectors).values) &&
+                (!options_.enough || options_.enough()));
     }
 
     static constexpr Index most_low = 400, most_high = 200; // more would cost more than they save

@@ -61,6 +61,9 @@ public:
         o.block = options_.block;
         o.most_basis = options_.most_basis;
         o.tol = options_.inner_tol;
+        o.apart = std::min(options_.tol, options_.inner_tol);
+        o.inverse = true;
+        o.origin = shift_;
         o.shift = std::max(shift_, 0.0);
         o.floor_relative = 4.0 * std::numeric_limits<double>::epsilon();
         o.below = -std::numeric_limits<double>::infinity();
@@ -253,8 +256,16 @@ private:
             if (S_.cols() == before)
                 return;
             multiply(before);
+            const Matrix V = V_;
+            const Vector old_values = values, old_residuals = residuals;
             rayleigh_ritz();
             const double now = residuals.maxCoeff();
+            if (!(now < best)) { // a correction out of rounding: the pairs before it were better
+                V_ = V;
+                values = old_values;
+                residuals = old_residuals;
+                history.push_back({solves + products, values[0], best});
+            }
             if (!(now < 0.7 * best))
                 return;
             best = now;

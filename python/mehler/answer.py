@@ -7,6 +7,7 @@ the answer: near points set apart -> higher precisions. One module a route in ``
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from .solvers import (
     shift_invert,
     sparse_inverse,
 )
-from .solvers.outcome import Task, end_journals, ended, in_time, replace, unknown
+from .solvers.outcome import MORE_DIGITS, Task, end_journals, ended, in_time, replace, unknown
 
 if TYPE_CHECKING:
     from .distributed import Dask
@@ -131,6 +132,8 @@ def answered(
         why = _known(points, ker)
         if why:
             result = replace(result, message=why)
+        else:
+            result = replace(result, message=result.message.replace(MORE_DIGITS, _digits(ker)))
     end_journals(task, result)
     if asked.scale != 1.0:
         result = _times(result, asked.scale)
@@ -148,13 +151,40 @@ def _known(points: _core.Points, ker: Kernel) -> str:
     error = relative_error(points, ker)
     if error <= 1e-13:
         return ""
-    what = f"the kernel of {ker.name} is known to {error:.0e} only"
-    if layered(points):
+    between = " between points of unequal norm" if layered(points) else ""
+    what = f"the kernel of {ker.name} is known to {error:.0e} only{between}, which is what limits the eigenvalue"
+    return f"{what}; {_cure(ker, bool(between))}"
+
+
+def _cure(ker: Kernel, unequal: bool) -> str:
+    """What its functions show, where they are the user's own; else what makes a kernel easier to know."""
+    from .diagnosis.kinks import search
+
+    for one in ker.layers:
+        if one.source != "user":
+            continue
+        seen = search(one.phi)
+        missing = [f.at for f in seen.found if all(abs(f.at - c) > 1e-6 for c in one.kinks)]
+        if missing or not seen.complete:
+            places = ", ".join(f"{c:.6g}" for c in missing) or "many places"
+            return f"{one.name!r} has a kink at {places}: declare it, as in kinks=({places},)"
+        if seen.noise > 1e-12:
+            return f"{one.name!r} is itself rounded to {seen.noise:.0e}: compute it in float64"
+    if unequal:
+        return "norms nearer to each other, fewer layers or normalize=True help"
+    return "no kink is seen that is not declared: it changes too fast beside weight_var, which may be smaller"
+
+
+def _digits(ker: Kernel) -> str:
+    """Where more of them are to be had."""
+    own = [one.name for one in ker.layers if one.source == "user"]
+    if own:
         return (
-            f"{what} between points of unequal norm, which is what limits the eigenvalue; normalize=True makes "
-            "all norms one"
+            f"more digits take an activation of the catalogue: {own[0]!r} is a function of doubles"
         )
-    return f"{what}, which is what limits the eigenvalue; declare the kinks of the function it was made from"
+    if ker.kind == "ntk" or ker.depth != 1:
+        return "more digits are to be had of gradient and nngp kernels of one hidden layer"
+    return MORE_DIGITS
 
 
 def _of_a_matrix(asked: Question) -> str:
@@ -167,12 +197,16 @@ def _of_a_matrix(asked: Question) -> str:
     return ""
 
 
+_SHIFT = re.compile(r"\bs=([-+.e0-9]+)")
+
+
 def _times(result: EigenResult, factor: float) -> EigenResult:
     """What holds of K, from what holds of K / factor."""
     names = ("value", "lower", "upper", "residual", "floor", "values", "residuals")
     return replace(
         result,
         history=tuple((a, factor * v, factor * r) for a, v, r in result.history),
+        method=_SHIFT.sub(lambda s: f"s={factor * float(s[1]):.1e}", result.method),
         **{name: factor * getattr(result, name) for name in names},
     )
 

@@ -14,11 +14,14 @@ import numbers
 import warnings
 from collections.abc import Sequence
 
+import numpy as np
+
 from ..activations import Activation, activation
 from ..errors import PrecisionWarning
 from .kernel import Kernel
 
 PRECISION_GOAL = 1e-12
+LARGEST = 1e140  # h(1): beyond, squares overflow
 MAX_DEPTH = 1000
 
 
@@ -223,8 +226,16 @@ def _kernel(
         float(bias_var),
         flag("normalized", normalized),
     )
-    if kernel.error > PRECISION_GOAL * abs(float(kernel.h.ends[0])):
-        relative = kernel.error / abs(float(kernel.h.ends[0]))
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # it is said below
+        top = float(kernel.h.ends[0])
+    if not top < LARGEST:
+        what = {"gradient": "E f'(Z)^2", "nngp": "E f(Z)^2", "ntk": "E f(Z)^2 or E f'(Z)^2"}[kind]
+        raise ValueError(
+            f"the kernel of {kernel.name!r} is beyond doubles: {what}, Z normal with the variance of its layer, is infinite "
+            "where f grows like exp(z^2 / 4) or faster (variance 1)."
+        )
+    if kernel.error > PRECISION_GOAL * top:
+        relative = kernel.error / top
         why = "Declare every kink (kinks=...) and give the derivative (df=...)."
         if all(one.source != "user" for one in layers):
             why = (

@@ -201,11 +201,12 @@ def probe(X: Array, ker: Kernel, layers: NormKernel | None = None) -> Probe:
     some = X[np.arange(m) * n // m]
     U = some / np.linalg.norm(some, axis=1)[:, None]
     if layers is None:
-        K = dense_gram(U, ker, 1) / float(ker.h.ends[0])
+        K, size = dense_gram(U, ker, 1), float(ker.h.ends[0])
     else:
         points = LayeredPoints(some, np.linalg.norm(some, axis=1), layers, 1)
         K = _core.dense_gram(points, ker.h.compiled, "float64", 1)[0]
-        K /= float(np.mean(np.diagonal(K)))
+        size = float(np.mean(np.diagonal(K)))
+    K = K / size if size > 0.0 else np.ones((m, m))  # of a kernel that is zero: as singular as any
     values = np.linalg.eigvalsh(K)
     floor = 4.0 * EPS * float(values[-1])
     low = max(float(values[0]), floor)

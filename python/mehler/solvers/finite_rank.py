@@ -33,6 +33,10 @@ def points_route(A: Array, points: _core.Points, ker: Kernel, task: Task) -> Eig
         The kernel; threads, memory, who listens.
     """
     n, d = A.shape
+    if not layered(points) and float(ker.h.ends[0]) == 0.0:  # h(1) is the largest there is
+        first = np.zeros(n)
+        first[0] = 1.0
+        return structural(Zero(first, "the kernel is zero everywhere", 0.0), 0.0, n, task, 0)
     rank = largest_rank(ker, d, not layered(points))
     if rank is None or n <= rank:
         return None

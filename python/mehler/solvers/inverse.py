@@ -236,11 +236,18 @@ def _solve(
         )
     else:
         status = "rounding-limited"
-        rounding = max(rounding, float(residuals[0]))
-        message = remedy(value, rounding)
         worst = float(np.max(residuals))
-        if worst > 10.0 * rounding:  # one far below rounding drowns the others in its inverse
-            message += f"; others have residuals up to {worst:.1e}, method='lanczos' has them"
+        if abs(value) > 1e3 * rounding and worst > 1e3 * rounding:  # no rounding is so large
+            status = "budget-limited"
+            message = (
+                f"corrections of the factor's own pairs end at a residual of {worst:.0e}: the values next to it lie too "
+                "close to be told apart; method='lanczos' goes on, or a larger tol takes it"
+            )
+        else:
+            rounding = max(rounding, float(residuals[0]))
+            message = remedy(value, rounding)
+            if worst > 10.0 * rounding:  # one far below rounding drowns the others in its inverse
+                message += f"; others have residuals up to {worst:.1e}, method='lanczos' has them"
     known = float(np.max(residuals)) if not measured else 0.0
     how = f"shift-invert {dtype}, blocks of {block}"
     if F.shift != 0.0:

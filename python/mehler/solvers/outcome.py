@@ -88,13 +88,13 @@ def entry_error(points: _core.Points, ker: Kernel) -> float:
     return relative_error(points, ker) * largest_entry(points, ker)
 
 
+MORE_DIGITS = "more digits take precision='extended', or 'exact', for activations without kinks"
+
+
 def remedy(value: float, floor: float) -> str:
     """Why no more is known, and what to do."""
     if abs(value) <= 20.0 * floor:
-        return (
-            f"not far above the rounding floor {floor:.1e} of double precision; more digits take "
-            "precision='extended', or 'exact', for activations without kinks"
-        )
+        return f"not far above the rounding floor {floor:.1e} of double precision; {MORE_DIGITS}"
     return (
         f"known to +- {floor:.0e}, {within(floor, value)}, by the rounding of double precision; "
         f"tol={2.0 * floor / abs(value):.0e} is within reach"
