@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 
-def nearest(word: str, known: Iterable[str], most: int = 3) -> list[str]:
+def nearest(word: str, known: Iterable[str], most: int = 3, alike: float = 0.5) -> list[str]:
     """Those of the known words that look like one, the likeliest first.
 
     Parameters
@@ -18,16 +18,18 @@ def nearest(word: str, known: Iterable[str], most: int = 3) -> list[str]:
         The words that exist.
     most
         How many at most.
+    alike
+        How much they must be, between 0 and 1 (``difflib``).
     """
     shapes = {_shape(k): k for k in known}
     shape = _shape(word)
     begun = [s for s in shapes if len(shape) > 1 and s.startswith(shape)]
-    alike = difflib.get_close_matches(shape, shapes, n=most, cutoff=0.5)
-    exact = [s for s in alike if s == shape]
-    return [shapes[s] for s in dict.fromkeys([*exact, *begun, *alike])][:most]
+    like = difflib.get_close_matches(shape, shapes, n=most, cutoff=alike)
+    exact = [s for s in like if s == shape]
+    return [shapes[s] for s in dict.fromkeys([*exact, *begun, *like])][:most]
 
 
-def meant(value: Any, known: Sequence[str]) -> str:
+def meant(value: Any, known: Sequence[str], alike: float = 0.5) -> str:
     """`` Did you mean 'packed'?``, with a space before it, for the end of a refusal; nothing where no word is near.
 
     Parameters
@@ -36,8 +38,10 @@ def meant(value: Any, known: Sequence[str]) -> str:
         What was given: any object.
     known
         The words that are taken.
+    alike
+        As for :func:`nearest`.
     """
-    found = nearest(value, known, 1) if isinstance(value, str) and value else []
+    found = nearest(value, known, 1, alike) if isinstance(value, str) and value else []
     return f" Did you mean {found[0]!r}?" if found and found[0] != value else ""
 
 

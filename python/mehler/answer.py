@@ -187,13 +187,22 @@ def _digits(ker: Kernel) -> str:
     return MORE_DIGITS
 
 
+A_MATRIX = (
+    "X is square and symmetric, and its rows were taken as points: of a matrix, ask mehler.eigsh(X)"
+)
+
+
 def _of_a_matrix(asked: Question) -> str:
     """A word where the points look like a matrix whose eigenvalue was meant."""
     X = asked.A if asked.given is None else asked.given
     n, d = X.shape
     # row by row: the first one tells, and no second array is made
-    if 1 < n == d and all(np.array_equal(X[i], X[:, i]) for i in range(n)):
-        return "X is square and symmetric, and its rows were taken as points: of a matrix, ask mehler.eigsh(X)"
+    if (
+        1 < n == d
+        and np.count_nonzero(X) > n
+        and all(np.array_equal(X[i], X[:, i]) for i in range(n))
+    ):
+        return A_MATRIX
     return ""
 
 
@@ -217,3 +226,5 @@ def warn_of(result: EigenResult) -> None:
         warnings.warn(f"not resolved: {result.message}", ConvergenceWarning, stacklevel=3)
     elif result.status == "rounding-limited":
         warnings.warn(f"not resolved: {result.message}", PrecisionWarning, stacklevel=3)
+    elif A_MATRIX in result.message:
+        warnings.warn(A_MATRIX, UserWarning, stacklevel=3)

@@ -14,7 +14,10 @@ from .writing import Say
 
 
 class Parser(argparse.ArgumentParser):
-    """One that says which command or choice was meant."""
+    """One that says which command or choice was meant; options are written out."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False} | options)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         try:
@@ -29,7 +32,7 @@ class Parser(argparse.ArgumentParser):
         unknown = [word for word in rest if word.startswith("-")]
         if unknown:
             options = [o for action in self._actions for o in action.option_strings]
-            near = meant(unknown[0].split("=")[0], [o for o in options if o.startswith("--")])
+            near = meant(unknown[0].split("=")[0], [o for o in options if o.startswith("--")], 0.75)
             self.error(f"unrecognized arguments: {' '.join(rest)}.{near}")
         return found, rest
 

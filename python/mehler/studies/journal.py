@@ -142,7 +142,8 @@ def whole_lines(path: str | os.PathLike[str], columns: Sequence[str], what: str)
     if not text.startswith(head):
         raise ValueError(
             f"resume={str(file)!r} must be the file of {what}; its first line is "
-            f"{text.partition(chr(10))[0][:60]!r}. Pass the name of a new file."
+            f"{text.partition(chr(10))[0][:60]!r}. Pass the name of a new file, which rows go to as they are done; a "
+            "table that was written at the end says nothing of the points."
         )
     if whole < len(raw):  # a line that was being written when the process died
         with open(file, "r+b") as torn:
