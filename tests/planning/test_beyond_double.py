@@ -72,3 +72,22 @@ def test_where_nothing_is_set_apart():
     assert not near_points.expected(asked(sphere(1000, 50), "elu"))  # none
     assert not near_points.expected(asked(few, "elu", precision="single"))
     assert not near_points.expected(asked(few, "elu", limit=4 * 1000**2))  # no room for a factor
+
+
+@pytest.mark.filterwarnings("ignore::mehler.PrecisionWarning")
+def test_norms_that_differ_are_part_of_what_is_expected():
+    """No eigenvalue of K lies above its least diagonal entry."""
+    X = sphere(1200, 20)
+    for scale in (1e-3, 1e-6):
+        Y = X.copy()
+        Y[7] *= scale
+        p = mh.plan(Y, "relu")
+        assert p.lowest <= 0.5 * scale**2 * 1.01
+    half = X.copy()
+    half[::2] *= 1e-3
+    p, r = mh.plan(half, "relu"), mh.min_eig(half, "relu", rng=0)
+    assert 0.1 < p.lowest / r.value < 10.0
+    plain, large = mh.plan(X, "relu"), mh.plan(2.0**20 * X, "relu")
+    assert large.method == plain.method and large.lowest == pytest.approx(
+        2.0**40 * plain.lowest, rel=0.3
+    )

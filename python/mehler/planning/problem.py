@@ -198,10 +198,18 @@ def probe(X: Array, ker: Kernel, layers: NormKernel | None = None) -> Probe:
 
     n = len(X)
     m = min(n, PROBE)
-    some = X[np.arange(m) * n // m]
+    chosen = np.arange(m) * n // m
+    some = X[chosen]
     U = some / np.linalg.norm(some, axis=1)[:, None]
+    least = (
+        math.inf
+    )  # diagonal entry, relative to the largest: the smallest eigenvalue lies below it
     if layers is None:
         K, size = dense_gram(U, ker, 1), float(ker.h.ends[0])
+        weights = np.linalg.norm(X, axis=1)
+        weights = (weights / weights.max()) ** float(ker.homogeneity or 0.0)
+        least = float(weights.min()) ** 2
+        K *= np.outer(weights[chosen], weights[chosen])
     else:
         points = LayeredPoints(some, np.linalg.norm(some, axis=1), layers, 1)
         K = _core.dense_gram(points, ker.h.compiled, "float64", 1)[0]
@@ -209,7 +217,7 @@ def probe(X: Array, ker: Kernel, layers: NormKernel | None = None) -> Probe:
     K = K / size if size > 0.0 else np.ones((m, m))  # of a kernel that is zero: as singular as any
     values = np.linalg.eigvalsh(K)
     floor = 4.0 * EPS * float(values[-1])
-    low = max(float(values[0]), floor)
+    low = max(min(float(values[0]), least), floor)
 
     def of_parts(parts: int) -> float:
         """The smallest eigenvalue of each part of the points."""
