@@ -20,7 +20,7 @@ class State:
     Attributes
     ----------
     phase
-        'fill', 'shift', 'factor', 'lanczos', 'shift-invert', 'preconditioned', 'refine', 'residual'; of a solve 'conjugate gradients'; of a spectrum 'quadrature'; of finite width
+        'kernel', 'fill', 'shift', 'factor', 'lanczos', 'shift-invert', 'preconditioned', 'refine', 'residual'; of a solve 'conjugate gradients'; of a spectrum 'quadrature'; of finite width
         'features', 'factor', 'pivots', 'rotations'.
     done, total
         Pieces of the phase; total is 0 where it is not known.
@@ -87,6 +87,7 @@ class Reporter:
         self._bar: Any = None
         self._phase = ""
         self._last_line = 0.0
+        self.polled = 0.0  # when work in Python asked last
 
     @property
     def ask(self) -> Callable[[str, int, int, float, float], bool] | None:
@@ -151,3 +152,27 @@ class Reporter:
     ) -> None:
         _AT_WORK.reporters.remove(self)
         self.close()
+
+
+def poll(phase: str) -> None:
+    """Asks, at most ten times a second, whether the work that this thread is in is to go on.
+
+    Parameters
+    ----------
+    phase
+        What is being done.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        It is not: its reporter has stopped, and says why.
+    """
+    reporter = Reporter.current()
+    if reporter is None or reporter.ask is None:
+        return
+    now = time.perf_counter()
+    if now - reporter.polled < 0.1:
+        return
+    reporter.polled = now
+    if reporter.ask(phase, 0, 0, 0.0, 0.0):
+        raise KeyboardInterrupt

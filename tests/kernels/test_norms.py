@@ -330,3 +330,16 @@ def test_curves_interpolate_in_the_logarithm():
     a = np.linspace(-2.0, 2.0, 50)
     assert np.max(np.abs(made(a)[:, 0] - np.exp(-np.exp(a)))) < 1e-13
     assert chebyshev_nodes(-2.0, 2.0, 8).min() > -2.0
+
+
+def test_a_kernel_that_takes_long_to_make_ends_in_time():
+    """Steep layers of a smooth activation over a range of norms: a minute and more of quadrature."""
+    X = np.random.default_rng(5).standard_normal((95, 4))
+    ask = dict(kernel="nngp", depth=3, weight_var=6.9399)
+    with pytest.warns(mh.ConvergenceWarning, match="stopped by time_limit=0.5 s"):
+        r = mh.min_eig(X, "silu", time_limit=0.5, **ask)
+    assert r.status == "budget-limited" and np.isnan(r.value)
+    heard = []
+    with pytest.warns(mh.ConvergenceWarning, match="stopped by the callback"):
+        mh.min_eig(X, "silu", callback=lambda s: heard.append(s.phase) or len(heard) > 2, **ask)
+    assert set(heard) == {"kernel"}

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
+from .._progress import poll
 from ..activations.hermite import Array, Function, density, gauss_legendre, hermite_rows, reach
 from .curves import mean_square
 
@@ -104,6 +105,7 @@ def series_sample(f: Function, s: Array, sizes: Array) -> SeriesSample | None:
         for k, psi in hermite_rows(terms, z, root):
             block.append(psi)
             if len(block) == 64 or k == terms:
+                poll("kernel")
                 mu[:, k + 1 - len(block) : k + 1] = weighted @ np.array(block).T
                 block = []
         squares = np.max(mu * mu, axis=0)

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from .._progress import poll
 from ..activations.hermite import Array, Function, density
 from .chebyshev import EPS, nodes
 from .curves import RANKS, RESOLVED, chebyshev_nodes, chebyshev_rows, line
@@ -210,6 +211,7 @@ def _resolved_sample(
     z, w = line(f, kinks, math.exp(high))
     root = np.sqrt(w * density(z))
     for count in RANKS:
+        poll("kernel")
         a = chebyshev_nodes(low, high, count)
         with np.errstate(all="ignore"):
             F = root * f(np.multiply.outer(np.exp(a), z))
