@@ -165,8 +165,10 @@ def _cure(ker: Kernel, unequal: bool) -> str:
             continue
         seen = search(one.phi)
         missing = [f.at for f in seen.found if all(abs(f.at - c) > 1e-6 for c in one.kinks)]
-        if missing or not seen.complete:
-            places = ", ".join(f"{c:.6g}" for c in missing) or "many places"
+        if not seen.complete:
+            return f"{one.name!r} is singular in more places than can be told apart"
+        if missing:
+            places = ", ".join(f"{c:.6g}" for c in missing)
             return f"{one.name!r} has a kink at {places}: declare it, as in kinks=({places},)"
         if seen.noise > 1e-12:
             return f"{one.name!r} is itself rounded to {seen.noise:.0e}: compute it in float64"
