@@ -149,6 +149,7 @@ def test_what_is_printed_speaks_of_options(data: str, capsys: pytest.CaptureFixt
             "--method lanczos or shift-invert; or more",
         ),
         ("use certify='theory', fewer points", "use --certify theory, fewer points"),
+        ("use path=FILE, certify='theory' or 'none'", "use --path FILE, --certify theory or none"),
         ("or max_memory='1.2GB'.", "or --max-memory 1.2GB."),
         ("more than max_memory=1 kB", "more than --max-memory 1 kB"),
         ("raise max_memory, or tol", "raise --max-memory, or --tol"),

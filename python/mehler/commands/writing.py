@@ -27,6 +27,7 @@ IN_SHELL = (  # the library's words in messages, as options
     (r"\btime_limit\b", "--time-limit"),
     (r"\btol=", "--tol "),
     (r"\bor tol\b", "or --tol"),
+    (r"\bpath=FILE", "--path FILE"),
     (r"^rng must", "--seed must"),
     (r"^which must", "STUDY must"),
     (r"^activations must", "--activations must"),

@@ -201,9 +201,7 @@ def probe(X: Array, ker: Kernel, layers: NormKernel | None = None) -> Probe:
     chosen = np.arange(m) * n // m
     some = X[chosen]
     U = some / np.linalg.norm(some, axis=1)[:, None]
-    least = (
-        math.inf
-    )  # diagonal entry, relative to the largest: the smallest eigenvalue lies below it
+    least = math.inf  # K_ii, relative to the largest: no smallest eigenvalue lies above it
     if layers is None:
         K, size = dense_gram(U, ker, 1), float(ker.h.ends[0])
         weights = np.linalg.norm(X, axis=1)

@@ -23,9 +23,7 @@ _set: list[Rates] = []
 
 PATIENCE = 0.03  # seconds for each of four rates
 SETTLE = 0.05  # seconds; threads of a BLAS spin for about 0.03 s after their last call
-COPIED = (
-    0.2  # of the stream, which lies partly in a cache: copied out by the system, read, and summed
-)
+COPIED = 0.2  # of the stream (partly of a cache): what a file gives that the system has in memory
 ROUNDS = 8  # at most; the best of them, as whatever else the machine does only slows it
 
 
