@@ -50,7 +50,7 @@ def test_the_peak_stays_below(method, options):
         ("lanczos", {"precision": "double"}, "or precision='auto', which may need less"),
         ("shift-invert", {"max_memory": 10e6}, "with method='lanczos'"),
         ("preconditioned", {"max_memory": 5e6}, "Nothing fits; the least that does is"),
-        ("auto", {"certify": "rigorous"}, "use certify='theory'"),
+        ("auto", {"certify": "rigorous"}, "or 'preconditioned', fewer points"),
     ],
 )
 def test_a_refusal_comes_first_and_says_what_fits(method, options, says):

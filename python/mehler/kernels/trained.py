@@ -21,7 +21,7 @@ from ..errors import PrecisionWarning
 from .kernel import Kernel
 
 PRECISION_GOAL = 1e-12
-LARGEST = 1e140  # h(1): beyond, squares overflow
+LARGEST = 1e140  # h(1) of a function whose integral a quadrature of doubles has cut short
 MAX_DEPTH = 1000
 
 
@@ -228,7 +228,8 @@ def _kernel(
     )
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # it is said below
         top = float(kernel.h.ends[0])
-    if not top < LARGEST:
+    own = any(one.source == "user" for one in layers)
+    if not math.isfinite(top) or (own and top >= LARGEST):
         what = {"gradient": "E f'(Z)^2", "nngp": "E f(Z)^2", "ntk": "E f(Z)^2 or E f'(Z)^2"}[kind]
         raise ValueError(
             f"the kernel of {kernel.name!r} is beyond doubles: {what}, Z normal with the variance of its layer, is infinite "

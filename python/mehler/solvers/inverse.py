@@ -237,7 +237,7 @@ def _solve(
     else:
         status = "rounding-limited"
         worst = float(np.max(residuals))
-        if abs(value) > 1e3 * rounding and worst > 1e3 * rounding:  # no rounding is so large
+        if abs(value) > 1e3 * rounding and worst > max(1e3 * rounding, 1e-9 * F.frobenius):
             status = "budget-limited"
             message = (
                 f"corrections of the factor's own pairs end at a residual of {worst:.0e}: the values next to it lie too "
