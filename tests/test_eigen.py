@@ -193,7 +193,8 @@ def test_no_eigenvalue_is_skipped_whatever_the_block(name, block):
 
 def test_a_matrix_taken_for_points_is_said():
     K = mh.gradient_kernel("relu")(sphere(30, 5))
-    r = mh.min_eig(K, "relu", normalize=True)
+    with pytest.warns(UserWarning, match="its rows were taken as points"):
+        r = mh.min_eig(K, "relu", normalize=True)
     assert (
         r.resolved and "its rows were taken as points: of a matrix, ask mehler.eigsh" in r.message
     )
