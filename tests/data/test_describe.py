@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,15 +12,6 @@ from hypothesis import strategies as st
 
 import mehler as mh
 from mehler.data.points import EQUAL
-
-IMAGES = (
-    Path(__file__).resolve().parents[3]
-    / "shared"
-    / "data"
-    / "fashion-mnist-train-images-idx3-ubyte.gz"
-)
-TABLE = np.array([[1.5, -2.0, 3e-5], [0.0, 4.0, 5.25]])
-
 
 # -- normalize -----------------------------------------------------------------------------------
 
