@@ -39,14 +39,17 @@ void bind_factor(py::module_& m, const char* name) {
              py::arg("A"), py::arg("shift"), py::arg("threads"), py::arg("ask") = py::none())
         .def(
             "factor",
-            [](Factor& F, int threads, py::object ask) {
+            [](Factor& F, int threads, py::object ask, bool shorten) {
                 if (F.complete() || F.column() >= 0)
                     throw std::logic_error("the tiles were factored before");
                 PythonMonitor monitor{std::move(ask)};
-                monitor.run([&](Monitor& mon) { F.factor(threads, mon); });
+                monitor.run([&](Monitor& mon) { F.factor(threads, mon, shorten); });
                 return F.complete();
             },
-            py::arg("threads"), py::arg("ask") = py::none())
+            py::arg("threads"), py::arg("ask") = py::none(), py::arg("shorten") = false)
+        .def_property_readonly("shortened", &Factor::shortened)
+        .def_property_readonly("blur", &Factor::blur)
+        .def("largest", &Factor::largest)
         .def(
             "block",
             [](const Factor& F, Index first, Index count) {
@@ -82,10 +85,37 @@ void bind_factor(py::module_& m, const char* name) {
         });
 }
 
+// -A B^t by 16-bit tiles, A (m, k), B (n, k), once for each instruction set of this processor.
+py::list short_products(const py::array_t<float, py::array::f_style>& A,
+                        const py::array_t<float, py::array::f_style>& B) {
+    const Index k = A.ndim() == 2 ? A.shape(1) : 0;
+    if (A.ndim() != 2 || B.ndim() != 2 || B.shape(1) != k || k % 2 || k > most_short_terms ||
+        std::max(A.shape(0), B.shape(0)) > most_short_terms)
+        throw py::value_error("A and B must be (m, k) and (n, k), at most 512, and k even");
+    const auto tile = [k](const py::array_t<float, py::array::f_style>& X, Buffer<Short>& entries,
+                          std::vector<float>& scale) {
+        shorten(X.data(), X.shape(0), k, entries.data(), scale.data());
+        return ShortTile{entries.data(), scale.data(), X.shape(0), k};
+    };
+    Buffer<Short> a(ShortTile::entries(A.shape(0), k)), b(ShortTile::entries(B.shape(0), k));
+    std::vector<float> of_a(static_cast<std::size_t>(A.shape(0))),
+        of_b(static_cast<std::size_t>(B.shape(0)));
+    const ShortTile left = tile(A, a, of_a), right = tile(B, b, of_b);
+    py::list out;
+    for (const ShortSums take : all_short_sums()) {
+        py::array_t<float, py::array::f_style> C({A.shape(0), B.shape(0)});
+        std::fill_n(C.mutable_data(), C.size(), 0.0f);
+        subtract_shorts(part(C.mutable_data(), A.shape(0), 0, 0, A.shape(0), B.shape(0)), left,
+                        right, false, take);
+        out.append(C);
+    }
+    return out;
+}
+
 py::dict shift_invert(const Solver& factor, const Operator* exact, Index wanted, Index guards,
                       Index block, Index most_basis, double inner_tol, double tol, double floor,
-                      Index rounds, std::uint64_t seed, int threads, double window,
-                      py::object ask) {
+                      Index rounds, std::uint64_t seed, int threads, double window, double patience,
+                      bool strict, py::object ask) {
     if (exact && factor.size() != exact->size())
         throw py::value_error("factor and exact must have one size");
     PythonMonitor monitor{std::move(ask)};
@@ -98,6 +128,8 @@ py::dict shift_invert(const Solver& factor, const Operator* exact, Index wanted,
     o.tol = tol;
     o.floor = floor;
     o.window = window;
+    o.patience = patience;
+    o.strict = strict;
     o.rounds = rounds;
     o.seed = seed;
     o.threads = threads;
@@ -146,10 +178,14 @@ void bind_cholesky(py::module_& m) {
             py::arg("B"), py::arg("threads"), py::arg("ask") = py::none());
     bind_factor<double>(m, "Cholesky64");
     bind_factor<float>(m, "Cholesky32");
+    m.def("short_products", &short_products, py::arg("A"), py::arg("B"));
+    m.attr("SHORTS_PAY") = shorts_pay;
+    m.attr("SHORT_NORM") = short_norm;
     m.def("shift_invert", &shift_invert, py::arg("factor"), py::arg("exact"), py::arg("wanted"),
           py::arg("guards"), py::arg("block"), py::arg("most_basis"), py::arg("inner_tol"),
           py::arg("tol"), py::arg("floor"), py::arg("rounds"), py::arg("seed"), py::arg("threads"),
-          py::arg("window") = 0.0, py::arg("ask") = py::none());
+          py::arg("window") = 0.0, py::arg("patience") = 4.0, py::arg("strict") = false,
+          py::arg("ask") = py::none());
 }
 
 } // namespace mehler

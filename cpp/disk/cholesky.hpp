@@ -150,6 +150,10 @@ private:
             return part(tile(I, J), tiling.rows(I), 0, 0, tiling.rows(I), tiling.rows(J));
         }
         Index gate(Index I, Index J) const { return (J - first) * tiling.panels + I; }
+        void subtract(Tile<T> C, Index I, Index J, Index k) const {
+            subtract_whole<T>(*this, C, I, J, k);
+        }
+        void finish(Index, Index) const {}
     };
 
     Index tile_bytes() const { return tiling_.edge * tiling_.edge * static_cast<Index>(sizeof(T)); }

@@ -8,6 +8,13 @@
 // tiles in the order of columns, each update as soon as what it needs is there. The order of the
 // sums is fixed, so the factor does not depend on the number of threads; the diagonal tile of a
 // column comes first and costs half of the others, so they do not wait for it.
+//
+// In float32 the tiles of a factor may be kept in integers of 16 bits (short_tile.hpp), in their
+// places: the products, which are nearly all of the work, take half of the time, and the solves
+// read half of the bytes. Diagonal tiles stay as they are, and so does the first half of the
+// first tiles, which holds what points have in common and would be rounded most. As each product
+// takes the entries that are kept, L L^t differs from K - s I by the rounding of a tile times its
+// diagonal tile: an error that does not grow with the number of tiles.
 #pragma once
 #include <limits>
 #include <memory>
@@ -16,6 +23,7 @@
 #include "gram/factor_tiling.hpp"
 #include "gram/make_tile.hpp"
 #include "gram/packed.hpp"
+#include "gram/short_tile.hpp"
 #include "gram/triangular.hpp"
 
 namespace mehler {
@@ -111,7 +119,8 @@ public:
         K.check_filled();
         for (Index I = 0; I < count; ++I) // tiles of a panel lie one after another
             std::copy_n(K.tile(first + I, first),
-                        tiling_.rows(I) * (I * tiling_.edge + tiling_.rows(I)), tile(I, 0));
+                        tiling_.room(I) * I * tiling_.edge + tiling_.rows(I) * tiling_.rows(I),
+                        tile(I, 0));
         frobenius_ = K.frobenius_;
     }
 
@@ -160,7 +169,7 @@ public:
     static Index edge_for(Index n) { return FactorTiling(n).edge; }
 
     Index size() const override { return tiling_.n; }
-    Index bytes() const override { return data_.bytes(); }
+    Index bytes() const override { return data_.bytes() + scales_.bytes(); }
     double shift() const override { return shift_; }
     double frobenius() const { return frobenius_; } // |K|_F
     Index panels() const { return tiling_.panels; }
@@ -170,9 +179,26 @@ public:
     Index column() const { return column_; } // -1: it did not
     double pivot() const { return pivot_; }
 
-    void factor(int threads, Monitor& monitor) {
+    // Not yet factored: the largest entry of K - shift I.
+    double largest() const {
+        check_filled();
+        double most = 0.0;
+        for (Index I = 0; I < tiling_.panels; ++I)
+            for (Index c = 0, rows = tiling_.rows(I); c < rows; ++c)
+                most = std::max(most, static_cast<double>(tile(I, I)[c * rows + c]));
+        return most;
+    }
+
+    void factor(int threads, Monitor& monitor, bool shorten = false) {
         const Index N = tiling_.panels;
         Breakdown at;
+        if (shorten) {
+            if constexpr (!may_shorten)
+                throw std::logic_error("16-bit tiles are made of float32");
+            shortened_ = true;
+            scales_ = Buffer<float>(tiling_.tiles() * tiling_.edge);
+            scale_squares_.assign(static_cast<std::size_t>(tiling_.tiles()), 0.0);
+        }
         monitor.phase("factor", N * (N + 1) * (N + 2) / 6);
         complete_ = parallel_pipeline(tiling_.tiles(), tiling_.tiles(), threads, monitor,
                                       [&](Index t, Gates& gates) {
@@ -183,13 +209,48 @@ public:
         if (at.tile >= 0)
             column_ = at.tile * tiling_.edge + at.column;
         pivot_ = at.pivot;
+        if (shortened_ && complete_)
+            blur_ = measured_blur();
     }
+
+    bool shortened() const { return shortened_; }
+    // An estimate of |E|, L L^t = K - s I + E, of what 16-bit tiles leave; 0 without them.
+    double blur() const { return blur_; }
 
     // What make_tile needs to know.
     Tile<T> whole(Index I, Index J) {
         return part(tile(I, J), tiling_.rows(I), 0, 0, tiling_.rows(I), tiling_.rows(J));
     }
     Index gate(Index I, Index J) const { return tiling_.number(I, J); }
+    void subtract(Tile<T> C, Index I, Index J, Index k) {
+        if constexpr (may_shorten)
+            if (is_short(I, k)) {
+                if (whole_columns(k) > 0) {
+                    if (I == J)
+                        update_diagonal<T>(C, first_columns(I, k));
+                    else
+                        update<T>(C, first_columns(I, k), first_columns(J, k));
+                }
+                subtract_shorts(C, short_tile(I, k), short_tile(J, k), I == J);
+                return;
+            }
+        subtract_whole<T>(*this, C, I, J, k);
+    }
+    void finish(Index I, Index J) {
+        if constexpr (may_shorten)
+            if (is_short(I, J)) {
+                const Index rows = tiling_.rows(I), whole = whole_columns(J);
+                const Index columns = tiling_.rows(J) - whole;
+                T* const from = tile(I, J) + whole * rows;
+                const Index count = ShortTile::entries(rows, columns);
+                thread_local Buffer<Short> entries(tiling_.edge * tiling_.edge);
+                if (entries.size() < count)
+                    entries = Buffer<Short>(count);
+                scale_squares_[static_cast<std::size_t>(tiling_.number(I, J))] =
+                    shorten(from, rows, columns, entries.data(), scale(I, J));
+                std::memcpy(from, entries.data(), static_cast<std::size_t>(count) * sizeof(Short));
+            }
+    }
 
     // Y = L^-1 Y, then X = L^-t Y, four vectors at a time.
     void solve(const double* B, double* X, Index b, int threads, Monitor& monitor) const override {
@@ -220,12 +281,71 @@ public:
         for (Index I = 0; I < tiling_.panels; ++I)
             for (Index r = 0, i = I * tiling_.edge; r < tiling_.rows(I); ++r, ++i)
                 for (Index j = 0; j <= i; ++j)
-                    out[i * n + j] = data_[tiling_.offset(I, 0) + j * tiling_.rows(I) + r];
+                    out[i * n + j] = entry(I, r, j);
     }
 
 private:
     // A factor that a cache holds is read faster than threads meet.
     static constexpr Index alone = Index{12} << 20;
+
+    static constexpr bool may_shorten = std::is_same_v<T, float>;
+    bool is_short(Index I, Index J) const { return shortened_ && I > J; }
+    // Of a short tile: its first columns, which are not.
+    Index whole_columns(Index J) const { return J == 0 ? tiling_.edge / 2 : 0; }
+    Tile<T> first_columns(Index I, Index J) {
+        return part(tile(I, J), tiling_.rows(I), 0, 0, tiling_.rows(I), whole_columns(J));
+    }
+    float* scale(Index I, Index J) { return scales_.data() + tiling_.number(I, J) * tiling_.edge; }
+    ShortTile short_tile(Index I, Index J) const {
+        const Index rows = tiling_.rows(I), whole = whole_columns(J);
+        return {reinterpret_cast<const Short*>(tile(I, J) + whole * rows),
+                scales_.data() + tiling_.number(I, J) * tiling_.edge, rows,
+                tiling_.rows(J) - whole};
+    }
+    T entry(Index I, Index r, Index j) const { // of L, in row r of panel I and column j
+        const Index J = j / tiling_.edge, c = j % tiling_.edge;
+        if constexpr (may_shorten)
+            if (is_short(I, J) && c >= whole_columns(J))
+                return widened(short_tile(I, J), r, c - whole_columns(J));
+        return tile(I, J)[c * tiling_.rows(I) + r];
+    }
+
+    // Tile (I, J) leaves D_IJ L_JJ^t, entries of D independent and of the variance scale^2 / 12: of
+    // such a matrix with m rows |D L^t| is about sqrt(m) |L| + |L|_F deviations. Columns of tiles
+    // give the first term, each its own, rows of tiles the second.
+    double measured_blur() const {
+        const Index N = tiling_.panels;
+        std::vector<double> across(static_cast<std::size_t>(N));
+        double down = 0.0;
+        for (Index J = 0; J + 1 < N; ++J) {
+            double total = 0.0, square = 0.0, wide = 0.0;
+            diagonal_squares(J, square, wide);
+            for (Index I = J + 1; I < N; ++I) {
+                const double scale = scale_squares_[static_cast<std::size_t>(tiling_.number(I, J))];
+                total += scale;
+                across[static_cast<std::size_t>(I)] +=
+                    scale / static_cast<double>(tiling_.rows(I)) * wide;
+            }
+            down = std::max(down, total * square);
+        }
+        const double right = *std::max_element(across.begin(), across.end());
+        return (std::sqrt(down) + std::sqrt(right)) / std::sqrt(12.0);
+    }
+    // |L_JJ|^2, by the power method, and |L_JJ|_F^2, of its columns that short tiles multiply.
+    void diagonal_squares(Index J, double& square, double& frobenius) const {
+        const Index rows = tiling_.rows(J), whole = whole_columns(J), n = rows - whole;
+        const Tile<T> tail = part(const_cast<T*>(tile(J, J)), rows, whole, whole, n, n);
+        const Eigen::MatrixXd L =
+            tail.template cast<double>().template triangularView<Eigen::Lower>();
+        Eigen::VectorXd v(n);
+        for (Index r = 0; r < n; ++r)
+            v[r] = 1.0 + 0.5 * std::cos(static_cast<double>(r * r));
+        for (int step = 0; step < 8 && v.norm() > 0.0; ++step) {
+            v = L * (L.transpose() * v.normalized()).eval();
+            square = 1.2 * v.norm(); // eight steps end below it
+        }
+        frobenius = L.squaredNorm();
+    }
 
     void check_filled() const {
         if (complete_ || column_ >= 0)
@@ -256,6 +376,13 @@ private:
             double* y = X + I * edge;
             for (Index J = 0; J < I; ++J) {
                 gates.pass(J);
+                if constexpr (may_shorten)
+                    if (is_short(I, J)) {
+                        const Index whole = whole_columns(J);
+                        forward<T, B>(tile(I, J), rows, rows, whole, X + J * edge, y, n);
+                        forward<B>(short_tile(I, J), X + J * edge + whole, y, n);
+                        continue;
+                    }
                 forward<T, B>(tile(I, J), rows, rows, edge, X + J * edge, y, n);
             }
             forward_diagonal<T, B>(tile(I, I), rows, rows, y, n);
@@ -266,6 +393,14 @@ private:
             double* x = X + J * edge;
             for (Index I = N - 1; I > J; --I) {
                 gates.pass(I);
+                if constexpr (may_shorten)
+                    if (is_short(I, J)) {
+                        const Index whole = whole_columns(J), below = tiling_.rows(I);
+                        const double* from = X + I * edge;
+                        backward<T, B>(tile(I, J), below, below, whole, x, from, n);
+                        backward<B>(short_tile(I, J), x + whole, from, n);
+                        continue;
+                    }
                 backward<T, B>(tile(I, J), tiling_.rows(I), tiling_.rows(I), edge, x, X + I * edge,
                                n);
             }
@@ -278,9 +413,11 @@ private:
     FactorTiling tiling_;
     Buffer<T> data_;
     Pairs pairs_;
-    bool complete_ = false;
+    Buffer<float> scales_; // of the rows of each tile, where they are short
+    std::vector<double> scale_squares_;
+    bool complete_ = false, shortened_ = false;
     Index column_ = -1;
-    double pivot_ = 0.0, frobenius_ = 0.0;
+    double pivot_ = 0.0, frobenius_ = 0.0, blur_ = 0.0;
 };
 
 } // namespace mehler

@@ -16,8 +16,11 @@ struct FactorTiling {
     Index rows(Index I) const { return std::min(edge, n - I * edge); }
     Index tiles() const { return panels * (panels + 1) / 2; }
     Index number(Index I, Index J) const { return I * (I + 1) / 2 + J; }
+    Index room(Index I) const {
+        return std::max(rows(I), Index{8});
+    }                                      // rows that tiles have room for
     Index offset(Index I, Index J) const { // all panels before I are whole
-        return edge * edge * number(I, 0) + J * edge * rows(I);
+        return edge * edge * number(I, 0) + J * edge * room(I);
     }
     Index entries() const {
         return offset(panels - 1, panels - 1) + rows(panels - 1) * rows(panels - 1);

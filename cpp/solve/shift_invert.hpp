@@ -42,6 +42,8 @@ struct ShiftInvertOptions {
     double tol = 1e-6, floor = 0.0; // goal: |r| <= max(tol |theta|, floor)
     double window =
         0.0; // how far rounding of the factor may have moved one eigenvalue past another
+    double patience = 4.0; // so many times as many solves, at most, to tell these apart
+    bool strict = false;   // the end, where they are not: nothing is measured
     Index rounds = 8, inner = 40, most_solves = 1000;
     std::uint64_t seed = 0;
     int threads = 1;
@@ -92,7 +94,7 @@ public:
         ritz_values = (shift_ - ritz_.values.head(k).array().inverse()).matrix();
         ritz_residuals =
             (lanczos_->residuals.head(k).array() / ritz_.values.head(k).array().square()).matrix();
-        if (!exact_ || end == End::stopped)
+        if (!exact_ || end == End::stopped || (options_.strict && !told_apart_))
             return;
         try {
             refine();
@@ -123,8 +125,8 @@ private:
     // Lanczos goes on until all values within the window of the wanted ones, and the first beyond
     // it, have come out: a residual far below the distance to the next value says so, where a value
     // that is still on its way would hide others. Not where the guards reach beyond the window
-    // anyway, where there are too many for them, or where it takes more than four times
-    // as many solves: then they are not told apart.
+    // anyway, where there are too many for them, or where it takes more than `patience`
+    // times as many solves: then they are not told apart.
     bool neighbours_seen() {
         const Index solved = lanczos_->applications, most = most_guards;
         const Index least = options_.wanted + options_.guards;
@@ -161,14 +163,17 @@ private:
             out = out && r <= std::max(options_.inner_tol * std::fabs(theta[i]), 0.05 * gap);
         }
         told_apart_ = out;
-        return out || solved > 10 + 4 * first_solves_ || solved + 1 >= options_.most_solves;
+        const double most_solves = 10.0 + options_.patience * static_cast<double>(first_solves_);
+        return out || static_cast<double>(solved) > most_solves ||
+               solved + 1 >= options_.most_solves;
     }
 
-    // The wanted Ritz pairs and the guards: all up to the first beyond the window.
+    // The wanted Ritz pairs and the guards: all up to the first beyond the window, of which there
+    // may be fewer than guards where the factor is so rough that these are of little use.
     Band::Pairs with_neighbours() {
         Index count = options_.wanted + options_.guards;
         if (told_apart_)
-            count = std::max(count, neighbours_);
+            count = options_.strict ? neighbours_ : std::max(count, neighbours_);
         return lanczos_->band().lowest(count, lanczos_->ritz().vectors);
     }
 
@@ -297,7 +302,10 @@ private:
         const double distance = values[i] - shift_;
         Vector s = inverse(R_.col(i)) / distance, z = Vector::Zero(n_);
         leave_out(s);
-        const double enough = 0.3 * goal(i) / (distance * distance);
+        double aim = 0.3 * goal(i);
+        if (options_.strict) // its product will have more to correct
+            aim = std::max(aim, 0.003 * residuals[i]);
+        const double enough = aim / (distance * distance);
         if (!(distance > 0.0) || V_.cols() >= n_)
             return s;
         const auto image_of = [&](const Vector& p) {

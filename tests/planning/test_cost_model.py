@@ -117,7 +117,6 @@ def test_work_adds_and_rates_divide():
 def test_a_shift_is_expected_where_the_value_falls_slowly(monkeypatch):
     """The route's own rule, on what the probe says."""
     from mehler.planning import shift_invert
-    from mehler.solvers import placing
 
     expected = {
         (50, "relu", 2100): (0.6, 0.8),
@@ -130,7 +129,7 @@ def test_a_shift_is_expected_where_the_value_falls_slowly(monkeypatch):
         share = shift_invert.placed(asked(sphere(n, d), name), "float64")
         assert least <= share <= most, (d, name, n, share)
     problem = asked(sphere(2100, 50))
-    monkeypatch.setattr(placing, "APART", 1e-9)  # of a value that float32 blurs
+    monkeypatch.setattr(shift_invert, "APART", 1e-9)  # of a value that float32 blurs
     assert shift_invert.placed(problem, "float32") == 0.0 < shift_invert.placed(problem, "float64")
 
 

@@ -7,6 +7,7 @@ import math
 
 from .._arrays import size_text
 from ..solvers import cholesky, out_of_core, placing
+from ..solvers.cholesky import APART, expected_blur, shorts_pay
 from .cost import Cost, Refusal, Work
 from .ladder import Rung, climb
 from .parts import BLOCK, Law, basis, factored, filling, recomputed, single_noise, solve
@@ -27,6 +28,8 @@ BREAKS = 0.6  # of a factorisation that does not complete, done before it breaks
 # A shift at a share x of the value leaves NEAR sqrt(1 - x) of the solves; of the share that a probe lets one expect, blocks
 # reach so much; what they take of a factor and of solves at zero
 NEAR, REACHED, BLOCKS, BLOCK_SOLVES = 1.1, 0.8, 0.035, 0.1
+# Tiles of 16 bits: of a factor's time, and of its solves', in float32; solves and products more
+SHORT_FACTOR, SHORT_SOLVE, SHORT_SOLVES, SHORT_EXACT = 0.55, 0.75, 14.0, 0.7
 
 
 def _sizes(problem: Problem) -> dict[str, int]:
@@ -98,11 +101,19 @@ def rung(problem: Problem, dtype: str, last: bool) -> Rung:
         factors += BLOCKS
         extra = BLOCK_SOLVES * solves
         solves = max(min(NEAR * math.sqrt(1.0 - share), 1.0) * solves, 4.0)
-    work = spent(pieces(problem, dtype, factors, solves, exact)) + solve(problem, dtype) * (
-        extra * SOLVE
-    )
+    to_file = problem.disk and _sizes(problem)[dtype] > problem.limit
+    short = share > 0.0 and not to_file and shortened(problem, dtype, share)
+    if short:
+        solves, exact = solves + SHORT_SOLVES, exact + SHORT_EXACT
+    done = pieces(problem, dtype, factors, solves, exact)
+    if short:
+        done["FACTOR"] = dataclasses.replace(
+            done["FACTOR"], gemm32=SHORT_FACTOR * done["FACTOR"].gemm32
+        )
+        done["SOLVE"] *= SHORT_SOLVE
+    work = spent(done) + solve(problem, dtype) * (extra * SOLVE)
     what, factor = dtype, cholesky.factor_bytes(n, dtype)
-    if problem.disk and _sizes(problem)[dtype] > problem.limit:
+    if to_file:
         what, panel = f"{dtype} in a file", cholesky.panel_bytes(n, dtype)
         free = problem.limit - problem.held - recomputed(problem)
         again = out_of_core.read(n, dtype, free) * factors + 2.0 * (solves + extra) * factor
@@ -127,7 +138,14 @@ def placed(problem: Problem, dtype: str) -> float:
     if share * value < placing.STEEPEST * before:
         return 0.0
     blur = single_noise(problem, dtype) if dtype == "float32" else 0.0
-    return share if blur < placing.APART * share * value else 0.0
+    return share if blur < APART * share * value else 0.0
+
+
+def shortened(problem: Problem, dtype: str, share: float) -> bool:
+    """Whether tiles of the factor will be kept in 16 bits."""
+    if dtype != "float32" or not shorts_pay(problem.n, problem.d):
+        return False
+    return expected_blur(problem.n) < APART * share * problem.probe.lowest(problem.n)
 
 
 def beyond_single(problem: Problem) -> bool:

@@ -13,6 +13,8 @@ InFile = _core.OutOfCore64 | _core.OutOfCore32
 Factor = _core.Cholesky64 | _core.Cholesky32 | InFile
 Make = Callable[[str, float], Factor]
 
+APART = 1.0 / 20.0  # of a shift: what rounding of the factor may blur, at most
+SHORTS_FROM, SHORTS_FOR = 3000, 20  # points, and points for each dimension: see shorts_pay
 SINGLE_FROM = 2048  # below, a float64 factor costs less than what float32 leaves to do
 LEAST_BASIS = 64
 GUARDS = 3
@@ -81,6 +83,32 @@ def fits(n: int, held: int, precision: str, limit: int, threads: int) -> bool:
     return bool(stages(n, sizes(n, 1, held, threads), precision, limit))
 
 
+def in_shorts(F: Factor | None) -> bool:
+    """Whether its tiles are kept in 16 bits."""
+    return isinstance(F, _core.Cholesky32) and F.shortened
+
+
+def shorts_pay(n: int, d: int) -> bool:
+    """Whether tiles of 16 bits save more of the factor than one more product with entries computed again costs.
+
+    In that many dimensions eigenvalues also lie too near one another for them.
+    """
+    return bool(_core.SHORTS_PAY) and n >= max(SHORTS_FROM, SHORTS_FOR * d)
+
+
+def may_shorten(F: _core.Cholesky32) -> bool:
+    """Whether tiles of 16 bits blur no more than a twentieth of the shift."""
+    return 0.0 < expected_blur(F.size) * F.largest() < APART * F.shift
+
+
+def expected_blur(n: int) -> float:
+    """How far tiles of 16 bits may move small eigenvalues of a matrix with a unit diagonal: of the longest rows there can be.
+
+    A row of length 1 is kept in steps of 1 / 46,000; what rounding does to n^2 entries is a random matrix.
+    """
+    return 2.0 * math.sqrt(n / 12.0) / _core.SHORT_NORM
+
+
 def factor_at(
     make: Make,
     dtype: str,
@@ -88,6 +116,7 @@ def factor_at(
     last: bool,
     place: Callable[[Factor], float],
     begun: float | None = None,
+    shorten: bool = False,
 ) -> Factor | None:
     """The factor at the first shift of s, 0, -d, -100 d, ... where it exists; d is what rounding does.
 
@@ -103,6 +132,8 @@ def factor_at(
         s >= 0 from the tiles of K.
     begun
         The shift of a factor that a file holds, done or not: it is taken up first.
+    shorten
+        Tiles of a placed shift may be kept in 16 bits, where these tell the eigenvalues near it apart.
 
     Returns
     -------
@@ -116,7 +147,11 @@ def factor_at(
         if near > 0.0:
             F.lower(near)
     if F.shift != 0.0:
-        if F.factor(task.threads, task.report.ask):
+        if isinstance(F, _core.Cholesky32):
+            done = F.factor(task.threads, task.report.ask, shorten and may_shorten(F))
+        else:
+            done = F.factor(task.threads, task.report.ask)
+        if done:
             return F
         del F  # an eigenvalue lies below s: the tiles are gone, and are made again
         F = make(dtype, shift)

@@ -22,6 +22,7 @@ from .cholesky import (
     InFile,
     Make,
     factor_at,
+    in_shorts,
     work,
 )
 from .outcome import (
@@ -51,6 +52,7 @@ def factored(
     entry_error: float,
     held: int,
     begun: tuple[str, float] | None = None,
+    shorten: bool = False,
 ) -> EigenResult:
     """Up the ladder of precisions until the k lowest eigenpairs are resolved.
 
@@ -70,6 +72,8 @@ def factored(
         Bytes taken by what is not the factor.
     begun
         Precision and shift of a factor that a file holds, done or not.
+    shorten
+        Before float32, the same with tiles of 16 bits where these tell eigenvalues apart.
     """
     result: EigenResult | None = None
     done = 0
@@ -81,11 +85,17 @@ def factored(
             near = place(F, task, held)
         return near
 
-    for dtype in ladder:
+    stages = [(dtype, False) for dtype in ladder]
+    if shorten and ladder[0] == "float32":
+        stages.insert(0, ("float32", True))
+    shortened = True  # the last factor
+    for dtype, shorten in stages:
+        if dtype == "float32" and not shorten and not shortened:
+            continue  # it was this one
         last = dtype == ladder[-1]
         try:
             at = begun[1] if begun is not None and begun[0] == dtype else None
-            F = factor_at(make, dtype, task, last, shift_of, at)
+            F = factor_at(make, dtype, task, last, shift_of, at, shorten)
         except (KeyboardInterrupt, _core.Interrupted):
             return ended(task) or nothing(
                 task,
@@ -95,6 +105,7 @@ def factored(
                 dtype=ladder[0],
                 nbytes=held,
             )
+        shortened = in_shorts(F)
         if near:
             near = near if F is not None and F.shift == near else 0.0  # it holds, or is too high
         else:
@@ -146,8 +157,11 @@ def _solve(
     wanted = min(task.tol, LOOSEST)
     free = task.limit - held - F.nbytes - work(n, k, block, task.threads)
     bound = max(MOST_BASIS, 20 * k)
-    # Rounding may move one eigenvalue of K past another: all within it have to be among the guards.
+    # Rounding may move one eigenvalue of K past another: all within it have to be among the guards. Where 16 bits
+    # leave too many of them, float32 comes next.
     near = reach("float32", 2.0**-24 * F.frobenius, n) if single else 0.0
+    if isinstance(F, _core.Cholesky32):
+        near += 2.0 * F.blur
     room, window = budget.vectors(n, 6 * (MOST_GUARDS - GUARDS)), 0.0
     if single and free > room + budget.basis(n, LEAST_BASIS + 2 * k + 8 * block):
         free, window = free - room, near
@@ -167,7 +181,9 @@ def _solve(
         task.seed,
         task.threads,
         window,
-        task.report.ask,
+        patience=1.5 if in_shorts(F) else 4.0,
+        strict=in_shorts(F),
+        ask=task.report.ask,
     )
     applications = done + found["solves"] + found["products"]
     history = [(done + a, v, r) for a, v, r in found["history"]]
@@ -250,6 +266,8 @@ def _solve(
                 message += f"; others have residuals up to {worst:.1e}, method='lanczos' has them"
     known = float(np.max(residuals)) if not measured else 0.0
     how = f"shift-invert {dtype}, blocks of {block}"
+    if in_shorts(F):
+        how += ", tiles of 16 bits"
     if F.shift != 0.0:
         how += f", s={F.shift:.1e}"
     if isinstance(F, InFile):

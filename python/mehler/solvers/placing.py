@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 from .. import _core
 from . import budget
-from .cholesky import Factor, InFile, in_single
+from .cholesky import APART, Factor, InFile, in_single
 from .outcome import Task
 
 PLACED_FROM = 2048  # points: below, solves cost less than the blocks do
@@ -29,7 +29,6 @@ FURTHER = 3.0  # times as many points as there are
 ALIKE = 0.5  # the lower end to the higher: ends that differ more say nothing of what lies between
 STEEPEST = 0.1  # of lambda(m): what is expected to fall further is no expectation
 OF_PAIRS = 0.5  # of the least quotient of two points
-APART = 1.0 / 20.0  # of s: what float32 may blur, at most
 ROUGH = 0.01  # of an eigenvalue of a block
 BASIS = 64  # vectors
 
@@ -99,7 +98,7 @@ def _lowest(F: Factor, first: int, count: int, task: Task) -> tuple[int, float]:
     if not B.factor(task.threads, ask):
         return B.size, math.nan
     found = _core.shift_invert(
-        B, None, 1, 0, 2, BASIS, ROUGH, ROUGH, 0.0, 0, task.seed, task.threads, 0.0, ask
+        B, None, 1, 0, 2, BASIS, ROUGH, ROUGH, 0.0, 0, task.seed, task.threads, ask=ask
     )
     if found["interrupted"]:
         raise KeyboardInterrupt

@@ -26,6 +26,7 @@ from .cholesky import (
     Factor,
     factor_bytes,
     in_file,
+    shorts_pay,
     sizes,
     stages,
 )
@@ -101,7 +102,8 @@ def points_route(
     try:
         error = entry_error(points, ker)
         begun = None if file is None else file.begun
-        result = factored(make, exact, n, 1, task, None, precisions, error, held, begun)
+        short = shorts_pay(n, points.d)
+        result = factored(make, exact, n, 1, task, None, precisions, error, held, begun, short)
     except _Forced as found:
         zero = found.zero
         size = float(
