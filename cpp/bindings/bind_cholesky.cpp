@@ -114,8 +114,8 @@ py::list short_products(const py::array_t<float, py::array::f_style>& A,
 
 py::dict shift_invert(const Solver& factor, const Operator* exact, Index wanted, Index guards,
                       Index block, Index most_basis, double inner_tol, double tol, double floor,
-                      Index rounds, std::uint64_t seed, int threads, double window, double patience,
-                      bool strict, py::object ask) {
+                      Index rounds, std::uint64_t seed, int threads, double window, double spread,
+                      py::object ask) {
     if (exact && factor.size() != exact->size())
         throw py::value_error("factor and exact must have one size");
     PythonMonitor monitor{std::move(ask)};
@@ -128,8 +128,7 @@ py::dict shift_invert(const Solver& factor, const Operator* exact, Index wanted,
     o.tol = tol;
     o.floor = floor;
     o.window = window;
-    o.patience = patience;
-    o.strict = strict;
+    o.spread = spread;
     o.rounds = rounds;
     o.seed = seed;
     o.threads = threads;
@@ -184,8 +183,7 @@ void bind_cholesky(py::module_& m) {
     m.def("shift_invert", &shift_invert, py::arg("factor"), py::arg("exact"), py::arg("wanted"),
           py::arg("guards"), py::arg("block"), py::arg("most_basis"), py::arg("inner_tol"),
           py::arg("tol"), py::arg("floor"), py::arg("rounds"), py::arg("seed"), py::arg("threads"),
-          py::arg("window") = 0.0, py::arg("patience") = 4.0, py::arg("strict") = false,
-          py::arg("ask") = py::none());
+          py::arg("window") = 0.0, py::arg("spread") = 0.0, py::arg("ask") = py::none());
 }
 
 } // namespace mehler

@@ -192,7 +192,7 @@ public:
     void factor(int threads, Monitor& monitor, bool shorten = false) {
         const Index N = tiling_.panels;
         Breakdown at;
-        if (shorten) {
+        if (shorten && N > 1) {
             if constexpr (!may_shorten)
                 throw std::logic_error("16-bit tiles are made of float32");
             shortened_ = true;

@@ -18,7 +18,7 @@ struct FactorTiling {
     Index number(Index I, Index J) const { return I * (I + 1) / 2 + J; }
     Index room(Index I) const {
         return std::max(rows(I), Index{8});
-    }                                      // rows that tiles have room for
+    } // rows that tiles have room for
     Index offset(Index I, Index J) const { // all panels before I are whole
         return edge * edge * number(I, 0) + J * edge * room(I);
     }

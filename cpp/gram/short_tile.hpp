@@ -63,8 +63,8 @@ inline double shorten(const float* X, Index rows, Index columns, Short* entry, f
         if (!std::isfinite(unit))
             scale[r] = std::numeric_limits<float>::quiet_NaN(); // and so is what it updates
         else
-            scale[r] = norm < 1e-15 ? 0.0f : static_cast<float>(unit);
-        square[r] = scale[r] > 0.0f ? 1.0f / scale[r] : 0.0f; // from here on the inverse
+            scale[r] = unit < 1e-37 ? 0.0f : static_cast<float>(unit); // whose inverse is finite
+        square[r] = scale[r] > 0.0f ? 1.0f / scale[r] : 0.0f;          // from here on the inverse
         total += scale[r] * static_cast<double>(scale[r]);
     }
     for (Index first = 0; first < rows; first += short_rows) {

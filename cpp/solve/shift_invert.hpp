@@ -42,8 +42,7 @@ struct ShiftInvertOptions {
     double tol = 1e-6, floor = 0.0; // goal: |r| <= max(tol |theta|, floor)
     double window =
         0.0; // how far rounding of the factor may have moved one eigenvalue past another
-    double patience = 4.0; // so many times as many solves, at most, to tell these apart
-    bool strict = false;   // the end, where they are not: nothing is measured
+    double spread = 0.0; // of the factor's entries' errors, where they are random; see few_mixed
     Index rounds = 8, inner = 40, most_solves = 1000;
     std::uint64_t seed = 0;
     int threads = 1;
@@ -85,8 +84,11 @@ public:
             return;
         if (end == End::stopped) // the last test, which may be older than the band
             ritz_ = lanczos_->ritz();
-        else
+        else {
+            if (options_.spread > 0.0)
+                told_apart_ = told_apart_ && few_mixed();
             ritz_ = with_neighbours();
+        }
         if (exact_ || end == End::stopped)
             V_ = smoothed_ritz_vectors();
         with_guards = (shift_ - ritz_.values.array().inverse()).matrix();
@@ -94,7 +96,7 @@ public:
         ritz_values = (shift_ - ritz_.values.head(k).array().inverse()).matrix();
         ritz_residuals =
             (lanczos_->residuals.head(k).array() / ritz_.values.head(k).array().square()).matrix();
-        if (!exact_ || end == End::stopped || (options_.strict && !told_apart_))
+        if (!exact_ || end == End::stopped || !clear())
             return;
         try {
             refine();
@@ -125,8 +127,9 @@ private:
     // Lanczos goes on until all values within the window of the wanted ones, and the first beyond
     // it, have come out: a residual far below the distance to the next value says so, where a value
     // that is still on its way would hide others. Not where the guards reach beyond the window
-    // anyway, where there are too many for them, or where it takes more than `patience`
-    // times as many solves: then they are not told apart.
+    // anyway, where there are too many for them, or where it takes more than four times
+    // as many solves (twice, where a factor with smaller errors may follow): then they are not told
+    // apart. Random errors that mix too many end it at once.
     bool neighbours_seen() {
         const Index solved = lanczos_->applications, most = most_guards;
         const Index least = options_.wanted + options_.guards;
@@ -146,6 +149,8 @@ private:
             return false; // the basis is too small to tell
         if (beyond == found)
             return true; // too many
+        if (first && options_.spread > 0.0 && !few_mixed())
+            return true;
         told_apart_ = first && beyond < least && found >= least && theta[least - 1] > top;
         if (told_apart_)
             return true;
@@ -163,9 +168,40 @@ private:
             out = out && r <= std::max(options_.inner_tol * std::fabs(theta[i]), 0.05 * gap);
         }
         told_apart_ = out;
-        const double most_solves = 10.0 + options_.patience * static_cast<double>(first_solves_);
-        return out || static_cast<double>(solved) > most_solves ||
-               solved + 1 >= options_.most_solves;
+        const Index patience = options_.spread > 0.0 ? 2 : 4; // times the first solves
+        return out || solved > 10 + patience * first_solves_ || solved + 1 >= options_.most_solves;
+    }
+
+    // Whether what is measured is the end of K's spectrum and not only of the factor's.
+    bool clear() const { return told_apart_ || !(options_.spread > 0.0); }
+
+    // A random E of deviation sigma mixes sigma / (mu_j - mu_0) of vector j into the lowest of
+    // K - s I = L L^t - E. Whether all but the first `neighbours_`, which are measured, hold at
+    // most a hundredth of it, sigma^2 sum 1 / (mu_j - mu_0)^2; as many more guards as it takes.
+    // Lanczos from a random block says what there is of each: n times the weights of Gauss
+    // quadrature.
+    bool few_mixed() {
+        constexpr double most_mixed = 0.01;
+        const Index k = lanczos_->order(), b = lanczos_->block();
+        if (k < lanczos_->applications * b)
+            return false; // restarted, or at its end: not those weights any more
+        const Eigen::SelfAdjointEigenSolver<Matrix> ritz(
+            lanczos_->band().times(Matrix::Identity(k, k)));
+        const Vector distance = ritz.eigenvalues().array().inverse() * -1.0; // mu, below n of them
+        double mixed = 0.0;
+        Index count = k;
+        for (; count > neighbours_; --count) {
+            const Index j = count - 1;
+            const double weight = ritz.eigenvectors().col(j).head(b).squaredNorm() /
+                                  static_cast<double>(b) * static_cast<double>(n_);
+            const double apart = distance[j] - distance[0];
+            if (distance[j] > 0.0) // else far beyond
+                mixed += std::max(weight, 1.0) * std::pow(options_.spread / apart, 2.0);
+            if (!(mixed <= most_mixed))
+                break;
+        }
+        neighbours_ = count;
+        return count <= options_.wanted + most_guards;
     }
 
     // The wanted Ritz pairs and the guards: all up to the first beyond the window, of which there
@@ -173,7 +209,7 @@ private:
     Band::Pairs with_neighbours() {
         Index count = options_.wanted + options_.guards;
         if (told_apart_)
-            count = options_.strict ? neighbours_ : std::max(count, neighbours_);
+            count = options_.spread > 0.0 ? neighbours_ : std::max(count, neighbours_);
         return lanczos_->band().lowest(count, lanczos_->ritz().vectors);
     }
 
@@ -303,7 +339,7 @@ private:
         Vector s = inverse(R_.col(i)) / distance, z = Vector::Zero(n_);
         leave_out(s);
         double aim = 0.3 * goal(i);
-        if (options_.strict) // its product will have more to correct
+        if (options_.spread > 0.0) // its product will have more to correct
             aim = std::max(aim, 0.003 * residuals[i]);
         const double enough = aim / (distance * distance);
         if (!(distance > 0.0) || V_.cols() >= n_)

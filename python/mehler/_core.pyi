@@ -515,8 +515,7 @@ def shift_invert(
     seed: int,
     threads: int,
     window: float = 0.0,
-    patience: float = 4.0,
-    strict: bool = False,
+    spread: float = 0.0,
     ask: _Ask = None,
 ) -> dict[str, Any]: ...
 def walsh_hadamard(X: _Array, threads: int, ask: _Ask = None) -> _Array: ...

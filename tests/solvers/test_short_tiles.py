@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -218,12 +219,54 @@ def test_never_another_eigenvalue(seed, everywhere):
 
 
 @needs_avx2
-def test_crowded_values_go_on_in_float32(everywhere):
+def test_values_that_are_not_told_apart_go_on_in_float32(everywhere, monkeypatch):
     X = sphere(1200, 784)
     everywhere(np.asarray(mh.gram(X, "tanh")))
+    monkeypatch.setattr(inverse, "SPREADS", 1e5)
     r = mh.min_eig(X, "tanh", method="shift-invert", rng=0)
     assert r.resolved and "16 bits" not in r.method
     assert r.value == pytest.approx(np.linalg.eigvalsh(np.asarray(mh.gram(X, "tanh")))[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("mixed", [0.03, 30.0])
+def test_errors_that_mix_the_vectors_are_not_measured(mixed):
+    """Their deviation as a share of the distance of the two lowest values: 3 % leaves the first its own, 30 times does not."""
+    X = sphere(900, 30)
+    K = np.asarray(mh.gram(X, "relu"))
+    w = np.linalg.eigvalsh(K)
+    F = factor(X, shift=0.7 * w[0])
+    spread = mixed * (w[1] - w[0])
+    exact = _core.DenseOperator(K)
+    found = _core.shift_invert(
+        F, exact, 1, 3, 2, 300, 1e-5, 1e-6, 0.0, 8, 0, 2, 0.5 * (w[1] - w[0]), spread
+    )
+    assert len(found["ritz_values"]) == 1
+    assert (len(found["values"]) == 1) == (mixed < 1.0)
+    if mixed < 1.0:
+        assert found["values"][0] == pytest.approx(w[0], rel=1e-6)
+
+
+@needs_avx2
+def test_a_bound_before_the_first_product_allows_for_the_factor(everywhere):
+    """Many values within the blur, and the end before anything is measured: the truth lies within what is said."""
+    X = sphere(1500, 30)
+    for k in range(30):
+        X[k] = X[-1 - k] + 0.02 * sphere(30, 30, 1)[k]
+    X /= np.linalg.norm(X, axis=1)[:, None]
+    K = np.asarray(mh.gram(X, "relu"))
+    truth = float(np.linalg.eigvalsh(K)[0])
+    everywhere(K)
+    F = factor(X, shift=0.7 * truth)
+
+    def callback(state: Any) -> bool:
+        return bool(state.phase == "residual")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        r = mh.min_eig(X, "relu", method="shift-invert", certify="none", rng=0, callback=callback)
+    assert r.upper >= truth
+    if not r.resolved:  # it was asked in time
+        assert r.residual >= F.blur
 
 
 @pytest.mark.parametrize(

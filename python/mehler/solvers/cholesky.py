@@ -14,7 +14,7 @@ Factor = _core.Cholesky64 | _core.Cholesky32 | InFile
 Make = Callable[[str, float], Factor]
 
 APART = 1.0 / 20.0  # of a shift: what rounding of the factor may blur, at most
-SHORTS_FROM, SHORTS_FOR = 3000, 20  # points, and points for each dimension: see shorts_pay
+SHORTS_FROM, SHORTS_FOR = 3000, 40  # points, and points for each dimension: see shorts_pay
 SINGLE_FROM = 2048  # below, a float64 factor costs less than what float32 leaves to do
 LEAST_BASIS = 64
 GUARDS = 3

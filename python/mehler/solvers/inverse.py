@@ -38,6 +38,7 @@ from .outcome import (
 from .placing import block_bytes, place
 
 MOST_GUARDS = 32  # as the core has it
+SPREADS = 16.0  # deviations of a random entry: two eigenvalues so far apart keep their order
 MOST_BASIS = 600  # then a restart, whatever the memory
 
 
@@ -160,8 +161,13 @@ def _solve(
     # Rounding may move one eigenvalue of K past another: all within it have to be among the guards. Where 16 bits
     # leave too many of them, float32 comes next.
     near = reach("float32", 2.0**-24 * F.frobenius, n) if single else 0.0
-    if isinstance(F, _core.Cholesky32):
-        near += 2.0 * F.blur
+    moved, spread = (
+        near,
+        0.0,
+    )  # what the factor leaves of any eigenvalue; of an entry of a random matrix so wide
+    if isinstance(F, _core.Cholesky32) and F.shortened:
+        moved, spread = near + F.blur, max(F.blur / (2.0 * math.sqrt(n)), 1e-300)
+        near += SPREADS * spread
     room, window = budget.vectors(n, 6 * (MOST_GUARDS - GUARDS)), 0.0
     if single and free > room + budget.basis(n, LEAST_BASIS + 2 * k + 8 * block):
         free, window = free - room, near
@@ -181,9 +187,8 @@ def _solve(
         task.seed,
         task.threads,
         window,
-        patience=1.5 if in_shorts(F) else 4.0,
-        strict=in_shorts(F),
-        ask=task.report.ask,
+        spread,
+        task.report.ask,
     )
     applications = done + found["solves"] + found["products"]
     history = [(done + a, v, r) for a, v, r in found["history"]]
@@ -198,7 +203,7 @@ def _solve(
         nbytes = max(nbytes, held + F.most_nbytes)
     measured = len(found["values"]) > 0
     values = found["values"] if measured else found["ritz_values"]
-    residuals = found["residuals"] if measured else found["ritz_residuals"]
+    residuals = found["residuals"] if measured else found["ritz_residuals"] + moved
     if len(values) == 0:
         return nothing(
             task,
