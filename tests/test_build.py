@@ -179,7 +179,11 @@ def test_instructions_are_those_of_the_level():
         assert "%xmm" in out
         assert ("%ymm" in out) == wide, library.name
         assert (re.search(r"\tv(add|mul|fmadd\w*)[ps]d ", out) is not None) == wide, library.name
-        assert "%zmm" not in out, library.name
+        # 512-bit registers in the one function that asks the processor for them first
+        wider = [line.split() for line in out.splitlines() if "%zmm" in line]
+        assert ("vpdpwssd" in {words[1] for words in wider}) == wide, library.name
+        places = [int(words[0].rstrip(":"), 16) for words in wider]
+        assert not places or max(places) - min(places) < 1024, library.name
 
 
 # -- types, names, version --------------------------------------------------------------------------
@@ -202,8 +206,12 @@ def test_stub_names_what_the_extension_exports():
 @pytest.mark.parametrize("name", sorted(n for n in declared(STUB.body) if not n.startswith("_")))
 def test_stub_of(name):
     """Members of each class, parameters of each function in their order, as pybind11 has them."""
-    (node,) = (n for n in STUB.body if getattr(n, "name", None) == name)
     real = getattr(_core, name)
+    for value in STUB.body:
+        if isinstance(value, ast.AnnAssign) and ast.unparse(value.target) == name:
+            assert ast.unparse(value.annotation) == type(real).__name__
+            return
+    (node,) = (n for n in STUB.body if getattr(n, "name", None) == name)
     if isinstance(node, ast.FunctionDef):
         assert parameters(node) == signature(real)
         return

@@ -39,8 +39,7 @@ struct ShortTile {
     static Index entries(Index rows, Index columns) { return round_up(rows, short_rows) * columns; }
 };
 
-// -- from float32, and back
-// ------------------------------------------------------------------------
+// -- from float32, and back ------------------------------------------------------------
 
 // X (rows, columns; column-major, ld = rows) to entry and scale; columns must be even. Squares of
 // the scales are returned: a twelfth of them is the variance of what rounding does to a column.
@@ -94,8 +93,7 @@ inline float widened(const ShortTile& A, Index r, Index c) {
     return static_cast<float>(q) * A.scale[r];
 }
 
-// -- products
-// ----------------------------------------------------------------------------------------
+// -- products ------------------------------------------------------------
 
 // sums[c][r] = A_r . B_c, 2 lanes of A (`apart` entries from one another) and 8 rows of one lane of
 // B, so many pairs of terms each.
@@ -221,104 +219,108 @@ inline void subtract_shorts(Tile<float> C, const ShortTile& A, const ShortTile& 
     }
 }
 
-// -- solves
-// ------------------------------------------------------------------------------------------
+// -- solves ------------------------------------------------------------
 
-// As many rows of two columns as a vector of doubles has.
+// As many rows of two columns as a vector of floats has: exact.
 struct TwoColumns {
-    Vec<double> even, odd;
+    Vec<float> even, odd;
     explicit TwoColumns(const Short* p) {
-        constexpr int lanes = Simd<double>::lanes;
-        typedef std::int32_t Words __attribute__((vector_size(4 * lanes)));
+        typedef std::int32_t Words __attribute__((vector_size(vector_bytes)));
         Words both;
         std::memcpy(&both, p, sizeof both);
-        even = to_double((both << 16) >> 16);
-        odd = to_double(both >> 16);
-    }
-
-private:
-    template <class Words>
-    static Vec<double> to_double(Words w) {
-#if defined(__AVX2__) // one instruction, where the compiler's own conversion takes four
-        return _mm256_cvtepi32_pd(std::bit_cast<__m128i>(w));
-#else
-        return __builtin_convertvector(w, Vec<double>);
-#endif
+        even = __builtin_convertvector((both << 16) >> 16, Vec<float>);
+        odd = __builtin_convertvector(both >> 16, Vec<float>);
     }
 };
 
-inline constexpr Index short_vectors = short_rows / Simd<double>::lanes; // of a lane
+inline constexpr Index short_lanes = Simd<float>::lanes;
+inline constexpr Index short_vectors = short_rows / short_lanes; // of a lane
+// Products and sums of so many terms are float32, all else double: a relative 1e-7, far below what
+// 16 bits leave, where doubles would be converted for longer than memory takes to deliver them.
+inline constexpr Index short_terms = 32;
 
 // Y -= L X
 template <int B>
 void forward(const ShortTile& L, const double* X, double* Y, Index n) {
-    constexpr int lanes = Simd<double>::lanes, step = std::min(B, 2);
-    for (Index r = 0; r < L.rows; r += short_rows)
-        for (int first = 0; first < B; first += step) {
-            const double* x = X + first * n;
+    constexpr int step = std::min(B, 2);
+    alignas(64) float x[step][most_short_terms];
+    for (int first = 0; first < B; first += step) {
+        for (int b = 0; b < step; ++b)
+            for (Index c = 0; c < L.columns; ++c)
+                x[b][c] = static_cast<float>(X[(first + b) * n + c]);
+        for (Index r = 0; r < L.rows; r += short_rows) {
             const Short* entry = L.lane(r);
-            Vec<double> sums[short_vectors][step] = {};
-            for (Index c = 0; c < L.columns; c += 2, entry += 2 * short_rows) {
-                __builtin_prefetch(entry + 2048);
-                Vec<double> even[step], odd[step];
-                for (int b = 0; b < step; ++b) {
-                    even[b] = splat(x[b * n + c]);
-                    odd[b] = splat(x[b * n + c + 1]);
-                }
-                for (Index v = 0; v < short_vectors; ++v) {
-                    const TwoColumns l(entry + 2 * lanes * v);
-                    for (int b = 0; b < step; ++b) {
-                        sums[v][b] += l.even * even[b];
-                        sums[v][b] += l.odd * odd[b];
+            double total[step][short_rows] = {};
+            for (Index from = 0; from < L.columns; from += short_terms) {
+                Vec<float> sums[short_vectors][step] = {};
+                const Index end = std::min(from + short_terms, L.columns);
+                for (Index c = from; c < end; c += 2, entry += 2 * short_rows) {
+                    __builtin_prefetch(entry + 2048);
+                    for (Index v = 0; v < short_vectors; ++v) {
+                        const TwoColumns l(entry + 2 * short_lanes * v);
+                        for (int b = 0; b < step; ++b) {
+                            sums[v][b] += l.even * splat(x[b][c]);
+                            sums[v][b] += l.odd * splat(x[b][c + 1]);
+                        }
                     }
                 }
-            }
-            for (Index i = 0; i < std::min(short_rows, L.rows - r); ++i)
                 for (int b = 0; b < step; ++b)
-                    Y[(first + b) * n + r + i] -=
-                        static_cast<double>(L.scale[r + i]) * sums[i / lanes][b][i % lanes];
+                    for (Index i = 0; i < short_rows; ++i)
+                        total[b][i] +=
+                            static_cast<double>(sums[i / short_lanes][b][i % short_lanes]);
+            }
+            for (int b = 0; b < step; ++b)
+                for (Index i = 0; i < std::min(short_rows, L.rows - r); ++i)
+                    Y[(first + b) * n + r + i] -= static_cast<double>(L.scale[r + i]) * total[b][i];
         }
+    }
 }
 
 // X -= L^t Y: so many columns at a time that their sums stay in the first cache.
 template <int B>
 void backward(const ShortTile& L, double* X, const double* Y, Index n) {
-    constexpr int lanes = Simd<double>::lanes, step = std::min(B, 2);
-    constexpr Index abreast = 128;
-    alignas(64) double scaled[step * most_short_terms];
+    constexpr int step = std::min(B, 2);
+    constexpr Index abreast = 128, together = short_terms * short_lanes; // rows
+    alignas(64) float y[step][most_short_terms];
     for (int first = 0; first < B; first += step) {
-        const Index padded = round_up(L.rows, short_rows);
         for (int b = 0; b < step; ++b)
-            for (Index r = 0; r < padded; ++r)
-                scaled[b * padded + r] =
-                    r < L.rows ? static_cast<double>(L.scale[r]) * Y[(first + b) * n + r] : 0.0;
+            for (Index r = 0; r < round_up(L.rows, short_rows); ++r)
+                y[b][r] = r < L.rows ? static_cast<float>(static_cast<double>(L.scale[r]) *
+                                                          Y[(first + b) * n + r])
+                                     : 0.0f;
         for (Index c = 0; c < L.columns; c += abreast) {
             const Index width = std::min(abreast, L.columns - c);
-            Vec<double> sums[abreast][step];
-            for (Index k = 0; k < width; ++k)
-                for (int b = 0; b < step; ++b)
-                    sums[k][b] = Vec<double>{};
-            for (Index r = 0; r < L.rows; r += short_rows) {
-                const Short* entry = L.lane(r) + c * short_rows;
-                const Index next = short_rows * L.columns; // the same columns of the next lane
-                Vec<double> y[short_vectors][step];
-                for (Index v = 0; v < short_vectors; ++v)
+            double total[step][abreast] = {};
+            for (Index from = 0; from < L.rows; from += together) {
+                Vec<float> sums[abreast][step];
+                for (Index k = 0; k < width; ++k)
                     for (int b = 0; b < step; ++b)
-                        y[v][b] = load(scaled + b * padded + r + v * lanes);
-                for (Index k = 0; k < width; k += 2, entry += 2 * short_rows) {
-                    __builtin_prefetch(entry + next);
-                    for (Index v = 0; v < short_vectors; ++v) {
-                        const TwoColumns l(entry + 2 * lanes * v);
-                        for (int b = 0; b < step; ++b) {
-                            sums[k][b] += l.even * y[v][b];
-                            sums[k + 1][b] += l.odd * y[v][b];
+                        sums[k][b] = Vec<float>{};
+                for (Index r = from; r < std::min(from + together, L.rows); r += short_rows) {
+                    const Short* entry = L.lane(r) + c * short_rows;
+                    const Index next = short_rows * L.columns; // the same columns of the next lane
+                    Vec<float> of[short_vectors][step];
+                    for (Index v = 0; v < short_vectors; ++v)
+                        for (int b = 0; b < step; ++b)
+                            of[v][b] = load(&y[b][r + v * short_lanes]);
+                    for (Index k = 0; k < width; k += 2, entry += 2 * short_rows) {
+                        __builtin_prefetch(entry + next);
+                        for (Index v = 0; v < short_vectors; ++v) {
+                            const TwoColumns l(entry + 2 * short_lanes * v);
+                            for (int b = 0; b < step; ++b) {
+                                sums[k][b] += l.even * of[v][b];
+                                sums[k + 1][b] += l.odd * of[v][b];
+                            }
                         }
                     }
                 }
-            }
-            for (Index k = 0; k < width; ++k)
                 for (int b = 0; b < step; ++b)
-                    X[(first + b) * n + c + k] -= sum<double>(sums[k][b]);
+                    for (Index k = 0; k < width; ++k)
+                        total[b][k] += static_cast<double>(sum<float>(sums[k][b]));
+            }
+            for (int b = 0; b < step; ++b)
+                for (Index k = 0; k < width; ++k)
+                    X[(first + b) * n + c + k] -= total[b][k];
         }
     }
 }

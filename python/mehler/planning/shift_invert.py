@@ -29,7 +29,7 @@ BREAKS = 0.6  # of a factorisation that does not complete, done before it breaks
 # reach so much; what they take of a factor and of solves at zero
 NEAR, REACHED, BLOCKS, BLOCK_SOLVES = 1.1, 0.8, 0.035, 0.1
 # Tiles of 16 bits: of a factor's time, and of its solves', in float32; solves and products more
-SHORT_FACTOR, SHORT_SOLVE, SHORT_SOLVES, SHORT_EXACT = 0.55, 0.75, 14.0, 0.7
+SHORT_FACTOR, SHORT_SOLVE, SHORT_SOLVES, SHORT_EXACT = 0.55, 0.6, 14.0, 0.7
 
 
 def _sizes(problem: Problem) -> dict[str, int]:

@@ -33,7 +33,15 @@ def sizes(n: int, k: int, held: int, threads: int) -> dict[str, int]:
     room = held + work(n, k, block, threads)
     least = max(LEAST_BASIS, 2 * k + 8 * block)
     room += budget.basis(n, least + block) + budget.restart(least)
-    return {t: factor_bytes(n, t) + room for t in DTYPES}
+    beside = {"float32": scale_bytes(n), "float64": 0}
+    return {t: factor_bytes(n, t) + beside[t] + room for t in DTYPES}
+
+
+def scale_bytes(n: int) -> int:
+    """Bytes of the scales of tiles of 16 bits: one in float32 for each row of a tile."""
+    edge = _core.Cholesky32.edge_for(n)
+    panels = -(-n // edge)
+    return 2 * edge * panels * (panels + 1)
 
 
 def work(n: int, k: int, block: int, threads: int) -> int:

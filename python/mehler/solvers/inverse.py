@@ -161,12 +161,10 @@ def _solve(
     # Rounding may move one eigenvalue of K past another: all within it have to be among the guards. Where 16 bits
     # leave too many of them, float32 comes next.
     near = reach("float32", 2.0**-24 * F.frobenius, n) if single else 0.0
-    moved, spread = (
-        near,
-        0.0,
-    )  # what the factor leaves of any eigenvalue; of an entry of a random matrix so wide
+    moved, spread = near, 0.0  # how far any eigenvalue; deviation of an entry's error
     if isinstance(F, _core.Cholesky32) and F.shortened:
-        moved, spread = near + F.blur, max(F.blur / (2.0 * math.sqrt(n)), 1e-300)
+        moved += F.blur
+        spread = max(F.blur / (2.0 * math.sqrt(n)), 1e-300)  # of a random matrix as wide as that
         near += SPREADS * spread
     room, window = budget.vectors(n, 6 * (MOST_GUARDS - GUARDS)), 0.0
     if single and free > room + budget.basis(n, LEAST_BASIS + 2 * k + 8 * block):
